@@ -1,0 +1,90 @@
+"""Fetch MNIST, check it, and set validation images aside."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistgan.errors import DataError
+from pipeline import console
+from pipeline.stage import running
+
+if TYPE_CHECKING:
+    from mnistgan.data.arrays import Images
+
+
+def prepare(
+    train: Annotated[Path, typer.Option(help="Where the training images go (.npz).")],
+    validation: Annotated[Path, typer.Option(help="Where the images set aside for validation go (.npz).")],
+    test: Annotated[Path, typer.Option(help="Where the test images go (.npz).")],
+    summary: Annotated[Path, typer.Option(help="Where the counts, digests and class balance go (.json).")],
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MNISTGAN_CACHE_DIR",
+            help="Folder where the raw files are kept between clones; by default one in the user's cache folder.",
+        ),
+    ] = None,
+) -> None:
+    """Fetch MNIST from the first source that has it, check every byte, and set validation images aside.
+
+    The sources and their order are prepare.sources in params.yaml. Nothing is written unless all is right.
+    """
+    with running("prepare") as params:
+        from mnistgan.data import idx, split
+        from mnistgan.data.arrays import Images
+        from mnistgan.fetching import raw, sources
+
+        with console.progress() as progress:
+            found = sources.fetch(raw.MNIST, params.prepare.sources, cache or sources.default_cache(), progress)
+        labelled = {
+            part: Images(
+                idx.parse_images(found[images], images.name),
+                idx.parse_labels(found[labels], labels.name),
+            )
+            for part, images, labels in (
+                ("all", raw.TRAIN_IMAGES, raw.TRAIN_LABELS),
+                ("test", raw.TEST_IMAGES, raw.TEST_LABELS),
+            )
+        }
+        kept, aside = split.stratified(
+            labelled["all"].labels, params.prepare.validation_size, params.prepare.split_seed
+        )
+        splits = {"train": labelled["all"][kept], "validation": labelled["all"][aside], "test": labelled["test"]}
+        _write(
+            {train: splits["train"], validation: splits["validation"], test: splits["test"]},
+            summary,
+            {
+                "raw": {file.name: file.sha256 for file in raw.MNIST},
+                "splits": {name: _described(images) for name, images in splits.items()},
+            },
+        )
+        counts = ", ".join(f"{len(images):,} {name}" for name, images in splits.items())
+        console.summary(f"prepared {counts} images of 28x28; every file is the pinned one")
+
+
+def _described(images: "Images") -> dict[str, Any]:
+    counts = images.class_counts
+    return {
+        "count": len(images),
+        "sha256": images.digest,
+        "class_counts": {str(digit): count for digit, count in enumerate(counts)},
+        "class_shares": {str(digit): round(count / len(images), 6) for digit, count in enumerate(counts)},
+    }
+
+
+def _write(splits: "Mapping[Path, Images]", summary: Path, description: Mapping[str, Any]) -> None:
+    """Write every file beside its place, then rename them all: a full disk leaves nothing half-written."""
+    from mnistgan import files
+    from mnistgan.data import arrays
+
+    try:
+        with ExitStack() as stack:
+            for path, images in splits.items():
+                arrays.save(stack.enter_context(files.replacing(path)), images)
+            files.write_json(stack.enter_context(files.replacing(summary)), description)
+    except OSError as error:
+        places = ", ".join(str(path) for path in (*splits, summary))
+        raise DataError(f"can't write {places}: {error.strerror or error}") from error

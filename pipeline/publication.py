@@ -1,0 +1,330 @@
+"""What the files of a state say, put together for MLflow to show. Knows nothing of MLflow."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import DataError
+from pipeline import journal, state
+from pipeline.journal import Event, Kind, Outcome
+from pipeline.state import Part, State
+
+MAKING = ("train", "evaluate")
+"""The stages that make a state; render only draws it."""
+GRID_PREFIX = "epoch_"
+CLOCK_LAG_SECONDS = 1.0
+"""A file system's clock may lag behind the system's by a moment."""
+
+
+class Status(StrEnum):
+    """A run's status, by MLflow's names."""
+
+    RUNNING = "RUNNING"
+    SCHEDULED = "SCHEDULED"
+    """Nothing works on it and a stage is still to come."""
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A metric's value at a training step; figures of the final weights stand at step 0."""
+
+    metric: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Publication:
+    """All that one run shows."""
+
+    state: State
+    name: str
+    status: Status
+    started: datetime | None
+    tags: Mapping[str, str]
+    points: Sequence[Point] = ()
+    grids: Mapping[int, Path] = field(default_factory=dict)
+    """Picture of the fixed latents, by epoch."""
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    """Files by the name they get in the run."""
+    dataset: str | None = None
+    """data/summary.json's text."""
+    generator: Path | None = None
+    """The final weights, once the state is whole."""
+    results: str | None = None
+    """Digest of what was made, once the state is whole: two runs of one key that differ here are replicates."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a publication is read from: the state, its stages' parts, and which of them have ended."""
+
+    state: State
+    parts: Mapping[str, Part]
+    ended: frozenset[str]
+    running: str | None = None
+    """The stage at work."""
+    since: float = 0.0
+    """When it started (seconds since the epoch): what it writes is newer, what is older was an earlier run's."""
+    problems: Sequence[str] = ()
+    """What in the workspace is not as dvc.lock records, and so is left out."""
+
+    def fingerprint(self) -> tuple[tuple[str, int], ...]:
+        """Changes whenever the running stage has written something that a publication would show."""
+        train = self.parts["train"].options
+        files = [train["curves"]] if train["curves"].exists() else []
+        files += [file for _, file in _grids(train["grids"])]
+        return tuple((file.name, file.stat().st_mtime_ns) for file in files)
+
+    def fresh(self, stage: str, path: Path) -> bool:
+        """Whether a stage's out is of this state, which an out left over from an earlier run is not."""
+        if stage in self.ended:
+            return path.exists()
+        return stage == self.running and path.exists() and path.stat().st_mtime >= self.since - CLOCK_LAG_SECONDS
+
+
+def while_running(stage: str, since: float) -> Sources:
+    """What a stage that started at ``since`` works on, and what the stages before it recorded.
+
+    Raises UsageError or DataError when the workspace does not hold what those stages recorded.
+    """
+    if stage == "train":
+        parts = {**state.prepared(), **{name: state.part_of_workspace(name) for name in MAKING}}
+        return Sources(State.of(parts, state.installed_versions()), parts, frozenset(), stage, since)
+    if stage == "evaluate":
+        parts = state.parts_of_lock(state.read_lock()) | {"evaluate": state.part_of_workspace("evaluate")}
+        return Sources(state.state_of_trained(), parts, frozenset({"train"}), stage, since)
+    recorded = of_lock()
+    if not recorded.ended.issuperset(MAKING):
+        raise DataError("; ".join(recorded.problems))
+    parts = {**recorded.parts, stage: state.part_of_workspace(stage)}
+    return Sources(recorded.state, parts, recorded.ended - {stage}, stage, since)
+
+
+def of_lock() -> Sources:
+    """What dvc.lock records and the workspace still holds as recorded.
+
+    Raises UsageError when there is no dvc.lock or it records no training, DataError when the training's outs are not
+    there as recorded.
+    """
+    text = state.read_lock()
+    parts = state.parts_of_lock(text)
+    changed = {stage: part.changed_outs() for stage, part in parts.items() if _follows(stage, parts)}
+    ended = {stage for stage, paths in changed.items() if not paths}
+    if ended.issuperset(MAKING):
+        now = state.state_of_lock(text)
+    else:
+        now = state.state_of_trained()
+        parts["evaluate"] = state.part_of_workspace("evaluate")
+        ended -= {"evaluate", "render"}
+    stale = [f"{stage}: not run on these weights yet" for stage in ("evaluate", "render") if stage not in changed]
+    differing = [f"{path}: not what {state.LOCK} records" for paths in changed.values() for path in paths]
+    return Sources(now, parts, frozenset(ended), problems=(*stale, *differing))
+
+
+def gather(sources: Sources, root: Path) -> Publication:
+    """What the files say now."""
+    now, parts = sources.state, sources.parts
+    ended = sources.ended
+    if sources.running and _outcome_of(sources.running, now, root, sources.since) is Outcome.DONE:
+        ended = ended | {sources.running}
+    events = making_events(root, now.train_key, now.run_key)
+    training = [event for event in events if event.stage == "train"]
+    complete = ended.issuperset(MAKING)
+    train, evaluate = parts["train"], parts["evaluate"]
+    tags = {**_key_tags(now), **_journal_tags(training), **_outside_params(parts)}
+    points = _curve_points(train.options["curves"]) if sources.fresh("train", train.options["curves"]) else []
+    if "train" in ended:
+        tags |= _weight_tags(train)
+        points += _speed_points(training)
+    if complete:
+        figures = json.loads(evaluate.options["metrics"].read_bytes())
+        points += _figure_points(figures)
+        tags |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
+    generator = train.options["generator"] if complete else None
+    return Publication(
+        state=now,
+        name=_name(now, training),
+        status=_status(now, events, complete, root),
+        started=next((event.time for event in training if event.kind is Kind.START), None),
+        tags=tags,
+        points=points,
+        grids={epoch: file for epoch, file in _grids(train.options["grids"]) if sources.fresh("train", file)},
+        artifacts=_artifacts(parts, ended) | _records(now, complete),
+        dataset=_summary(parts),
+        generator=generator,
+        results=_results(generator, evaluate.options["metrics"]) if generator else None,
+    )
+
+
+def outcome(events: Sequence[Event]) -> Outcome | None:
+    """How the last stage in ``events`` ended; None where its process was gone before it could say."""
+    last = events[-1] if events else None
+    return Outcome(last.facts["outcome"]) if last and last.kind is Kind.END else None
+
+
+def making_events(root: Path, train_key: str, run_key: str) -> list[Event]:
+    """What train and evaluate journalled under these keys, oldest first."""
+    events = [*journal.read(journal.path_of(root, train_key)), *journal.read(journal.path_of(root, run_key))]
+    return sorted((event for event in events if event.stage in MAKING), key=lambda event: event.time)
+
+
+def is_live(root: Path, train_key: str, run_key: str) -> bool:
+    """Whether a process on this machine is training or measuring under these keys now."""
+    return any(journal.is_live(journal.path_of(root, key)) for key in (train_key, run_key))
+
+
+def settled_status(events: Sequence[Event]) -> Status:
+    """The status of an unfinished state that no process works on any more."""
+    if not events:
+        return Status.SCHEDULED
+    settled = {Outcome.DONE: Status.SCHEDULED, Outcome.FAILED: Status.FAILED}
+    last = outcome(events)
+    return settled.get(last, Status.KILLED) if last else Status.KILLED
+
+
+def _follows(stage: str, recorded: Mapping[str, Part]) -> bool:
+    """Whether what a stage's entry says it read is what the other entries say was written."""
+    written = {path: digest for part in recorded.values() for path, digest in part.outs.items()}
+    return stage in recorded and all(written.get(path, read) == read for path, read in recorded[stage].deps.items())
+
+
+def _outcome_of(stage: str, now: State, root: Path, since: float) -> Outcome | None:
+    """How the stage that started at ``since`` ended; None while it runs."""
+    events = journal.read(journal.path_of(root, now.train_key if stage == "train" else now.run_key))
+    return outcome([event for event in events if event.stage == stage and event.time.timestamp() >= since])
+
+
+def _status(now: State, events: Sequence[Event], complete: bool, root: Path) -> Status:
+    if complete:
+        return Status.FINISHED
+    return Status.RUNNING if is_live(root, now.train_key, now.run_key) else settled_status(events)
+
+
+def _curve_points(path: Path) -> list[Point]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [(int(row.pop("step")), row) for row in csv.DictReader(file)]
+    return [Point(f"training/{name}", step, float(value)) for step, row in rows for name, value in row.items()]
+
+
+def _speed_points(training: Sequence[Event]) -> list[Point]:
+    speed = _last_fact(training, "images_per_second")
+    return [] if speed is None else [Point("training/images_per_second", 0, float(speed))]
+
+
+def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
+    for name, value in state.flatten(figures, ""):
+        if isinstance(value, int | float):
+            yield Point(f"evaluation/{name}", 0, float(value))
+
+
+def _grids(folder: Path) -> Iterator[tuple[int, Path]]:
+    for file in sorted(folder.glob(f"{GRID_PREFIX}*.png")):
+        yield int(file.stem.removeprefix(GRID_PREFIX)), file
+
+
+def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Path]:
+    """The results as files; the data and the discriminator stay with DVC."""
+    places: list[Path] = []
+    if "train" in ended:
+        places += [parts["train"].options[name] for name in ("generator", "versions", "curves")]
+    for stage in ended & {"evaluate", "render"}:
+        places += [Path(out) for out in parts[stage].outs]
+    files = [file for place in places for file in (sorted(place.rglob("*")) if place.is_dir() else [place])]
+    return {file.as_posix(): file for file in sorted(files) if file.is_file()}
+
+
+def _records(now: State, complete: bool) -> dict[str, Path]:
+    """params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
+    here = state.params_of_workspace()
+    found = {}
+    if all(here.get(name, value) == value for name, value in now.params.items()):
+        found[str(state.PARAMS)] = state.PARAMS
+    if complete and state.LOCK.exists():
+        recorded = state.parts_of_lock(state.read_lock())
+        if _follows("evaluate", recorded) and state.state_of_lock(state.read_lock()) == now:
+            found[str(state.LOCK)] = state.LOCK
+    return found
+
+
+def _key_tags(now: State) -> dict[str, str]:
+    return {
+        "mnistgan.train_key": now.train_key,
+        "mnistgan.run_key": now.run_key,
+        "mnistgan.data_digest": now.data_digest,
+    }
+
+
+def _weight_tags(train: Part) -> dict[str, str]:
+    from mnistgan.files import sha256
+
+    versions = json.loads(train.options["versions"].read_bytes())
+    return {"mnistgan.weights": sha256(train.options["generator"]), **_version_tags(versions)}
+
+
+def _version_tags(versions: Mapping[str, str]) -> dict[str, str]:
+    return {f"mnistgan.version.{library}": version for library, version in versions.items()}
+
+
+def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
+    """What only the journal of the training knows; nothing where it is gone."""
+    start = next((event.facts for event in reversed(training) if event.kind is Kind.START), None)
+    if start is None:
+        return {}
+    known = {
+        "mlflow.source.git.commit": start.get("commit"),
+        "mlflow.source.name": "python -m pipeline train",
+        "mlflow.source.type": "LOCAL",
+        "mnistgan.dirty": start.get("dirty"),
+        "mnistgan.cpu": start.get("cpu"),
+        "mnistgan.experiment": start.get("experiment"),
+    }
+    tags = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in known.items()
+        if value is not None
+    }
+    return tags | _version_tags(start.get("versions", {}))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:
+    """Params that decide no result; tags, since MLflow never lets a param change."""
+    sections = parts["render"].params.values() if "render" in parts else ()
+    named = [item for section in sections for item in state.flatten(section.get("render", {}), "render")]
+    return {name: str(value) for name, value in named}
+
+
+def _last_fact(events: Sequence[Event], name: str) -> Any:
+    return next((event.facts[name] for event in reversed(events) if name in event.facts), None)
+
+
+def _name(now: State, training: Sequence[Event]) -> str:
+    """A name that a person tells apart: the experiment's, or recipe, seed and epochs; and the key."""
+    params = now.params
+    given = _last_fact(training, "experiment")
+    told = given or f"{params['train.recipe']} seed {params['train.seed']}, {params['recipe.epochs']} epochs"
+    return f"{told} · {now.short}"
+
+
+def _summary(parts: Mapping[str, Part]) -> str | None:
+    paths = [parts["prepare"].options["summary"]] if "prepare" in parts else []
+    return next((path.read_text("utf-8") for path in paths if path.exists()), None)
+
+
+def _results(generator: Path, figures: Path) -> str:
+    from mnistgan.files import sha256
+
+    return hashlib.sha256((sha256(generator) + sha256(figures)).encode()).hexdigest()

@@ -1,0 +1,158 @@
+"""Draw the grids, the progress, the animation and the curves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import DataError
+from pipeline import console
+from pipeline.stage import Verbose, load_tensorflow, running
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from mnistgan.params import Params
+    from mnistgan.progress import Progress
+
+SAMPLES = 1024  # drawn for the rows by digit; the first 256 are the grid
+SIDE_BY_SIDE = 10  # images a side, of the real and of the generated ones
+WALKS = 8
+STRIP_LATENTS = 12
+STRIP_EPOCHS = 12
+MOST_FRAMES = 60
+HOLD = 4  # the animation's last frame stays this many times as long
+LARGE, SMALL = 3, 2  # pixels a side for each pixel of an image
+# The two small pictures are kept in git: 150 KB together.
+SAMPLES_BYTES = 100_000
+PROGRESS_BYTES = 50_000
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the generator drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
+
+    samples: "np.ndarray"
+    digits: "np.ndarray"
+    walks: "np.ndarray"
+
+
+def render(
+    generator: Annotated[Path, typer.Option(help="The trained generator's weights (.npz).")],
+    grids: Annotated[Path, typer.Option(help="Folder of the training's grids, one an epoch (.png).")],
+    curves: Annotated[Path, typer.Option(help="The training's losses and probabilities (.csv).")],
+    evaluation: Annotated[Path, typer.Option(help="The metrics (.json).")],
+    classes: Annotated[Path, typer.Option(help="The share of each digit among the samples (.csv).")],
+    test: Annotated[Path, typer.Option(help="The test images, to show real beside generated (.npz).")],
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by digit.")],
+    pictures: Annotated[Path, typer.Option(help="Folder where all pictures go.")],
+    samples: Annotated[Path, typer.Option(help="Where the small sample grid goes, kept in git (.png).")],
+    progress: Annotated[Path, typer.Option(help="Where the small progress strip goes, kept in git (.png).")],
+    verbose: Verbose = False,
+) -> None:
+    """Draw what the generator makes, how it came there, and what was measured.
+
+    The latents are those of the training's grids: train.grid_seed. Each PNG holds the sha256 of the generator's
+    weights (text chunk generator-sha256), the GIF in its comment. Nothing is written unless all could be drawn.
+    """
+    with running("render") as params, console.progress() as report:
+        from mnistgan import files
+        from mnistgan.data import arrays
+        from mnistgan.pictures import digits, encoding
+        from mnistgan.pictures.grids import TRAINING_SIDE, by_epoch
+
+        if not generator.is_file():
+            raise DataError(f"{generator}: no such file; the train stage writes it")
+        digest = files.sha256(generator)
+        history = by_epoch(grids)
+        strip = _strip(history)
+        animation = _animation(history, params.render.frame_milliseconds, digest)
+        charts = _charts(curves, evaluation, classes)
+        real = arrays.load(test).images
+        load_tensorflow(verbose)
+        drawn = _draw(generator, rulers, params, report)
+        grid = drawn.samples[: TRAINING_SIDE**2]
+
+        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **charts}
+        small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
+        contents = {pictures / "training.gif": animation}
+        for number, (name, image) in enumerate(images.items()):
+            report("pictures", number, len(images))
+            contents[pictures / name] = encoding.png(image, digest)
+        contents[samples] = encoding.small_png(small[0], digest, SAMPLES_BYTES)
+        contents[progress] = encoding.small_png(small[1], digest, PROGRESS_BYTES)
+        for path, content in contents.items():
+            files.write_bytes(path, content)
+        report("pictures", len(images), len(images))
+    console.summary(
+        f"drew {len(contents)} pictures, {sum(map(len, contents.values())) / 1e6:.1f} MB, of which {samples} and "
+        f"{progress} are {(len(contents[samples]) + len(contents[progress])) / 1e3:.0f} KB; "
+        f"epochs {min(history)} to {max(history)}; generator {digest[:12]}"
+    )
+
+
+def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
+    """The first latents' images [12, 28, 28] of at most 12 epochs."""
+    from mnistgan.pictures import grids
+    from mnistgan.pictures.animation import spread
+
+    chosen = spread(list(history), STRIP_EPOCHS)
+    return {epoch: grids.untile(grids.read(history[epoch]))[:STRIP_LATENTS] for epoch in chosen}
+
+
+def _animation(history: Mapping[int, Path], milliseconds: int, digest: str) -> bytes:
+    from mnistgan.pictures import animation, encoding, grids
+
+    chosen = animation.spread(list(history), MOST_FRAMES)
+    frames = animation.frames({epoch: grids.read(history[epoch]) for epoch in chosen})
+    durations = [milliseconds] * (len(chosen) - 1) + [milliseconds * HOLD]
+    return encoding.gif(frames, durations, digest)
+
+
+def _charts(curves: Path, evaluation: Path, classes: Path) -> "dict[str, Image]":
+    from mnistgan.pictures import curves as charts
+    from mnistgan.pictures import tables
+
+    training, metrics = tables.training(curves), tables.metrics(evaluation)
+    share, prior = tables.class_shares(classes)
+    return {
+        "losses.png": charts.losses(training),
+        "probabilities.png": charts.probabilities(training),
+        "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
+        "metrics.png": charts.metrics(metrics.measures, metrics.samples),
+    }
+
+
+def _draw(weights: Path, rulers: Path, params: "Params", report: "Progress") -> Drawn:
+    import numpy as np
+
+    from mnistgan.models import sampling
+    from mnistgan.pictures.latents import slerp
+    from mnistgan.rulers import classifier
+
+    reader = classifier.load(rulers)
+    generator = sampling.load(weights)
+    steps = params.render.interpolation_steps
+    latents = sampling.latents(seed=params.train.grid_seed, count=SAMPLES, size=generator.latent_size)
+    walks = [slerp(latents[walk], latents[walk + WALKS], steps) for walk in range(WALKS)]
+    images = generator.images(np.concatenate([latents, *walks]), progress=report)
+    samples, walked = images[:SAMPLES], images[SAMPLES:]
+    digits = reader.features(samples).logits.argmax(axis=1)
+    return Drawn(samples, digits, walked.reshape(WALKS, steps, *images.shape[1:]))
+
+
+def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":
+    from mnistgan.pictures import digits
+    from mnistgan.pictures.grids import TRAINING_SIDE
+
+    beside = SIDE_BY_SIDE**2
+    spread = real[:: max(1, len(real) // beside)][:beside]
+    return {
+        "samples.png": digits.samples(grid, TRAINING_SIDE, LARGE),
+        "interpolation.png": digits.interpolation(drawn.walks, LARGE),
+        "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
+        "digits.png": digits.by_digit(drawn.samples, drawn.digits, LARGE),
+    }

@@ -1,0 +1,362 @@
+"""Which state of the pipeline this is: its parts as DVC records them, and the keys that name it.
+
+A stage's part is what decides its outs: its resolved params and the digests of its deps, as dvc.lock writes them.
+The same part can be read from a dvc.lock (this workspace's or another commit's) or worked out from the workspace
+while a stage runs and its lock is still to come; both give the same keys.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from importlib import metadata
+from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Self
+
+from mnistgan.errors import DataError, FormatError, UsageError
+
+LOCK = Path("dvc.lock")
+PIPELINE = Path("dvc.yaml")
+PARAMS = Path("params.yaml")
+IGNORED = Path(".dvcignore")
+LIBRARIES = ("tensorflow", "keras", "numpy")
+SHORT = 12
+_RECIPE = re.compile(r"^recipes\.[^.]+")
+_REFERENCE = re.compile(r"\$\{([^}]+)\}")
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What decides a stage's outs, and where they lie."""
+
+    params: Mapping[str, Any]
+    """By params file, then by the key that dvc.yaml names, resolved."""
+    deps: Mapping[str, str]
+    """MD5 by path, as DVC writes it."""
+    outs: Mapping[str, str]
+    """MD5 by path; empty where the stage has not ended yet."""
+    options: Mapping[str, Path]
+    """The paths on the stage's command line, by option: ``{"curves": Path("metrics/training.csv"), ...}``."""
+
+    def changed_outs(self, workspace: Path = Path()) -> list[str]:
+        """The outs that are missing in ``workspace`` or hold other bytes than the record says."""
+        return [path for path, digest in self.outs.items() if _digest_if_there(workspace / path, workspace) != digest]
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of the pipeline, and the keys that name it (hex sha256).
+
+    ``train_key`` names what training makes: its params, data, code, and the libraries it ran on. ``run_key`` adds how
+    the result is measured; one MLflow run shows one run key. How results are drawn is in neither.
+    """
+
+    params: Mapping[str, Scalar]
+    train_key: str
+    run_key: str
+    data_digest: str
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Part], versions: Mapping[str, str]) -> Self:
+        """The state that the parts of prepare (may be missing), train and evaluate make."""
+        train, evaluate = parts["train"], parts["evaluate"]
+        key = train_key(train, versions)
+        measuring = {path: digest for path, digest in evaluate.deps.items() if path not in train.outs}
+        deps = {**train.deps, **evaluate.deps}
+        prepared = parts["prepare"].outs if "prepare" in parts else {}
+        return cls(
+            params=_flat_params(parts[stage].params for stage in ("prepare", "train", "evaluate") if stage in parts),
+            train_key=key,
+            run_key=_sha256({"train": key, "params": evaluate.params, "deps": measuring}),
+            data_digest=_sha256({path: digest for path, digest in deps.items() if path in prepared}),
+        )
+
+    @property
+    def short(self) -> str:
+        """The run key as people see it."""
+        return self.run_key[:SHORT]
+
+
+def train_key(part: Part, versions: Mapping[str, str]) -> str:
+    """The key of what a train stage makes on these library versions."""
+    used = {library: versions[library] for library in LIBRARIES}
+    return _sha256({"params": part.params, "deps": part.deps, "versions": used})
+
+
+def train_key_of_workspace(workspace: Path = Path()) -> str:
+    """The key of what ``dvc repro train`` would make of the workspace as it is now, on the libraries installed now.
+
+    It names the checkpoints' folder. Raises DataError when one of train's deps is missing.
+    """
+    return train_key(part_of_workspace("train", workspace), installed_versions())
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the libraries that decide the numbers; reads metadata, imports none of them."""
+    return {library: metadata.version(library) for library in LIBRARIES}
+
+
+def state_of_workspace(workspace: Path = Path()) -> State:
+    """The state that a training started now works on. Raises DataError when a dep is missing."""
+    parts = {stage: part_of_workspace(stage, workspace) for stage in ("train", "evaluate")}
+    return State.of({**prepared(workspace), **parts}, installed_versions())
+
+
+def state_of_trained(workspace: Path = Path()) -> State:
+    """The state of the weights that dvc.lock records, measured as the workspace measures now.
+
+    For a stage after training, which runs before dvc.lock has its entry. Raises UsageError when dvc.lock records no
+    training, DataError when the workspace's outs of it are not those recorded.
+    """
+    recorded = parts_of_lock(read_lock(workspace))
+    if "train" not in recorded:
+        raise UsageError(f"{LOCK} records no training; run `dvc repro train` first")
+    if changed := recorded["train"].changed_outs(workspace):
+        raise DataError(f"{', '.join(changed)}: not what {LOCK} records; run `dvc repro` or `dvc checkout`")
+    evaluate = part_of_workspace("evaluate", workspace)
+    parts = {**recorded, "evaluate": evaluate}
+    return State.of(parts, recorded_versions(recorded["train"], workspace))
+
+
+def state_of_lock(text: str, workspace: Path = Path()) -> State:
+    """The state that a dvc.lock records: this workspace's, or another commit's.
+
+    Raises UsageError when it lacks train or evaluate, DataError when the library versions it was trained with are
+    neither in the workspace nor in DVC's cache.
+    """
+    parts = parts_of_lock(text)
+    for stage in ("train", "evaluate"):
+        if stage not in parts:
+            raise UsageError(f"{LOCK} has no entry for {stage}; run `dvc repro` first")
+    return State.of(parts, recorded_versions(parts["train"], workspace))
+
+
+def read_lock(workspace: Path = Path()) -> str:
+    """The text of dvc.lock. Raises UsageError when there is none."""
+    try:
+        return (workspace / LOCK).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(f"{workspace / LOCK}: no such file; run `dvc repro` first") from error
+
+
+def parts_of_lock(text: str) -> dict[str, Part]:
+    """Every stage's part, by its name. Raises FormatError when the text is no dvc.lock."""
+    try:
+        stages = _yaml(text, str(LOCK))["stages"]
+        return {name: _recorded_part(entry) for name, entry in stages.items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"{LOCK}: not a lock that DVC wrote; restore it with git, or delete it and repro") from error
+
+
+def part_of_workspace(stage: str, workspace: Path = Path()) -> Part:
+    """A stage's part as the next run would record it, but for the deps that training makes.
+
+    Those may be still to come, and the train key stands for them. Raises DataError when another dep is missing.
+    """
+    params, stages = _params(workspace), _stages(workspace)
+    entry, trained = stages[stage], _out_paths(stages["train"])
+    named = _named_params(entry, params)
+    deps = [path for path in (_resolve(path, params) for path in entry.get("deps", [])) if path not in trained]
+    return Part(
+        params={str(PARAMS): named} if named else {},
+        deps={path: digest(workspace / path, workspace) for path in deps},
+        outs=dict.fromkeys(_out_paths(entry), ""),
+        options=_options(entry["cmd"]),
+    )
+
+
+def params_of_workspace(workspace: Path = Path()) -> dict[str, Scalar]:
+    """What :attr:`State.params` would be for the workspace's params.yaml."""
+    params, stages = _params(workspace), _stages(workspace)
+    sections = [{str(PARAMS): _named_params(stages[stage], params)} for stage in ("prepare", "train", "evaluate")]
+    return _flat_params(sections)
+
+
+def options_of_workspace(stage: str, workspace: Path = Path()) -> dict[str, Path]:
+    """The paths on the command line that dvc.yaml has for a stage, by option."""
+    return _options(_stages(workspace)[stage]["cmd"])
+
+
+def outs_of_workspace(workspace: Path = Path()) -> list[str]:
+    """The paths of every stage's outs, metrics and plots."""
+    return [path for entry in _stages(workspace).values() for path in _out_paths(entry)]
+
+
+def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
+    """The library versions that a recorded training wrote, from the workspace or else from DVC's cache."""
+    path = str(train.options["versions"])
+    recorded = train.outs[path]
+    cached = main_root() / ".dvc" / "cache" / "files" / "md5" / recorded[:2] / recorded[2:]
+    for place in (workspace / path, cached):
+        if _digest_if_there(place, workspace) == recorded:
+            found: dict[str, str] = json.loads(place.read_bytes())
+            return found
+    raise DataError(f"{path}: not the one that {LOCK} records, nor in DVC's cache; run `dvc checkout` or `dvc pull`")
+
+
+def main_root(start: Path | None = None) -> Path:
+    """The main repository's root, absolute.
+
+    DVC hands it to a stage as DVC_ROOT; for an experiment that runs in a folder of its own it is the parent's root,
+    the only place that outlives the experiment. Else the nearest folder upwards with a ``.dvc``, else ``start``.
+    """
+    if given := os.environ.get("DVC_ROOT"):
+        return Path(given).resolve()
+    here = (start or Path()).resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def digest(path: Path, workspace: Path = Path()) -> str:
+    """MD5 of a file or folder exactly as DVC records it. Raises DataError when there is none.
+
+    A folder's is that of the JSON list of its files' digests, sorted by path; names in .dvcignore are left out.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return str(hashlib.file_digest(file, _md5).hexdigest())
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder; run `dvc repro`")
+    files = _files(path, _ignored_names(workspace))
+    listing = [{"md5": digest(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    listing.sort(key=itemgetter("relpath"))
+    return f"{_md5(json.dumps(listing, sort_keys=True).encode()).hexdigest()}.dir"
+
+
+def _md5(content: bytes = b"") -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
+
+
+def _digest_if_there(path: Path, workspace: Path) -> str | None:
+    return digest(path, workspace) if path.exists() else None
+
+
+def _files(folder: Path, ignored: Iterable[str]) -> Iterator[Path]:
+    for entry in folder.iterdir():
+        if any(fnmatch(entry.name, pattern) for pattern in ignored):
+            continue
+        if entry.is_dir():
+            yield from _files(entry, ignored)
+        else:
+            yield entry
+
+
+def _ignored_names(workspace: Path) -> list[str]:
+    """The patterns of .dvcignore, which this project keeps to plain names."""
+    try:
+        lines = (workspace / IGNORED).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith("#")]
+
+
+def prepared(workspace: Path = Path()) -> dict[str, Part]:
+    """The recorded part of prepare, if dvc.lock has one; its outs say which deps are data."""
+    if (workspace / LOCK).exists():
+        recorded = parts_of_lock(read_lock(workspace))
+        if "prepare" in recorded:
+            return {"prepare": recorded["prepare"]}
+    return {}
+
+
+def _recorded_part(entry: Mapping[str, Any]) -> Part:
+    return Part(
+        params=entry.get("params", {}),
+        deps={dep["path"]: dep["md5"] for dep in entry.get("deps", [])},
+        outs={out["path"]: out["md5"] for out in entry.get("outs", [])},
+        options=_options(entry["cmd"]),
+    )
+
+
+def _stages(workspace: Path) -> Mapping[str, Any]:
+    stages: Mapping[str, Any] = _document(PIPELINE, workspace)["stages"]
+    return stages
+
+
+def _params(workspace: Path) -> Mapping[str, Any]:
+    params: Mapping[str, Any] = _document(PARAMS, workspace)
+    return params
+
+
+def _document(name: Path, workspace: Path) -> Any:
+    try:
+        return _yaml((workspace / name).read_text("utf-8"), str(name))
+    except FileNotFoundError as error:
+        raise UsageError(f"{workspace / name}: no such file; run from the repository's root") from error
+
+
+def _named_params(entry: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params that a stage's entry in dvc.yaml names, with their values."""
+    return {name: _look_up(name, params) for name in (_resolve(name, params) for name in entry.get("params", []))}
+
+
+def _out_paths(entry: Mapping[str, Any]) -> list[str]:
+    listed = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
+    return [out if isinstance(out, str) else next(iter(out)) for out in listed]
+
+
+def _options(command: str) -> dict[str, Path]:
+    return options_in(shlex.split(command))
+
+
+def options_in(words: Iterable[str]) -> dict[str, Path]:
+    """The words of a command that follow an option, by the option's name."""
+    pairs = pairwise(words)
+    return {name.removeprefix("--"): Path(value) for name, value in pairs if name.startswith("--")}
+
+
+def _resolve(text: str, params: Mapping[str, Any]) -> str:
+    return _REFERENCE.sub(lambda found: str(_look_up(found[1].strip(), params)), text)
+
+
+def _look_up(name: str, params: Any) -> Any:
+    for key in name.split("."):
+        if not isinstance(params, Mapping) or key not in params:
+            raise UsageError(f"{PIPELINE} asks for {name}, which {PARAMS} lacks")
+        params = params[key]
+    return params
+
+
+def _flat_params(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
+    """Every param in parts' ``params``, flat; the recipe's as ``recipe.<knob>``, so that recipes line up.
+
+    Where prepare got its data from is no property of the data, so its sources are left out.
+    """
+    sections = [section for params in files for section in params.values()]
+    flat: dict[str, Scalar] = {}
+    for name, value in (item for section in sections for item in section.items()):
+        flat.update(flatten(value, _RECIPE.sub("recipe", name)))
+    return {name: value for name, value in flat.items() if not name.startswith("prepare.sources")}
+
+
+def flatten(value: Any, name: str) -> Iterator[tuple[str, Scalar]]:
+    """Leaves of nested mappings and lists, named by their dotted path."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from flatten(inner, f"{name}.{index}")
+    else:
+        yield name, value
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _yaml(text: str, name: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise FormatError(f"{name}: not YAML: {' '.join(str(error).split())}") from error

@@ -1,0 +1,112 @@
+"""Publish to MLflow what the files say."""
+
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import DataError, TrackingError
+from pipeline import console, journal, publication, state
+
+if TYPE_CHECKING:
+    from pipeline.publication import Sources
+    from pipeline.tracking import Store
+
+NICENESS = 10
+POLL_SECONDS = 2.0
+RETRY_SECONDS = 15.0
+LOCK_SECONDS = 30.0
+"""How long the last publishing of a stage waits for another process that publishes to the same run."""
+
+
+def sync(
+    follow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STAGE",
+            help="Publish while STAGE runs, until standard input ends: what the stages start.",
+        ),
+    ] = None,
+    since: Annotated[float, typer.Option(hidden=True)] = 0.0,
+) -> None:
+    """Bring MLflow up to date with dvc.lock and the files it records; repeating it changes nothing.
+
+    Gives a state that came out of DVC's cache its run, fills in what an outage kept away, and closes runs whose
+    process is gone. MLFLOW_TRACKING_URI names another store than mlruns/mlflow.db.
+    """
+    root = state.main_root()
+    if follow:
+        _Following(publication.while_running(follow, since), root).until_end_of_input()
+        return
+    from pipeline import tracking
+
+    store = tracking.Store(root)
+    for said in store.close_abandoned():
+        console.warn(said)
+    try:
+        sources = publication.of_lock()
+    except DataError as error:
+        console.warn(f"nothing published: {error}")
+        return
+    for problem in sources.problems:
+        console.warn(f"left out: {problem}")
+    now = sources.state
+    if not journal.read(journal.path_of(root, now.train_key)):
+        console.warn("no journal tells of this training here: its commit, processor and times are left blank")
+    with tracking.publishing(root, now.run_key):
+        done = store.publish(publication.gather(sources, root))
+    console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))
+
+
+class _Following:
+    """Publishes a running stage's files until the stage is gone."""
+
+    def __init__(self, sources: "Sources", root: Path) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage decides what Ctrl-C means; the pipe's end tells here
+        os.nice(NICENESS)
+        self._sources = sources
+        self._root = root
+
+    def until_end_of_input(self) -> None:
+        """Publish whenever there is something new, and a last time; only that one's failure is raised."""
+        from pipeline import tracking
+
+        seen, not_before = None, 0.0
+        with ExitStack() as held:
+            store = None
+            while not _input_ended():
+                wanted = self._sources.fingerprint()
+                if wanted == seen or time.monotonic() < not_before:
+                    continue
+                try:
+                    if store is None:
+                        held.enter_context(tracking.publishing(self._root, self._sources.state.run_key))
+                        store = tracking.Store(self._root)
+                    self._publish(store)
+                    seen = wanted
+                except TrackingError as error:
+                    console.warn(f"{error}; tries again")
+                    # What the store holds now is not known: its answer may be what got lost.
+                    held.close()
+                    store, not_before = None, time.monotonic() + RETRY_SECONDS
+            if store is None:
+                held.enter_context(tracking.publishing(self._root, self._sources.state.run_key, LOCK_SECONDS))
+                store = tracking.Store(self._root)
+            self._publish(store)
+
+    def _publish(self, store: "Store") -> None:
+        done = store.publish(publication.gather(self._sources, self._root))
+        if done and done.is_news:
+            console.summary(str(done))
+
+
+def _input_ended() -> bool:
+    """Wait a moment for the end of standard input; whether it came."""
+    readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 1024)

@@ -1,0 +1,452 @@
+"""MLflow: publishes what files say, so that publishing again changes nothing. The only file that imports mlflow.
+
+What a run already holds is asked of the store (its points, params, inputs, model) or read in the run's own
+``published.json``, which lists the sha256 of each file and picture that arrived whole. A publishing that was cut off
+anywhere is so completed by the next one, which writes over what may be half there by the name it has.
+"""
+
+import json
+import logging
+import os
+import re
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistgan.errors import MnistganError, TrackingError, UsageError
+from mnistgan.files import sha256
+from pipeline import journal, provenance, publication
+from pipeline.publication import Point, Publication, Status
+from pipeline.stage import load_tensorflow
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
+
+EXPERIMENT = "mnistgan"
+MODEL = "mnistgan-generator"
+GENERATOR = "models/generator.npz"
+STORE = "mlruns"
+MANIFEST = "published.json"
+GRID = "grid"
+POINTS_A_BATCH = 1000
+PARAMS_A_BATCH = 100
+KEY_PREFIX = 6
+"""Hex digits of a key that are enough to ask for a run by it."""
+
+VERSION_TAG = "mnistgan.version."
+DATASET_DIGEST = 36
+"""Characters that MLflow keeps of a dataset's digest."""
+MODEL_DESCRIPTION = "DCGAN generator: latents [N, 100] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
+
+# A server that hangs holds MLflow's client for 120 s times 7 retries by default.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would print the server's password too
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_GRID_FILE = re.compile(rf"images/(?P<stem>{GRID}\+step\+(?P<step>\d+)\+.*?)(?:\+compressed\.webp|\.png)")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publishing added to which run."""
+
+    run_id: str
+    name: str
+    added: Mapping[str, int]
+
+    @property
+    def is_news(self) -> bool:
+        """Whether anything was added."""
+        return any(self.added.values())
+
+    def __str__(self) -> str:
+        added = ", ".join(f"{count} {what}" for what, count in self.added.items() if count)
+        return f"MLflow run {self.name!r}: {f'added {added}' if self.is_news else 'already holds it all'}"
+
+
+@dataclass
+class _Memory:
+    """What a run is known to hold; asked of the store once, since one process publishes to a run at a time."""
+
+    steps: dict[str, set[int]] = field(default_factory=dict)
+    manifest: dict[str, str] = field(default_factory=dict)
+
+
+class Store:
+    """MLflow's store: ``MLFLOW_TRACKING_URI``, or else SQLite under the main repository's ``mlruns``.
+
+    Raises TrackingError where it can't be reached; each method does.
+    """
+
+    def __init__(self, root: Path) -> None:
+        for name, value in (_PATIENCE | _QUIET).items():
+            os.environ.setdefault(name, value)
+        self._root = root
+        self._memory: dict[str, _Memory] = {}
+        with _speaking_plainly():
+            import mlflow
+
+            # Their own lines name the server with its password in it.
+            for library in ("mlflow", "alembic", "urllib3"):
+                logging.getLogger(library).setLevel(logging.CRITICAL)
+            mlflow.set_tracking_uri(uri(root))
+            self._client: MlflowClient = mlflow.MlflowClient()
+            self._experiment = self._find_or_create_experiment()
+
+    def publish(self, content: Publication) -> Published | None:
+        """Bring the run of a state up to date; None where its run is finished and these results are still to come."""
+        with _speaking_plainly():
+            run = self._run_for(content)
+            return None if run is None else self._publish_to(run, content)
+
+    def close_abandoned(self, sparing: str | None = None) -> list[str]:
+        """Set the status of runs whose process is gone, as their journal here tells; gives a sentence on each.
+
+        A run without a journal here is another machine's and left alone, as is that of the run key ``sparing``.
+        """
+        with _speaking_plainly():
+            running = self._search("attributes.status = 'RUNNING'")
+            return [said for run in running if (said := self._close_if_abandoned(run, sparing))]
+
+    def find(self, name: str) -> "Run":
+        """The run of this id, this name, or whose key starts so. Raises UsageError when none or several match."""
+        with _speaking_plainly():
+            runs = self._search("")
+        exact = [run for run in runs if name in (run.info.run_id, run.info.run_name)]
+        by_key = [run for run in runs if len(name) >= KEY_PREFIX and _tag(run, "mnistgan.run_key").startswith(name)]
+        found = exact or by_key
+        if not found:
+            raise UsageError(f"no MLflow run has the id, name or key {name!r}; `make ui` shows them")
+        if len(found) > 1:
+            several = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in found)
+            raise UsageError(f"{len(found)} MLflow runs match {name!r}: {several}; give one's id")
+        return found[0]
+
+    def download(self, run: "Run", artifact: str, folder: Path) -> Path:
+        """A run's artifact as a file in ``folder``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with _speaking_plainly():
+            return Path(self._client.download_artifacts(run.info.run_id, artifact, str(folder)))
+
+    def _find_or_create_experiment(self) -> str:
+        from filelock import FileLock
+        from mlflow.exceptions import MlflowException
+
+        location = None if is_server(uri(self._root)) else (self._root / STORE / "artifacts").as_uri()
+        (self._root / STORE).mkdir(parents=True, exist_ok=True)
+        # First use makes the database's tables, which two processes at once get wrong.
+        with FileLock(self._root / STORE / ".creating.lock"):
+            if found := self._client.get_experiment_by_name(EXPERIMENT):
+                return str(found.experiment_id)
+            try:
+                return self._client.create_experiment(EXPERIMENT, artifact_location=location)
+            except MlflowException:
+                if found := self._client.get_experiment_by_name(EXPERIMENT):
+                    return str(found.experiment_id)  # made by another machine meanwhile
+                raise
+
+    def _search(self, condition: str) -> list["Run"]:
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], condition, page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def _run_for(self, content: Publication) -> "Run | None":
+        """The run that holds these results, else the unfinished one, else a new one; none while a finished one may yet
+        turn out to hold them."""
+        runs = self._search(f"tags.`mnistgan.run_key` = '{content.state.run_key}'")
+        results = {_tag(run, "mnistgan.results"): run for run in runs}
+        if content.results in results:
+            return results[content.results]
+        if "" in results:
+            return results[""]
+        if runs and content.results is None:
+            return None
+        tags = {**content.tags, **({"mnistgan.replicate": "true"} if runs else {})}
+        started = int(content.started.timestamp() * 1000) if content.started else None
+        return self._client.create_run(self._experiment, started, tags, content.name)
+
+    def _publish_to(self, run: "Run", content: Publication) -> Published:
+        run_id = run.info.run_id
+        if run_id not in self._memory:
+            self._memory[run_id] = _Memory(manifest=self._manifest(run_id))
+        manifest = dict(self._memory[run_id].manifest)
+        added = Counter(
+            params=self._add_params(run, content),
+            tags=self._set_tags(run, content.tags),
+            inputs=self._add_dataset(run, content),
+            points=self._add_points(run_id, content.points),
+            images=self._add_grids(run_id, content.grids, manifest),
+            files=self._add_files(run_id, content.artifacts, manifest),
+            models=self._add_model(run_id, content, manifest),
+        )
+        if manifest != self._memory[run_id].manifest:
+            self._write_manifest(run_id, manifest)
+        if content.results:
+            # Last: a run that says which results it holds holds all of them.
+            self._set_tags(run, {"mnistgan.results": content.results})
+        self._set_status(run, content.status)
+        return Published(run_id, run.info.run_name, added)
+
+    def _add_params(self, run: "Run", content: Publication) -> int:
+        from mlflow.entities import Param
+
+        missing = {name: value for name, value in content.state.params.items() if name not in run.data.params}
+        params = [Param(name, str(value)) for name, value in sorted(missing.items())]
+        for start in range(0, len(params), PARAMS_A_BATCH):
+            self._client.log_batch(run.info.run_id, params=params[start : start + PARAMS_A_BATCH])
+        return len(params)
+
+    def _set_tags(self, run: "Run", tags: Mapping[str, str]) -> int:
+        changed = {name: value for name, value in tags.items() if _tag(run, name) != value}
+        for name, value in changed.items():
+            self._client.set_tag(run.info.run_id, name, value)
+        return len(changed)
+
+    def _add_dataset(self, run: "Run", content: Publication) -> int:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        if content.dataset is None or (run.inputs and run.inputs.dataset_inputs):
+            return 0
+        digest = content.state.data_digest[:DATASET_DIGEST]
+        source = json.dumps({"dvc.lock": "prepare", "digest": content.state.data_digest})
+        dataset = Dataset("MNIST", digest, "dvc", source, profile=content.dataset)
+        self._client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        return 1
+
+    def _add_points(self, run_id: str, points: Sequence[Point]) -> int:
+        from mlflow.entities import Metric
+
+        steps = self._memory[run_id].steps
+        for metric in {point.metric for point in points} - steps.keys():
+            steps[metric] = {known.step for known in self._client.get_metric_history(run_id, metric)}
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        new = [point for point in points if point.step not in steps[point.metric]]
+        for start in range(0, len(new), POINTS_A_BATCH):
+            batch = new[start : start + POINTS_A_BATCH]
+            metrics = [Metric(point.metric, point.value, now, point.step) for point in batch]
+            self._client.log_batch(run_id, metrics=metrics)
+            for point in batch:
+                steps[point.metric].add(point.step)
+        return len(new)
+
+    def _add_grids(self, run_id: str, grids: Mapping[int, Path], manifest: dict[str, str]) -> int:
+        digests = {step: sha256(file) for step, file in grids.items()}
+        missing = [step for step in grids if manifest.get(_grid_name(step)) != digests[step]]
+        there = self._grid_stems(run_id) if missing else {}
+        for step in missing:
+            self._add_grid(run_id, step, grids[step], there.get(step))
+            manifest[_grid_name(step)] = digests[step]
+            self._write_manifest(run_id, manifest)
+        return len(missing)
+
+    def _add_grid(self, run_id: str, step: int, file: Path, stem: str | None) -> None:
+        """Log a picture for the slider; over its half-written self where one is there under ``stem``."""
+        import PIL.Image
+
+        with PIL.Image.open(file) as image:
+            image.load()
+        if stem is None:
+            self._client.log_image(run_id, image, key=GRID, step=step, synchronous=True)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name in (f"{stem}.png", f"{stem}+compressed.webp"):
+                image.save(Path(folder) / name)
+                self._client.log_artifact(run_id, str(Path(folder) / name), "images")
+        self._client.set_tag(run_id, "mlflow.loggedImages", "True")
+
+    def _grid_stems(self, run_id: str) -> dict[int, str]:
+        """The file stem that MLflow gave the picture of each step."""
+        names = [_GRID_FILE.fullmatch(file.path) for file in self._client.list_artifacts(run_id, "images")]
+        return {int(found["step"]): found["stem"] for found in names if found}
+
+    def _add_files(self, run_id: str, files: Mapping[str, Path], manifest: dict[str, str]) -> int:
+        digests = {name: sha256(file) for name, file in files.items()}
+        changed = [name for name in files if manifest.get(name) != digests[name]]
+        for name in changed:
+            self._client.log_artifact(run_id, str(files[name]), str(Path(name).parent) if "/" in name else None)
+            manifest[name] = digests[name]
+        return len(changed)
+
+    def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
+        """Log the generator as a model and register it; at most once a run."""
+        if content.generator is None or MODEL in manifest:
+            return 0
+        model = self._logged_model(run_id) or self._log_model(run_id, content)
+        if not self._client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'"):
+            self._register(run_id, model)
+        manifest[MODEL] = sha256(content.generator)
+        return 1
+
+    def _logged_model(self, run_id: str) -> "LoggedModel | None":
+        """The whole model that a run holds; halves that a kill left are deleted."""
+        from mlflow.entities import LoggedModelStatus
+
+        models = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
+        whole = [model for model in models if model.status == LoggedModelStatus.READY]
+        for model in models:
+            if model not in whole:
+                self._client.delete_logged_model(model.model_id)
+        return whole[0] if whole else None
+
+    def _log_model(self, run_id: str, content: Publication) -> "LoggedModel":
+        load_tensorflow(verbose=False)
+        import mlflow.keras
+        import numpy as np
+        from mlflow.models import Model, ModelSignature
+        from mlflow.types.schema import Schema, TensorSpec
+
+        from mnistgan.models import sampling
+
+        assert content.generator is not None
+        generator = sampling.load(content.generator, plain=True)
+        latents = TensorSpec(np.dtype(np.float32), (-1, generator.latent_size), "latents")
+        images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
+        info = Model.log(
+            None,
+            flavor=mlflow.keras,
+            model=generator.network,
+            name="generator",
+            run_id=run_id,
+            signature=ModelSignature(inputs=Schema([latents]), outputs=Schema([images])),
+            pip_requirements=[f"mlflow=={mlflow.__version__}", *_requirements(content.tags)],
+        )
+        return self._client.get_logged_model(info.model_id)
+
+    def _register(self, run_id: str, model: "LoggedModel") -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(MODEL, description=MODEL_DESCRIPTION)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        self._client.create_model_version(MODEL, f"models:/{model.model_id}", run_id, model_id=model.model_id)
+
+    def _set_status(self, run: "Run", status: Status) -> None:
+        if run.info.status == status:
+            return
+        if status in (Status.RUNNING, Status.SCHEDULED):
+            self._client.update_run(run.info.run_id, status.value)
+        else:
+            self._client.set_terminated(run.info.run_id, status.value)
+
+    def _close_if_abandoned(self, run: "Run", sparing: str | None) -> str | None:
+        train_key, run_key = _tag(run, "mnistgan.train_key"), _tag(run, "mnistgan.run_key")
+        if run_key == sparing or publication.is_live(self._root, train_key, run_key):
+            return None
+        events = publication.making_events(self._root, train_key, run_key)
+        if not events:
+            return None
+        status = publication.settled_status(events)
+        self._set_status(run, status)
+        gone = "its process is gone" if publication.outcome(events) is None else "its process ended unseen"
+        return f"MLflow run {run.info.run_name!r} said RUNNING, but {gone}: now {status}"
+
+    def _manifest(self, run_id: str) -> dict[str, str]:
+        """What arrived whole; a manifest that was cut off counts as none, and all is written over."""
+        if not any(file.path == MANIFEST for file in self._client.list_artifacts(run_id)):
+            return {}
+        with tempfile.TemporaryDirectory() as folder:
+            text = Path(self._client.download_artifacts(run_id, MANIFEST, folder)).read_bytes()
+        try:
+            return dict(json.loads(text))
+        except ValueError:
+            return {}
+
+    def _write_manifest(self, run_id: str, manifest: Mapping[str, str]) -> None:
+        self._client.log_text(run_id, json.dumps(dict(sorted(manifest.items())), indent=2), MANIFEST)
+        self._memory[run_id].manifest = dict(manifest)
+
+
+def uri(root: Path) -> str:
+    """Where MLflow's store is."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(root)}"
+
+
+def database(root: Path) -> Path:
+    """Where the SQLite file is, unless MLFLOW_TRACKING_URI names another store."""
+    return root.resolve() / STORE / "mlflow.db"
+
+
+def shown(address: str) -> str:
+    """An address as people may see it."""
+    return provenance.without_secrets(address)
+
+
+def is_server(address: str) -> bool:
+    """Whether a store is behind a server, which then says itself where artifacts go."""
+    return address.startswith(("http://", "https://"))
+
+
+@contextmanager
+def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Be the one process on this machine that publishes to a key's runs. Raises TrackingError where another is."""
+    from filelock import FileLock, Timeout
+
+    path = root / journal.FOLDER / f"{run_key}.publishing"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=wait_seconds):
+            yield
+    except Timeout as error:
+        raise TrackingError("another process publishes to this state's run; try again when it has ended") from error
+
+
+def download_generator(run: str, folder: Path) -> Path:
+    """The generator's weights of a run named by its id, its name, or the start of its key (6 digits or more).
+
+    Raises UsageError when no run or several match, TrackingError when the store can't be reached.
+    """
+    from pipeline import state
+
+    store = Store(state.main_root())
+    return store.download(store.find(run), GENERATOR, folder)
+
+
+def _requirements(tags: Mapping[str, str]) -> list[str]:
+    """The libraries that the state was trained with, as pip takes them."""
+    return [
+        f"{name.removeprefix(VERSION_TAG)}=={value}" for name, value in tags.items() if name.startswith(VERSION_TAG)
+    ]
+
+
+def _grid_name(step: int) -> str:
+    return f"images/{GRID} at step {step}"
+
+
+def _tag(run: "Run", name: str) -> str:
+    return str(run.data.tags.get(name, ""))
+
+
+@contextmanager
+def _speaking_plainly() -> Iterator[None]:
+    """Turn whatever MLflow raises into a TrackingError of one line without secrets; leave out its advice."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except MnistganError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise TrackingError(f"MLflow's store can't be used: {provenance.without_secrets(reason)}") from None

@@ -1,0 +1,49 @@
+"""Open MLflow's own pages on the store that the pipeline publishes to."""
+
+import os
+import socket
+import sys
+from typing import Annotated
+
+import typer
+
+from mnistgan.errors import UsageError
+from pipeline import console, state
+
+
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is seen by this machine alone.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    allowed_hosts: Annotated[
+        str | None,
+        typer.Option(help="Host names that browsers may ask for, with commas, where --host is not local."),
+    ] = None,
+) -> None:
+    """Serve MLflow's pages on the pipeline's store until Ctrl-C; works before any run too."""
+    from pipeline import tracking
+
+    root = state.main_root()
+    address = tracking.uri(root)
+    if tracking.is_server(address):
+        console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {tracking.shown(address)}")
+        return
+    _check_free(host, port)
+    if not tracking.database(root).exists():
+        tracking.Store(root)
+    console.summary(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
+    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", host, "--port", str(port), "--workers", "1"]
+    if allowed_hosts:
+        command += ["--allowed-hosts", allowed_hosts]
+    os.chdir(root)
+    os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606
+
+
+def _check_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(f"{host}:{port} can't be listened on: {error.strerror}; give another --port") from error

@@ -1,0 +1,154 @@
+"""Make .venv hold exactly what requirements.lock says, by the interpreter that runs this; at once if it does already.
+
+Only the standard library is at hand here. pip does the installing, so that a mirror, a proxy or a certificate set in
+pip's own configuration keeps working.
+"""
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+STAMP = "made-from"  # written last, so a venv without it is half-made
+LOG = "bootstrap.log"
+PLAIN_LINE_SECONDS = 15.0
+SHOWN_LINES = 20
+
+
+class BootstrapError(Exception):
+    """The environment can't be made; the text says why and how to mend it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the environment. Returns the exit code: 0 done, 2 it can't be made, 130 interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--venv", type=Path, default=Path(".venv"), help="the folder to make")
+    parser.add_argument("--lock", type=Path, default=Path("requirements.lock"), help="every package with its hashes")
+    options = parser.parse_args(arguments)
+    try:
+        bootstrap(options.venv, options.lock)
+    except BootstrapError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command starts the environment afresh", file=sys.stderr)
+        return 130
+    return 0
+
+
+def bootstrap(venv: Path, lock: Path) -> None:
+    """Make ``venv`` from ``lock`` unless it is made already. Raises BootstrapError."""
+    wanted = _stamp(venv, lock)
+    if _is_made(venv, wanted):
+        return
+    if find_spec("ensurepip") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise BootstrapError(
+            f"{sys.executable} has no venv (Debian and Ubuntu package it apart): "
+            f"apt-get install python{version}-venv, or name another interpreter: make PYTHON=/path/to/python"
+        )
+    started = time.monotonic()
+    _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and 4 GB of disk")
+    if venv.exists():
+        shutil.rmtree(venv)
+    _run([sys.executable, "-m", "venv", str(venv)], venv)
+    _install(venv, lock)
+    # pip compiles on one core; this takes them all, and leaves out the packages' own tests.
+    compile_all = [str(_python(venv)), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(venv / "lib")]
+    _run(compile_all, venv, may_fail=True)
+    (venv / STAMP).write_text(wanted, "utf-8")
+    _say(f"made {venv} in {time.monotonic() - started:.0f} s")
+
+
+def _stamp(venv: Path, lock: Path) -> str:
+    """What ``venv`` is made from: a Python, the lock, and where it lies, since its scripts name their own folder."""
+    try:
+        content = hashlib.sha256(lock.read_bytes() + bytes(venv.resolve())).hexdigest()
+    except FileNotFoundError as error:
+        raise BootstrapError(f"{lock}: no such file; run from the repository's root") from error
+    return f"{sys.version_info.major}.{sys.version_info.minor} {content}\n"
+
+
+def _is_made(venv: Path, wanted: str) -> bool:
+    stamp = venv / STAMP
+    return _python(venv).exists() and stamp.is_file() and stamp.read_text("utf-8") == wanted
+
+
+def _python(venv: Path) -> Path:
+    return venv / "bin" / "python"
+
+
+def _install(venv: Path, lock: Path) -> None:
+    command = [str(_python(venv)), "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-compile"]
+    command += ["--no-input", "--progress-bar=off", "--disable-pip-version-check", "-r", str(lock)]
+    _run(command, venv, total=len(re.findall(r"^\w", lock.read_text("utf-8"), re.MULTILINE)))
+
+
+def _run(command: list[str], venv: Path, *, total: int = 0, may_fail: bool = False) -> None:
+    """Run ``command`` with all that it prints in the log; of ``total`` packages, say how many it has come to."""
+    last: deque[str] = deque(maxlen=SHOWN_LINES)
+    venv.mkdir(exist_ok=True)
+    progress = _Progress(total)
+    with (
+        (venv / LOG).open("a", encoding="utf-8") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run,
+    ):
+        assert run.stdout is not None
+        for line in run.stdout:
+            log.write(line)
+            # A pip configuration can make it warn once a package; an error is never among the warnings.
+            if not line.startswith("WARNING: "):
+                last.append(line)
+            progress.see(line)
+    progress.end()
+    if run.returncode and not may_fail:
+        lines = "".join(last)
+        raise BootstrapError(
+            f"{' '.join(command)}\nexited {run.returncode}; its last lines (all of them: {venv / LOG}):\n{lines}"
+        )
+
+
+class _Progress:
+    """Counts pip's packages: on one line of a terminal, elsewhere by a line now and then."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._printed = time.monotonic()
+        self._bar = sys.stderr.isatty()
+
+    def see(self, line: str) -> None:
+        if not self._total:
+            return
+        if line.startswith(("Collecting ", "Ignoring ")):
+            self._done += 1
+            self._show(f"  packages fetched: {self._done}/{self._total}")
+        elif line.startswith("Installing collected packages"):
+            self._show("  installing them")
+
+    def _show(self, text: str) -> None:
+        now = time.monotonic()
+        if self._bar:
+            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+        elif now - self._printed >= PLAIN_LINE_SECONDS:
+            _say(text)
+            self._printed = now
+
+    def end(self) -> None:
+        if self._bar and self._total:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

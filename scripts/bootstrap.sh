@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes .venv with the Python that was asked for (first argument), else the one that .venv has, else the first found.
+set -eu
+cd "$(dirname "$0")/.."
+
+fits() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+if [ -n "${1:-}" ]; then
+    if ! fits "$1"; then
+        echo "error: PYTHON=$1: $("$1" --version 2>&1 | head -n 1); should be a Python 3.11, 3.12 or 3.13" >&2
+        exit 2
+    fi
+    exec "$1" scripts/bootstrap.py
+fi
+
+made_with=
+[ -f .venv/made-from ] && read -r made_with _ <.venv/made-from
+for python in ${made_with:+"python$made_with"} python3.11 python3 python3.12 python3.13; do
+    if fits "$python"; then
+        exec "$python" scripts/bootstrap.py
+    fi
+done
+echo "error: no Python 3.11, 3.12 or 3.13 on PATH ($(python3 --version 2>&1 | head -n 1) is python3);" \
+    "install one, or name it: make PYTHON=/path/to/python3.11" >&2
+exit 2

@@ -1,0 +1,73 @@
+"""Write requirements.lock anew: every version for every platform, with hashes and without an address.
+
+uv resolves; it knows nothing of pip's configuration, so the index, mirror and certificate set there are handed on.
+Versions that the lock has stay while they fit; ``--upgrade`` takes the newest.
+"""
+
+import argparse
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+LOCK = "requirements.lock"
+COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes"]
+COMPILE += ["--python-version", "3.11", "--custom-compile-command", "make lock", "--quiet", "--output-file", LOCK]
+
+# pip's setting -> uv's option, given once for each word of the value.
+OPTIONS = {
+    "index-url": "--default-index",
+    "extra-index-url": "--index",
+    "find-links": "--find-links",
+    "trusted-host": "--allow-insecure-host",
+}
+# pip's setting -> the variables by which uv takes it.
+VARIABLES = {
+    "cert": ("SSL_CERT_FILE",),
+    "client-cert": ("SSL_CLIENT_CERT",),
+    "proxy": ("HTTP_PROXY", "HTTPS_PROXY"),
+    "default-timeout": ("UV_HTTP_TIMEOUT",),
+    "timeout": ("UV_HTTP_TIMEOUT",),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the lock. Returns uv's exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit pyproject.toml")
+    upgrade = ["--upgrade"] if parser.parse_args(arguments).upgrade else []
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+    ).stdout
+    settings = pip_settings(listed)
+    command = [*COMPILE, *upgrade, *uv_options(settings)]
+    return subprocess.run(command, check=False, env={**os.environ, **uv_variables(settings)}).returncode
+
+
+def pip_settings(listed: str) -> dict[str, str]:
+    """Parse ``pip config list``: the value of each setting, from the environment, else a command's, else global."""
+    ranks = {"global": 0, "install": 1, ":env:": 2}
+    found: dict[str, tuple[int, str]] = {}
+    for section, name, value in re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", listed, re.MULTILINE):
+        found[name] = max(found.get(name, (-1, "")), (ranks[section], str(ast.literal_eval(value))))
+    return {name: value for name, (_, value) in found.items()}
+
+
+def uv_options(settings: Mapping[str, str]) -> list[str]:
+    """uv's options that say what pip's settings say. pip takes the best version of all indexes, so uv is told to."""
+    options = ["--index-strategy", "unsafe-best-match"]
+    for name, option in OPTIONS.items():
+        for value in settings.get(name, "").split():
+            options += [option, value]
+    return options + (["--no-index"] if settings.get("no-index", "").lower() in {"1", "true", "yes", "on"} else [])
+
+
+def uv_variables(settings: Mapping[str, str]) -> dict[str, str]:
+    """uv's environment variables that say what pip's settings say."""
+    return {variable: settings[name] for name in VARIABLES if name in settings for variable in VARIABLES[name]}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""MNIST as arrays: parsed strictly, split, saved, and drawn in batches."""

@@ -1,0 +1,86 @@
+"""Every error this project raises on purpose.
+
+::
+
+    MnistganError              exit code 2 unless said otherwise
+    ├── ParamsError            params.yaml: every problem at once
+    ├── DataError              data that is missing, broken or not what was promised
+    │   ├── SourceError        no source gave the file; names each source and why it failed
+    │   ├── DigestError        bytes that are not the pinned ones
+    │   └── FormatError        an IDX, NPZ, JSON or image file that breaks its format
+    ├── TrainingError          training can't go on
+    │   ├── DivergedError      a loss or a weight became NaN or infinite
+    │   └── CheckpointError    a checkpoint can't be read, written, or belongs to another state
+    ├── MetricError            a metric that these samples can't give
+    ├── RulerError             a feature network that isn't the pinned one
+    │   └── PinsError          two figures measured by different rulers
+    ├── TrackingError          MLflow's store can't be used
+    ├── UsageError             a command called with what it can't take
+    └── Interrupted            stopped on request, resumable; exit code 130
+
+A message says what came, where, what is taken, and how to mend it.
+"""
+
+
+class MnistganError(Exception):
+    """Root of the project's errors; the command line prints its text and exits with ``exit_code``."""
+
+    exit_code = 2
+
+
+class ParamsError(MnistganError):
+    """params.yaml breaks its schema or can't be parsed."""
+
+
+class DataError(MnistganError):
+    """Data is missing, broken, or not what was promised."""
+
+
+class SourceError(DataError):
+    """No source gave a file."""
+
+
+class DigestError(DataError):
+    """A file's bytes are not the pinned ones."""
+
+
+class FormatError(DataError):
+    """A file breaks its format."""
+
+
+class TrainingError(MnistganError):
+    """Training can't go on."""
+
+
+class DivergedError(TrainingError):
+    """A loss or a weight became NaN or infinite."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint can't be read or written, or belongs to another state."""
+
+
+class MetricError(MnistganError):
+    """A metric that these samples can't give."""
+
+
+class RulerError(MnistganError):
+    """A feature network is not the pinned one."""
+
+
+class PinsError(RulerError):
+    """Two figures were measured by different rulers."""
+
+
+class TrackingError(MnistganError):
+    """The tracking store can't be used."""
+
+
+class UsageError(MnistganError):
+    """A command was called with something that it can't take."""
+
+
+class Interrupted(MnistganError):  # noqa: N818 - what happened is no error
+    """Stopped by Ctrl-C or SIGTERM after saving; the same command goes on from there."""
+
+    exit_code = 130

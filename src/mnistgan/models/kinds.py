@@ -1,0 +1,28 @@
+"""The one table from a recipe's ``kind`` to its networks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from mnistgan.models import dcgan
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How to build a pair of networks from a seed (int) and the discriminator's dropout rate."""
+
+    latent_size: int
+    generator: Callable[[int], keras.Model]
+    discriminator: Callable[[int, float], keras.Model]
+    plain_generator: Callable[[int], keras.Model]
+
+
+KINDS = {
+    "dcgan": Architecture(
+        latent_size=dcgan.LATENT_SIZE,
+        generator=dcgan.generator,
+        discriminator=dcgan.Discriminator,
+        plain_generator=lambda seed: dcgan.generator(seed, plain=True),
+    )
+}

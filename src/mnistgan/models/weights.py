@@ -1,0 +1,34 @@
+"""A network's weights as named arrays and back, held to names and shapes on the way."""
+
+import keras
+import numpy as np
+
+from mnistgan.errors import FormatError
+
+
+def names(network: keras.Model) -> list[str]:
+    """The name of each weight, as ``layer/weight``, in the network's order."""
+    return ["/".join(weight.path.split("/")[-2:]) for weight in network.weights]
+
+
+def arrays(network: keras.Model) -> dict[str, np.ndarray]:
+    """Every weight by name, float32, copied out of the network."""
+    return dict(zip(names(network), network.get_weights(), strict=True))
+
+
+def load(network: keras.Model, named: dict[str, np.ndarray], source: str) -> None:
+    """Set the network's weights; ``source`` stands in messages.
+
+    Raises FormatError where a name is missing or unknown, a shape differs, or a value is not finite.
+    """
+    wanted = {name: tuple(weight.shape) for name, weight in zip(names(network), network.weights, strict=True)}
+    if missing := sorted(wanted.keys() - named.keys()):
+        raise FormatError(f"{source}: lacks {', '.join(missing)}; takes weights of a {network.name} as `train` writes")
+    if unknown := sorted(named.keys() - wanted.keys()):
+        raise FormatError(f"{source}: has {', '.join(unknown)}, which no layer of this {network.name} takes")
+    for name, shape in wanted.items():
+        if named[name].shape != shape:
+            raise FormatError(f"{source}: {name} has shape {named[name].shape}; takes {shape}")
+        if named[name].dtype != np.float32 or not np.isfinite(named[name]).all():
+            raise FormatError(f"{source}: {name} holds {named[name].dtype}; takes finite float32")
+    network.set_weights([named[name] for name in wanted])

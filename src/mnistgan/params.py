@@ -1,0 +1,186 @@
+"""params.yaml, read strictly: every problem is reported at once, before any heavy library is loaded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from mnistgan.errors import ParamsError
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+_SOURCE = re.compile(
+    r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
+    r"|npm:(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*|folder:.+"
+)
+
+
+def _source(value: str) -> str:
+    if not _SOURCE.fullmatch(value):
+        raise ValueError("should be https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH")
+    return value
+
+
+def _images(value: object) -> object:
+    if value in ("all", "train") or (type(value) is int and 16 <= value <= 50_000):
+        return value
+    raise ValueError("should be all, train, or how many of train (16 to 50000)")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PrepareParams(_Section):
+    """Where the data comes from and how the training images are split."""
+
+    sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
+    validation_size: Annotated[int, Field(ge=1000, le=30000)]
+    split_seed: Seed
+
+
+class Recipe(_Section):
+    """How one kind of network is trained, in full."""
+
+    kind: Literal["dcgan"]
+    images: Annotated[Literal["all", "train"] | int, PlainValidator(_images)]
+    epochs: Annotated[int, Field(ge=1, le=10000)]
+    batch_size: Annotated[int, Field(ge=2, le=4096)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    beta_1: Decay
+    beta_2: Decay
+    warmup_steps: Annotated[int, Field(ge=0)]
+    decay_from: Share
+    dropout: Decay
+    average_decay: Decay
+    recompute_batchnorm: bool
+    grid_every: Annotated[int, Field(ge=1)]
+
+
+class TrainParams(_Section):
+    """Which recipe, from which seed, and how it is watched."""
+
+    recipe: str
+    seed: Seed
+    grid_seed: Seed
+    report_every: Annotated[int, Field(ge=1)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+
+
+class EvaluateParams(_Section):
+    """How many samples are measured, and which."""
+
+    samples: Annotated[int, Field(ge=1000, le=10000)]
+    latent_seed: Seed
+
+
+class RenderParams(_Section):
+    """How the pictures look."""
+
+    interpolation_steps: Annotated[int, Field(ge=2, le=64)]
+    frame_milliseconds: Annotated[int, Field(ge=20, le=10000)]
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    prepare: PrepareParams
+    train: TrainParams
+    recipes: Annotated[dict[str, Recipe], Field(min_length=1)]
+    evaluate: EvaluateParams
+    render: RenderParams
+
+    @model_validator(mode="after")
+    def _recipe_exists(self) -> Self:
+        if self.train.recipe not in self.recipes:
+            known = ", ".join(sorted(self.recipes))
+            raise ValueError(f"train.recipe: got {self.train.recipe!r}; should be one of: {known}")
+        return self
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that ``train.recipe`` names."""
+        return self.recipes[self.train.recipe]
+
+
+def load(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises ParamsError with every problem of the schema at once, each with its path, what it got and what it takes;
+    or with the one problem and its line where the file is no YAML or names a key twice.
+    """
+    return parse(_read(path), str(path))
+
+
+def parse(text: str, name: str) -> Params:
+    """Check the text of a params file; ``name`` stands in messages. Raises ParamsError as :func:`load` does."""
+    document = _document(text, name)
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        problems = [f"  {_problem(detail)}" for detail in error.errors(include_url=False)]
+        count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+        raise ParamsError("\n".join([f"{name}: {count}", *problems])) from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path}: no such file; run from the repository's root") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: can't be read as UTF-8 text: {error}") from error
+
+
+def _document(text: str, name: str) -> Any:
+    try:
+        document = YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        problem = str(error.problem).split(" with value")[0]
+        raise ParamsError(f"{name}, line {line}: {problem}; keep one of the two") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else "?"
+        raise ParamsError(f"{name}, line {line}: not YAML: {error.problem or error.context}") from error
+    except (YAMLError, ValueError) as error:
+        raise ParamsError(f"{name}: not YAML: {error}") from error
+    if not isinstance(document, dict):
+        got = "nothing" if document is None else type(document).__name__
+        sections = ", ".join(Params.model_fields)
+        raise ParamsError(f"{name}: got {got}; should be a mapping with the sections {sections}")
+    return document
+
+
+def _problem(detail: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "missing":
+        return f"{path}: missing; add it"
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(detail["loc"]))
+        return f"{path}: unknown key; known here: {known}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if not path:
+        return message
+    return f"{path}: got {detail['input']!r}; {message.removeprefix('Input ')}"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section holding ``location`` takes."""
+    section: type[BaseModel] = Params
+    for part in location[:-1]:
+        field = section.model_fields.get(str(part))
+        if field is None:
+            continue  # a recipe's own name
+        annotation = field.annotation
+        section = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Recipe
+    return list(section.model_fields)

@@ -1,0 +1,1 @@
+"""Pictures of a generator: sheets of digits, curves and an animation, from arrays to bytes."""

@@ -1,0 +1,65 @@
+"""Pictures to bytes: the same picture gives the same bytes, stamped with the weights that drew it and nothing else."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+DIGEST_KEY = "generator-sha256"
+_GREYS = (16, 8, 4, 2)
+
+
+def png(image: Image.Image, digest: str) -> bytes:
+    """Encode as an optimised PNG whose text chunk ``generator-sha256`` holds ``digest``; no date, no software."""
+    stamp = PngImagePlugin.PngInfo()
+    stamp.add_text(DIGEST_KEY, digest)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=stamp, optimize=True)
+    return buffer.getvalue()
+
+
+def small_png(image: Image.Image, digest: str, limit: int) -> bytes:
+    """Encode a grey picture (mode L) in at most ``limit`` bytes, with the most of 16, 8, 4 or 2 greys that fit.
+
+    Raises ValueError when not even two greys fit.
+    """
+    for greys in _GREYS:
+        content = png(_with_greys(image, greys), digest)
+        if len(content) <= limit:
+            return content
+    raise ValueError(f"a picture of {image.width} x {image.height} does not fit {limit} bytes")
+
+
+def gif(frames: Iterable[Image.Image], durations: list[int], digest: str) -> bytes:
+    """Encode grey frames (mode L) as a GIF that loops; ``durations`` in milliseconds, one a frame.
+
+    GIF counts hundredths of a second, so durations are rounded to 10 ms. The comment holds ``generator-sha256`` and
+    the digest. Frames are taken one at a time.
+    """
+    greys = _palette_frames(frames)
+    buffer = io.BytesIO()
+    next(greys).save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=greys,
+        duration=[max(round(duration, -1), 20) for duration in durations],
+        loop=0,
+        comment=f"{DIGEST_KEY} {digest}".encode(),
+    )
+    return buffer.getvalue()
+
+
+def _palette_frames(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
+    for frame in frames:
+        yield _with_greys(frame, _GREYS[0])
+
+
+def _with_greys(image: Image.Image, greys: int) -> Image.Image:
+    """Round a grey picture to evenly spaced greys, black and white among them, as a palette picture."""
+    levels = np.rint(np.asarray(image, np.float64) * ((greys - 1) / 255)).astype(np.uint8)
+    reduced = Image.fromarray(levels).convert("P")
+    palette = np.rint(np.linspace(0, 255, greys)).astype(int)
+    reduced.putpalette([int(grey) for grey in palette for _ in range(3)])
+    return reduced

@@ -1,0 +1,60 @@
+"""Images tiled without borders, and cut apart again: exact pixels, no picture for the eye."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mnistgan.errors import DataError, FormatError
+
+SIDE = 28
+TRAINING_SIDE = 16  # images a side in the grids that training writes
+TRAINING_PIXELS = TRAINING_SIDE * SIDE
+_EPOCH = re.compile(r"epoch_(\d{4,})\.png")
+
+
+def tile(images: np.ndarray, columns: int) -> np.ndarray:
+    """Tile images [N, 28, 28] row by row into [rows*28, columns*28]; the places after the last image are black."""
+    count = len(images)
+    rows = -(-count // columns)
+    padded = np.zeros((rows * columns, SIDE, SIDE), np.uint8)
+    padded[:count] = images
+    return padded.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2).reshape(rows * SIDE, columns * SIDE)
+
+
+def untile(grid: np.ndarray) -> np.ndarray:
+    """Cut a grid [rows*28, columns*28] into images [rows*columns, 28, 28], row by row.
+
+    Raises FormatError when the sides are no multiples of 28.
+    """
+    if grid.ndim != 2 or not all(grid.shape) or any(side % SIDE for side in grid.shape):
+        raise FormatError(f"a grid of shape {list(grid.shape)}; should be grey, its sides multiples of {SIDE}")
+    rows, columns = grid.shape[0] // SIDE, grid.shape[1] // SIDE
+    return grid.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
+
+
+def by_epoch(folder: Path) -> dict[int, Path]:
+    """Find a training's grids, ``epoch_NNNN.png``, by epoch in rising order.
+
+    Raises DataError where the folder is missing or holds none.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; the train stage writes its grids there")
+    matches = ((_EPOCH.fullmatch(path.name), path) for path in folder.iterdir())
+    found = {int(match[1]): path for match, path in matches if match}
+    if not found:
+        raise DataError(f"{folder}: holds no epoch_NNNN.png; the train stage writes one every `grid_every` epochs")
+    return dict(sorted(found.items()))
+
+
+def read(path: Path) -> np.ndarray:
+    """Read a training's grid as grey pixels, uint8 [448, 448]. Raises FormatError where it is no such picture."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.size != (TRAINING_PIXELS, TRAINING_PIXELS):
+                got = f"{image.width} x {image.height}"
+                raise FormatError(f"{path}: {got} pixels; a grid has {TRAINING_PIXELS} x {TRAINING_PIXELS}")
+            return np.asarray(image.convert("L"))
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise FormatError(f"{path}: not a whole PNG: {error}") from error

@@ -1,0 +1,115 @@
+"""What other stages wrote, read for drawing: training curves, class shares, metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mnistgan.errors import DataError, FormatError
+from mnistgan.files import read_json
+from mnistgan.pictures.curves import Best, Measure, Training
+
+_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class _Known:
+    """How a metric of metrics/evaluation.json is shown, and the keys of its value and of what real images get."""
+
+    name: str
+    best: Best
+    value: str
+    real: str
+
+
+_METRICS: Mapping[str, _Known] = {
+    "fid": _Known("FID", Best.LOWER, "value", "floor"),
+    "fid_logits": _Known("FID, logits", Best.LOWER, "value", "floor"),
+    "fid_pixels": _Known("FID, pixels", Best.LOWER, "value", "floor"),
+    "kid": _Known("KID", Best.LOWER, "value", "floor"),
+    "classes": _Known("class divergence (nats)", Best.LOWER, "divergence", "expected"),
+    "repetition": _Known("repetition", Best.LOWER, "value", "expected"),
+    "precision": _Known("precision", Best.NEAR_REAL, "value", "real"),
+    "recall": _Known("recall", Best.HIGHER, "value", "real"),
+    "density": _Known("density", Best.NEAR_REAL, "value", "real"),
+    "coverage": _Known("coverage", Best.HIGHER, "value", "real"),
+    "classifier_score": _Known("classifier score", Best.NEAR_REAL, "value", "real"),
+    "unsure": _Known("unsure share", Best.NEAR_REAL, "value", "real"),
+}
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics that a picture shows, and how many samples they were measured on."""
+
+    measures: tuple[Measure, ...]
+    samples: int
+
+
+def metrics(path: Path) -> Metrics:
+    """Read the metrics that stand beside what real images get; others are passed over.
+
+    Raises DataError when the file is missing, FormatError when it is not JSON, lacks ``samples`` or holds no metric.
+    """
+    report = read_json(path)
+    samples = report.get("samples") if isinstance(report, dict) else None
+    if not isinstance(samples, int) or samples < 1:
+        raise FormatError(f"{path}: samples is {samples!r}; should be how many samples were measured")
+    found = tuple(_measure(known, report[key]) for key, known in _METRICS.items() if _has(report.get(key), known))
+    if not found:
+        raise FormatError(f"{path}: holds none of the metrics {', '.join(_METRICS)} with its value for real images")
+    return Metrics(found, samples)
+
+
+def _has(metric: Any, known: _Known) -> bool:
+    return isinstance(metric, dict) and all(
+        isinstance(metric.get(key), (int, float)) for key in (known.value, known.real)
+    )
+
+
+def _measure(known: _Known, metric: Mapping[str, float]) -> Measure:
+    interval = (metric["low"], metric["high"]) if "low" in metric and "high" in metric else None
+    return Measure(known.name, known.best, metric[known.value], metric[known.real], interval)
+
+
+def training(path: Path) -> Training:
+    """Read the training's curves; none are left out, and a training too short for a row has empty curves.
+
+    Raises DataError when the file is missing, FormatError when a column is missing or not finite numbers.
+    """
+    columns = _columns(path, ("epoch", "generator_loss", "discriminator_loss", "probability_real", "probability_fake"))
+    return Training(**columns)
+
+
+def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read the share of each digit among the samples and its prior, both [10].
+
+    Raises DataError when the file is missing, FormatError when it has not one row for each digit in order.
+    """
+    columns = _columns(path, ("digit", "share", "prior"))
+    if columns["digit"].tolist() != list(range(_CLASSES)):
+        raise FormatError(f"{path}: the digits are {columns['digit'].tolist()}; should be 0 to {_CLASSES - 1} in order")
+    return columns["share"], columns["prior"]
+
+
+def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (ValueError, OSError) as error:
+        raise FormatError(f"{path}: not a CSV: {error}") from error
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise FormatError(f"{path}: lacks the columns {missing}; has {list(table)}")
+    try:
+        columns = {name: table[name].to_numpy(np.float64) for name in names}
+    except ValueError as error:
+        raise FormatError(f"{path}: holds what is no number: {error}") from error
+    for name, values in columns.items():
+        if not np.isfinite(values).all():
+            raise FormatError(f"{path}: the column {name} holds a NaN or an infinity")
+    return columns

@@ -1,0 +1,76 @@
+"""A ruler on disk: plain arrays in ``NAME.npz``, and in ``NAME.json`` a card that says what they are.
+
+The card holds the digest of the arrays' file. It is checked before the arrays are parsed, so that a ruler that was
+swapped, edited or half-copied never measures anything.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnistgan import files
+from mnistgan.errors import RulerError
+
+DIGEST = "sha256"
+RESTORE = "restore pretrained/ from git, or make both anew by `python -m pipeline classifier --out pretrained`"
+
+Arrays = dict[str, np.ndarray]
+Card = dict[str, Any]
+
+
+def arrays_path(folder: Path, name: str) -> Path:
+    """Where a ruler's arrays lie."""
+    return folder / f"{name}.npz"
+
+
+def card_path(folder: Path, name: str) -> Path:
+    """Where a ruler's card lies."""
+    return folder / f"{name}.json"
+
+
+def save(folder: Path, name: str, arrays: Mapping[str, np.ndarray], card: Card) -> str:
+    """Write a ruler and its card, the digest added; return the digest."""
+    path = arrays_path(folder, name)
+    files.write_arrays(path, arrays)
+    digest = files.sha256(path)
+    files.write_json(card_path(folder, name), {DIGEST: digest, **card})
+    return digest
+
+
+def read(folder: Path, name: str) -> tuple[Arrays, Card]:
+    """Read a ruler, its digest first.
+
+    Raises RulerError where a file is missing, the card holds no digest, or the arrays' bytes are not those that the
+    card names; FormatError where the card is no JSON.
+    """
+    card = _card(card_path(folder, name))
+    path = arrays_path(folder, name)
+    if not path.is_file():
+        raise RulerError(f"{path}: no such file; {RESTORE}")
+    got = files.sha256(path)
+    if got != card[DIGEST]:
+        raise RulerError(f"{path}: sha256 is {got}, its card says {card[DIGEST]}; {RESTORE}")
+    return files.read_arrays(path), card
+
+
+def _card(path: Path) -> Card:
+    if not path.is_file():
+        raise RulerError(f"{path}: no such file; {RESTORE}")
+    card = files.read_json(path)
+    if not isinstance(card, dict) or not isinstance(card.get(DIGEST), str):
+        raise RulerError(f"{path}: holds no {DIGEST!r} of the arrays; {RESTORE}")
+    return card
+
+
+def demand(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
+    """Hold float32 arrays to their names and shapes. Raises RulerError that names the first that differs."""
+    if sorted(arrays) != sorted(shapes):
+        raise RulerError(f"{where}: holds {', '.join(sorted(arrays))}; expected {', '.join(sorted(shapes))}; {RESTORE}")
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if array.shape != shape or array.dtype != np.float32:
+            raise RulerError(
+                f"{where}: {name} is {array.dtype} {list(array.shape)}; expected float32 {list(shape)}; {RESTORE}"
+            )

@@ -1,0 +1,135 @@
+"""The classifier ruler: a small CNN whose penultimate layer and logits are the features of FID and its kin.
+
+It trained on the 50,000 training images alone, so that neither validation nor test is known to it; a network that
+has trained on the images it measures inflates the real-data floor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mnistgan.errors import RulerError
+from mnistgan.progress import Progress, silent
+from mnistgan.rulers import cards
+
+NAME = "classifier"
+LAYERS = ("penultimate", "logits")
+# One shape for every call: another batch size may pick another kernel, which sums in another order.
+CHUNK = 500
+
+SHAPES: dict[str, tuple[int, ...]] = {
+    "conv_1/kernel": (3, 3, 1, 32),
+    "conv_1/bias": (32,),
+    "conv_2/kernel": (3, 3, 32, 64),
+    "conv_2/bias": (64,),
+    "conv_3/kernel": (3, 3, 64, 64),
+    "conv_3/bias": (64,),
+    "penultimate/kernel": (576, 64),
+    "penultimate/bias": (64,),
+    "logits/kernel": (64, 10),
+    "logits/bias": (10,),
+}
+
+Weights = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the classifier says of N images: ``penultimate`` float32 [N, 64]; ``logits`` float32 [N, 10]."""
+
+    penultimate: np.ndarray
+    logits: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """p(digit | image), float64 [N, 10]."""
+        return probabilities(self.logits)
+
+    def take(self, rows: np.ndarray) -> "Features":
+        """The features of some of the images, by index or by mask."""
+        return Features(self.penultimate[rows], self.logits[rows])
+
+
+def features_graph(weights: Weights, images: tf.Tensor) -> tf.Tensor:
+    """The penultimate layer, float32 [N, 64], of float32 images [N, 28, 28, 1] in [0, 1]."""
+    x = images
+    for layer in ("conv_1", "conv_2", "conv_3"):
+        x = tf.nn.conv2d(x, weights[f"{layer}/kernel"], strides=1, padding="SAME")
+        x = tf.nn.relu(tf.nn.bias_add(x, weights[f"{layer}/bias"]))
+        x = tf.nn.max_pool2d(x, 2, 2, "VALID")
+    x = tf.reshape(x, [tf.shape(x)[0], SHAPES["penultimate/kernel"][0]])
+    x = tf.nn.bias_add(tf.matmul(x, weights["penultimate/kernel"]), weights["penultimate/bias"])
+    return tf.nn.leaky_relu(x, 0.1)  # no unit can die, so no feature is constant
+
+
+def logits_graph(weights: Weights, penultimate: tf.Tensor) -> tf.Tensor:
+    """The logits, float32 [N, 10], of the penultimate layer."""
+    return tf.nn.bias_add(tf.matmul(penultimate, weights["logits/kernel"]), weights["logits/bias"])
+
+
+def scaled(images: tf.Tensor) -> tf.Tensor:
+    """Images uint8 [N, 28, 28] as float32 [N, 28, 28, 1] in [0, 1]."""
+    return tf.cast(images, tf.float32)[..., tf.newaxis] / 255.0
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax in float64: [N, 10] of logits [N, 10]."""
+    logits = logits.astype(np.float64)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _layers(weights: Weights, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    penultimate = features_graph(weights, scaled(images))
+    return penultimate, logits_graph(weights, penultimate)
+
+
+_forward = tf.function(
+    _layers,
+    autograph=False,
+    input_signature=[
+        {name: tf.TensorSpec(shape, tf.float32) for name, shape in SHAPES.items()},
+        tf.TensorSpec([CHUNK, 28, 28], tf.uint8),
+    ],
+)
+
+
+class Classifier:
+    """The network with its weights; ``digest`` is the sha256 of the file that they came from."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], digest: str) -> None:
+        cards.demand(dict(arrays), SHAPES, "the classifier's arrays")
+        self.digest = digest
+        self._weights = {name: tf.constant(array) for name, array in arrays.items()}
+
+    def features(self, images: np.ndarray, progress: Progress = silent, task: str = "features") -> Features:
+        """Both layers' features of images uint8 [N, 28, 28].
+
+        An image's features have the same bytes alone, in a batch and in another order: every call is one padded chunk.
+        Raises RulerError for images of another shape or dtype.
+        """
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
+            raise RulerError(f"images are {images.dtype} {list(images.shape)}; the classifier takes uint8 [N, 28, 28]")
+        count = len(images)
+        penultimate = np.empty((count, SHAPES["penultimate/bias"][0]), np.float32)
+        logits = np.empty((count, SHAPES["logits/bias"][0]), np.float32)
+        chunk = np.zeros((CHUNK, 28, 28), np.uint8)
+        for start in range(0, count, CHUNK):
+            progress(task, start, count)
+            part = images[start : start + CHUNK]
+            chunk[: len(part)] = part
+            rows = slice(start, start + len(part))
+            penultimate[rows], logits[rows] = (layer.numpy()[: len(part)] for layer in _forward(self._weights, chunk))
+        progress(task, count, count)
+        return Features(penultimate, logits)
+
+
+def load(folder: Path) -> Classifier:
+    """Load the pinned classifier from ``folder``. Raises RulerError where its bytes are not those on its card."""
+    arrays, card = cards.read(folder, NAME)
+    return Classifier(arrays, card[cards.DIGEST])

@@ -1,0 +1,144 @@
+"""Both rulers made from the data, each with the card that says how far it can be trusted."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from mnistgan.data.arrays import Images
+from mnistgan.metrics.fid import fid
+from mnistgan.metrics.intervals import wilson
+from mnistgan.progress import Progress, silent
+from mnistgan.rulers import cards, classifier, fitting, pixels
+from mnistgan.rulers.blind_spots import SPOILED
+from mnistgan.rulers.classifier import Classifier
+from mnistgan.rulers.pixels import PixelRuler
+from mnistgan.rulers.real import RealData, subset, without_digit
+from mnistgan.rulers.rounding import rounded
+
+ARCHITECTURE = [
+    "pixels / 255",
+    *(f"conv 3x3, {width}, same, ReLU, max-pool 2" for width in (32, 64, 64)),
+    "dense 64, leaky ReLU of slope 0.1 (penultimate)",
+    "dense 10 (logits)",
+]
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """A ruler before it is saved."""
+
+    name: str
+    arrays: cards.Arrays
+    card: cards.Card
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A ruler just saved beside the pinned one: accuracies on test, share of test images that both call the same,
+    and whether each file's bytes are the pinned ones."""
+
+    accuracy: float
+    pinned_accuracy: float
+    agreement: float
+    same_classifier: bool
+    same_pixels: bool
+
+
+def make_classifier(real: RealData, recipe: fitting.Recipe, progress: Progress = silent) -> Ruler:
+    """Train the classifier and write its card; test is measured once, after the epoch was chosen."""
+    fit = fitting.fit(real.train, real.validation, recipe, progress)
+    network = Classifier(fit.arrays, "not saved yet")
+    card = {
+        "what": "a small digit classifier; FID and its kin read its penultimate layer and its logits",
+        "layers": {layer: classifier.SHAPES[f"{layer}/bias"][0] for layer in classifier.LAYERS},
+        "architecture": ARCHITECTURE,
+        "data": _data(real),
+        "training": {**asdict(recipe), "chosen_epoch": fit.chosen.number},
+        "validation_by_epoch": {str(epoch.number): rounded(epoch.accuracy) for epoch in fit.epochs},
+        "accuracy": {
+            "validation": _accuracy(network, real.validation),
+            "test": _accuracy(network, real.test),
+        },
+        "confusion": {
+            "what": "of the test images: key, the true digit; position, the digit that the classifier says",
+            **_confusion(network, real.test),
+        },
+        "blind_spots": {
+            "what": "validation images spoiled on purpose: accuracy, and FID against test in no-8 units",
+            **_blind_spots(real, lambda images: network.features(images).penultimate, network),
+        },
+        "made_with": {"tensorflow": tf.__version__, "numpy": np.__version__},
+    }
+    return Ruler(classifier.NAME, fit.arrays, card)
+
+
+def make_pixels(real: RealData) -> Ruler:
+    """Fit the pixel ruler and write its card."""
+    arrays = pixels.fit(real.train.images)
+    ruler = PixelRuler(arrays, "not saved yet")
+    card = {
+        "what": "the first principal components of the training images' pixels in [0, 1]",
+        "layers": {"components": pixels.COMPONENTS},
+        "data": _data(real),
+        "explained_variance": rounded(
+            {name: pixels.explained(getattr(real, name).images, ruler) for name in ("train", "validation", "test")}
+        ),
+        "blind_spots": {
+            "what": "validation images spoiled on purpose: FID against test in no-8 units",
+            **_blind_spots(real, ruler.features),
+        },
+        "made_with": {"numpy": np.__version__},
+    }
+    return Ruler(pixels.NAME, arrays, card)
+
+
+def compare(made: Path, pinned: Path, test: Images) -> Comparison:
+    """Compare the rulers in one folder with those in another. Raises RulerError where one is not what its card says."""
+    new, old = classifier.load(made), classifier.load(pinned)
+    said, said_before = (network.features(test.images).logits.argmax(axis=1) for network in (new, old))
+    return Comparison(
+        accuracy=float(np.mean(said == test.labels)),
+        pinned_accuracy=float(np.mean(said_before == test.labels)),
+        agreement=float(np.mean(said == said_before)),
+        same_classifier=new.digest == old.digest,
+        same_pixels=pixels.load(made).digest == pixels.load(pinned).digest,
+    )
+
+
+def _data(real: RealData) -> cards.Card:
+    names = ("train", "validation", "test")
+    splits = {name: getattr(real, name) for name in names}
+    return {name: {"images": len(split), "sha256": split.digest} for name, split in splits.items()}
+
+
+def _accuracy(network: Classifier, images: Images) -> cards.Card:
+    share = float(np.mean(network.features(images.images).logits.argmax(axis=1) == images.labels))
+    interval = wilson(share, len(images))
+    card: cards.Card = rounded({"value": share, "low": interval.low, "high": interval.high})
+    return card
+
+
+def _confusion(network: Classifier, images: Images) -> dict[str, str]:
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (images.labels, network.features(images.images).logits.argmax(axis=1)), 1)
+    return {str(digit): " ".join(map(str, row)) for digit, row in enumerate(counts)}
+
+
+def _blind_spots(
+    real: RealData, features: Callable[[np.ndarray], np.ndarray], network: Classifier | None = None
+) -> dict[str, cards.Card]:
+    count = min(len(real.validation), len(real.test))
+    validation = real.validation[subset(len(real.validation), count, "validation")]
+    truth = features(real.test.images)
+    unit = fid(features(without_digit(real, count).images), truth)
+    found = {}
+    for name, spoil in SPOILED.items():
+        images = spoil(validation.images)
+        row = {"units": fid(features(images), truth) / unit}
+        if network and name != "first_1000_repeated":
+            row["accuracy"] = _accuracy(network, Images(images, validation.labels))["value"]
+        found[name] = rounded(row)
+    return found

@@ -1,0 +1,51 @@
+"""Real images to measure against, and the sets of them that floors and units are made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnistgan.data.arrays import Images
+from mnistgan.errors import MetricError
+
+MISSING_DIGIT = 8
+SUBSET_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class RealData:
+    """The three splits."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+    @property
+    def digests(self) -> tuple[str, str, str]:
+        """Each split's digest."""
+        return self.train.digest, self.validation.digest, self.test.digest
+
+
+def subset(total: int, count: int, name: str) -> np.ndarray:
+    """Indices of ``count`` of ``total`` images, ascending, the same ones each time.
+
+    The first ones would not do, since MNIST's test images get harder half-way. Raises MetricError where there are
+    fewer.
+    """
+    if count > total:
+        raise MetricError(f"{count} samples, but {total} {name} images; measure {total} samples at most")
+    return np.sort(fixed_order(total)[:count])
+
+
+def fixed_order(count: int) -> np.ndarray:
+    """0..count-1 shuffled, the same way each time."""
+    # Of raw keys, since NumPy may change how it shuffles.
+    return np.argsort(np.random.PCG64(SUBSET_SEED).random_raw(count), kind="stable")
+
+
+def without_digit(real: RealData, count: int, digit: int = MISSING_DIGIT) -> Images:
+    """``count`` real images without one digit: validation's, then as many of train's, in their order, as it takes."""
+    images, labels = (
+        np.concatenate([getattr(split, field)[split.labels != digit] for split in (real.validation, real.train)])
+        for field in ("images", "labels")
+    )
+    return Images(images[:count], labels[:count])

@@ -1,0 +1,16 @@
+"""Figures as files hold them."""
+
+from typing import Any
+
+import numpy as np
+
+SIGNIFICANT_DIGITS = 6
+
+
+def rounded(value: Any) -> Any:
+    """Nested numbers to six significant digits: a last bit of another machine is no difference."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,58 @@
+"""The exponential moving average of a generator's weights, and BatchNorm statistics that fit it.
+
+Averaging the weights of a GAN's generator steadies what it draws (Yazıcı et al., arXiv 1806.04498). Statistics that
+BatchNorm gathered while training belong to other weights, so they are measured afresh.
+"""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+STATISTICS_LATENTS = 2048
+CHUNK = 256
+
+
+class Average:
+    """The average of a network's trainable weights, kept in a second network of the same architecture."""
+
+    def __init__(self, network: keras.Model, copy: keras.Model, decay: float):
+        self.network = network
+        self.copy = copy
+        self.decay = decay
+        copy.set_weights(network.get_weights())
+
+    def update(self, step: tf.Tensor) -> None:
+        """Move the average towards the network by 1 - min(decay, (1 + t) / (10 + t)), for ``step`` t from 0.
+
+        The ramp lets the first weights fade within a few steps instead of 1 / (1 - decay).
+        """
+        t = tf.cast(step, tf.float32)
+        keep = tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
+        for average, weight in zip(self.copy.trainable_variables, self.network.trainable_variables, strict=True):
+            average.assign_sub((1.0 - keep) * (average - weight))
+
+
+def recompute_batchnorm(network: keras.Sequential, latents: np.ndarray) -> None:
+    """Set every BatchNorm's moving statistics to those of its inputs over latents float32 [N, latent_size].
+
+    Layer by layer, each seeing what the layers before it make with their new statistics, so that it normalises to mean
+    0 and variance 1 over these latents as it did over a batch while training. In chunks, to bound memory.
+    """
+    chunks = [latents[begin : begin + CHUNK] for begin in range(0, len(latents), CHUNK)]
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            mean, variance = _moments(chunks)
+            layer.moving_mean.assign(mean)
+            layer.moving_variance.assign(variance)
+        chunks = [layer(chunk) for chunk in chunks]
+
+
+def _moments(chunks: Sequence[tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and (biased) variance by channel, [C], over chunks [n, ..., C]; in float64."""
+    flat = [np.reshape(chunk, (-1, chunk.shape[-1])) for chunk in chunks]
+    count = sum(len(values) for values in flat)
+    mean = sum(values.sum(axis=0, dtype=np.float64) for values in flat) / count
+    square = sum(np.square(values - mean).sum(axis=0) for values in flat) / count
+    return mean, square

@@ -1,0 +1,75 @@
+"""Checkpoints of one training: written beside and renamed, read back newest first, a broken one passed over."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mnistgan.errors import CheckpointError, FormatError, TrainingError
+from mnistgan.files import read_arrays, write_arrays
+from mnistgan.training.state import TrainingState
+
+KEPT = 2
+_NAME = re.compile(r"step_(\d{9})\.npz")
+
+
+class Checkpoints:
+    """The checkpoints in one folder, which belongs to one training alone."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._saved = time.monotonic()
+
+    def age(self) -> float:
+        """Seconds since the last save, or since this object was made: what a kill now would cost."""
+        return time.monotonic() - self._saved
+
+    def save(self, state: TrainingState) -> Path:
+        """Write the state, then delete all but the newest two. Raises CheckpointError if the disk refuses it."""
+        path = self.folder / f"step_{state.step:09d}.npz"
+        named = state.arrays()
+        if broken := sorted(name for name, array in named.items() if array.dtype.kind == "f" and not _finite(array)):
+            raise TrainingError(f"not saved: {broken[0]} holds NaN or infinity at step {state.step}")
+        try:
+            write_arrays(path, named)
+            for old in self.newest_first()[KEPT:]:
+                old.unlink(missing_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"{path}: can't be written: {error.strerror}; earlier ones are whole") from error
+        self._saved = time.monotonic()
+        return path
+
+    def restore(self, state: TrainingState, warn: Callable[[str], None]) -> Path | None:
+        """Take ``state`` over from the newest checkpoint that is whole; None where there is none.
+
+        ``warn`` is told of each one that is broken.
+        """
+        for path in self.newest_first():
+            try:
+                state.restore(read_arrays(path), str(path))
+            except (FormatError, CheckpointError) as error:
+                warn(f"passed over a broken checkpoint: {error}")
+            else:
+                return path
+        return None
+
+    def save_grid(self, epoch: int, images: np.ndarray) -> None:
+        """Keep an epoch's grid uint8 [N, 28, 28] beside the checkpoints: a resumed training can't draw it again."""
+        write_arrays(self.folder / f"grid_{epoch:06d}.npz", {"images": images})
+
+    def grids(self, until: int) -> dict[int, np.ndarray]:
+        """The kept grids up to an epoch, by epoch."""
+        found = {int(path.stem.removeprefix("grid_")): path for path in sorted(self.folder.glob("grid_*.npz"))}
+        return {epoch: read_arrays(path)["images"] for epoch, path in found.items() if epoch <= until}
+
+    def newest_first(self) -> list[Path]:
+        """The folder's checkpoints by step, the last one first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def _finite(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all())

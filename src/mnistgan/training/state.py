@@ -1,0 +1,95 @@
+"""All that a training carries from one step to the next, in one object."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+
+from mnistgan.errors import CheckpointError
+from mnistgan.models import weights
+from mnistgan.models.kinds import KINDS
+from mnistgan.params import Recipe
+from mnistgan.training.adam import Adam
+from mnistgan.training.average import Average
+
+
+@dataclass
+class TrainingState:
+    """Both networks, their moments, the average, the step, and the curves so far.
+
+    ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them.
+    """
+
+    generator: keras.Model
+    discriminator: keras.Model
+    generator_adam: Adam
+    discriminator_adam: Adam
+    average: Average | None
+    step: int = 0
+    scalars: list[list[float]] = field(default_factory=list)
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, recipe: Recipe, seed: int) -> "TrainingState":
+        """The state before the first step: a function of the recipe and the seed."""
+        architecture = KINDS[recipe.kind]
+        generator = architecture.generator(seed)
+        discriminator = architecture.discriminator(seed, recipe.dropout)
+        average = (
+            Average(generator, architecture.generator(seed), recipe.average_decay) if recipe.average_decay else None
+        )
+        return cls(
+            generator=generator,
+            discriminator=discriminator,
+            generator_adam=Adam(_values(generator), recipe.beta_1, recipe.beta_2),
+            discriminator_adam=Adam(_values(discriminator), recipe.beta_1, recipe.beta_2),
+            average=average,
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The whole state as named plain arrays."""
+        named = {}
+        for part, network in self._networks().items():
+            named.update({f"{part}/{name}": array for name, array in weights.arrays(network).items()})
+        for part, variables in self._moments().items():
+            named.update({f"{part}/{place}": variable.numpy() for place, variable in enumerate(variables)})
+        progress = {"step": self.step, "scalars": self.scalars, "rows": self.rows}
+        named["progress"] = np.array(json.dumps(progress))
+        return named
+
+    def restore(self, named: dict[str, np.ndarray], source: str) -> None:
+        """Take the state over from :meth:`arrays`; ``source`` stands in messages.
+
+        Raises CheckpointError if it lacks a part, FormatError if weights are not these networks'.
+        """
+        try:
+            for part, network in self._networks().items():
+                prefix = f"{part}/"
+                own = {name.removeprefix(prefix): array for name, array in named.items() if name.startswith(prefix)}
+                weights.load(network, own, source)
+            for part, variables in self._moments().items():
+                for place, variable in enumerate(variables):
+                    variable.assign(named[f"{part}/{place}"])
+            progress: dict[str, Any] = json.loads(str(named["progress"]))
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"{source}: not a whole training state: {error}") from error
+        self.step, self.scalars, self.rows = progress["step"], progress["scalars"], progress["rows"]
+
+    def _networks(self) -> dict[str, keras.Model]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return networks | ({"average": self.average.copy} if self.average else {})
+
+    def _moments(self) -> dict[str, list[Any]]:
+        return {
+            "generator_first": self.generator_adam.first,
+            "generator_second": self.generator_adam.second,
+            "discriminator_first": self.discriminator_adam.first,
+            "discriminator_second": self.discriminator_adam.second,
+        }
+
+
+def _values(network: keras.Model) -> list[Any]:
+    """The TensorFlow variables behind a Keras network's trainable weights."""
+    return [weight.value for weight in network.trainable_variables]

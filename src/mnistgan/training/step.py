@@ -1,0 +1,79 @@
+"""One training step: a function of (weights, moments, batch, seed, step), and a compiled run of several."""
+
+import numpy as np
+import tensorflow as tf
+
+from mnistgan.data.batches import Batches
+from mnistgan.models.kinds import KINDS
+from mnistgan.params import Recipe
+from mnistgan.training.losses import discriminator_loss, generator_loss
+from mnistgan.training.schedule import Schedule
+from mnistgan.training.state import TrainingState
+
+NOISE, DROPOUT_REAL, DROPOUT_FAKE = range(3)  # what a draw is for; each has its own stream
+STREAMS = 4
+
+SCALARS = ("generator_loss", "discriminator_loss", "probability_real", "probability_fake")
+
+
+class Step:
+    """Steps on one state over images uint8 [N, 28, 28], which are held in memory and gathered in the graph."""
+
+    def __init__(self, state: TrainingState, recipe: Recipe, seed: int, images: np.ndarray):
+        self.state = state
+        self.latent_size = KINDS[recipe.kind].latent_size
+        self.batches = Batches(len(images), recipe.batch_size, seed)
+        total = recipe.epochs * self.batches.steps_per_epoch
+        self.schedule = Schedule(recipe.learning_rate, recipe.warmup_steps, recipe.decay_from, total)
+        self.seed = seed
+        self.images = tf.constant(images)
+
+    @tf.function(reduce_retracing=True)
+    def run(self, order: tf.Tensor, step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """Run ``count`` (int32) steps of one epoch from global ``step`` (int64); their scalars, float32 [count, 4].
+
+        ``order`` is the epoch's, int32 [N]. One call of several steps spares the way back to Python between them.
+        """
+        scalars = tf.TensorArray(tf.float32, count, element_shape=[len(SCALARS)])
+        size = self.batches.batch_size
+        for place in tf.range(count):
+            now = step + tf.cast(place, tf.int64)
+            begin = now % self.batches.steps_per_epoch * size
+            batch = tf.gather(self.images, order[begin : begin + size])
+            scalars = scalars.write(place, self.train(scaled(batch), now))
+        return scalars.stack()
+
+    def train(self, real: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Update both networks from one forward pass over ``real`` float32 [B, 28, 28, 1]; the scalars float32 [4]."""
+        state = self.state
+        latents = tf.random.stateless_normal(
+            [tf.shape(real)[0], self.latent_size], self._draw(NOISE, step), alg="philox"
+        )
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            fake = state.generator(latents, training=True)
+            real_logits = state.discriminator(real, dropout_seed=self._draw(DROPOUT_REAL, step))
+            fake_logits = state.discriminator(fake, dropout_seed=self._draw(DROPOUT_FAKE, step))
+            loss_of_generator = generator_loss(fake_logits)
+            loss_of_discriminator = discriminator_loss(real_logits, fake_logits)
+        # Each tape reaches its own network's weights alone: the generator's gradient passes through the
+        # discriminator's layers without touching their weights.
+        rate = self.schedule.at(step)
+        for tape, loss, adam in (
+            (generator_tape, loss_of_generator, state.generator_adam),
+            (discriminator_tape, loss_of_discriminator, state.discriminator_adam),
+        ):
+            adam.apply(tape.gradient(loss, adam.variables), step, rate)
+        if state.average:
+            state.average.update(step)
+        real_probability = tf.reduce_mean(tf.sigmoid(real_logits))
+        fake_probability = tf.reduce_mean(tf.sigmoid(fake_logits))
+        return tf.stack([loss_of_generator, loss_of_discriminator, real_probability, fake_probability])
+
+    def _draw(self, stream: int, step: tf.Tensor) -> tf.Tensor:
+        """The seed of a step's draw from a stream: int64 [2], different for every (seed, stream, step)."""
+        return tf.stack([tf.constant(self.seed * STREAMS + stream, tf.int64), step])
+
+
+def scaled(images: tf.Tensor) -> tf.Tensor:
+    """Images uint8 [B, 28, 28] as float32 [B, 28, 28, 1] in [-1, 1]."""
+    return (tf.cast(images[..., tf.newaxis], tf.float32) - 127.5) / 127.5

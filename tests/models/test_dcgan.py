@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnistgan.models import dcgan
+from mnistgan.models.kinds import KINDS
+from mnistgan.params import Recipe
+
+
+@pytest.fixture(scope="module")
+def latents():
+    return np.random.default_rng(0).standard_normal((4, dcgan.LATENT_SIZE)).astype(np.float32)
+
+
+def test_the_networks_have_the_articles_weight_counts():
+    assert dcgan.generator(0).count_params() == 2_330_944
+    assert dcgan.Discriminator(0, dropout=0.3).count_params() == 212_865
+
+
+def test_the_generator_draws_28x28_images_within_minus_one_and_one(latents):
+    images = dcgan.generator(0)(latents)
+    assert images.shape == (4, 28, 28, 1)
+    assert np.abs(images).max() <= 1
+
+
+def test_the_discriminator_gives_one_logit_an_image():
+    assert dcgan.Discriminator(0, dropout=0.3)(np.zeros((3, 28, 28, 1), np.float32)).shape == (3, 1)
+
+
+def test_the_fourier_and_the_plain_generator_draw_the_same_from_the_same_weights(latents):
+    fourier, plain = dcgan.generator(0), dcgan.generator(1, plain=True)
+    plain.set_weights(fourier.get_weights())
+    for training in (False, True):
+        np.testing.assert_allclose(fourier(latents, training=training), plain(latents, training=training), atol=2e-6)
+
+
+def test_the_same_seed_starts_from_the_same_weights_and_another_seed_from_others():
+    first, again, other = (dcgan.generator(seed).get_weights()[0] for seed in (3, 3, 4))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_no_two_layers_start_from_the_same_draw():
+    generator, discriminator = dcgan.generator(0), dcgan.Discriminator(0, dropout=0.0)
+    kernels = [w.numpy().ravel()[:100] for n in (generator, discriminator) for w in n.weights if "kernel" in w.path]
+    scaled = [kernel / np.abs(kernel).max() for kernel in kernels]
+    assert all(not np.allclose(a, b) for i, a in enumerate(scaled) for b in scaled[:i])
+
+
+def test_dropout_is_a_function_of_its_seed_and_absent_without_one():
+    discriminator = dcgan.Discriminator(0, dropout=0.3)
+    images = tf.random.stateless_normal([8, 28, 28, 1], [0, 0])
+    seeded = [discriminator(images, dropout_seed=tf.constant([0, step], tf.int64)).numpy() for step in (5, 5, 6)]
+    assert np.array_equal(seeded[0], seeded[1])
+    assert not np.array_equal(seeded[0], seeded[2])
+    assert np.array_equal(discriminator(images), discriminator(images))
+
+
+def test_every_kind_in_the_table_is_one_that_a_recipe_takes():
+    assert set(KINDS) == set(Recipe.model_fields["kind"].annotation.__args__)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kinds_networks_fit_each_other(kind):
+    architecture = KINDS[kind]
+    images = architecture.generator(0)(np.zeros((2, architecture.latent_size), np.float32))
+    assert architecture.discriminator(0, 0.1)(images).shape == (2, 1)

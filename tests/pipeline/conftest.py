@@ -1,0 +1,46 @@
+"""What tests of tracking share: one MLflow store, since a new one takes seconds to make, and one generator."""
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.fabricated import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+_seeds = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store that holds the experiment and nothing else yet."""
+    from pipeline import tracking
+
+    folder = tmp_path_factory.mktemp("store")
+    before = os.environ.pop("MLFLOW_TRACKING_URI", None)
+    tracking.Store(folder)
+    if before is not None:
+        os.environ["MLFLOW_TRACKING_URI"] = before
+    return folder
+
+
+@pytest.fixture(scope="session")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of an untrained generator."""
+    from mnistgan.models import dcgan, sampling
+
+    path = tmp_path_factory.mktemp("generator") / "generator.npz"
+    sampling.save(path, "dcgan", dcgan.generator(0))
+    return path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A fabricated workspace, of keys that no other test has, with the session's store; the current folder."""
+    made = Workspace.create(tmp_path / "workspace", seed=next(_seeds))
+    monkeypatch.chdir(made.root)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store_folder}/mlruns/mlflow.db")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}")
+    return made

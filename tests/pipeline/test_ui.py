@@ -1,0 +1,49 @@
+"""MLflow's pages, opened by one command before any run."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mnistgan.errors import UsageError
+from pipeline import ui
+from tests.pipeline.fabricated import Workspace
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"127.0.0.1:{port} can't be listened on.*--port"):
+            ui.ui(port=port)
+
+
+def test_a_server_of_ones_own_is_pointed_at_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://someone:hunter2@mlflow.example.org")
+    ui.ui()
+    said = capsys.readouterr().out
+    assert "mlflow.example.org" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.slow
+def test_the_pages_open_before_any_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import httpx
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        assert f"http://127.0.0.1:{port}" in server.stdout.readline()
+        for line in server.stdout:
+            if "Application startup complete" in line:
+                break
+        try:
+            assert httpx.get(f"http://127.0.0.1:{port}/health").text == "OK"
+        finally:
+            server.terminate()

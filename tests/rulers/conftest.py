@@ -1,0 +1,49 @@
+"""Real MNIST, split as the pipeline splits it, and the pinned rulers."""
+
+from pathlib import Path
+
+import pytest
+
+from mnistgan import params
+from mnistgan.data import idx, split
+from mnistgan.data.arrays import Images
+from mnistgan.fetching import raw
+from mnistgan.rulers import classifier, pixels
+from mnistgan.rulers.classifier import Classifier
+from mnistgan.rulers.pixels import PixelRuler
+from mnistgan.rulers.real import RealData, subset
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PINNED = ROOT / "pretrained"
+
+
+@pytest.fixture(scope="session")
+def real(mnist_cache: Path) -> RealData:
+    prepare = params.load(ROOT / "params.yaml").prepare
+    every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
+    kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
+    return RealData(every[kept], every[aside], _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name))
+
+
+def _images(folder: Path, images: str, labels: str) -> Images:
+    return Images(
+        idx.parse_images((folder / images).read_bytes(), images),
+        idx.parse_labels((folder / labels).read_bytes(), labels),
+    )
+
+
+@pytest.fixture(scope="session")
+def small(real: RealData) -> RealData:
+    """A part of each split, drawn from all of it: the first half of MNIST's test images is the easier one."""
+    parts = ((real.train, 4000), (real.validation, 2000), (real.test, 2000))
+    return RealData(*(part[subset(len(part), count, "real")] for part, count in parts))
+
+
+@pytest.fixture(scope="session")
+def network() -> Classifier:
+    return classifier.load(PINNED)
+
+
+@pytest.fixture(scope="session")
+def components() -> PixelRuler:
+    return pixels.load(PINNED)

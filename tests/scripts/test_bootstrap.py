@@ -1,0 +1,163 @@
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts import bootstrap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def write_wheel(folder: Path, name: str, text: str) -> str:
+    """Write the smallest wheel that pip installs; returns its sha256."""
+    info = f"{name}-1.0.dist-info"
+    members = {
+        f"{name}.py": text,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = []
+    for member, content in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest()).rstrip(b"=").decode()
+        record.append(f"{member},sha256={digest},{len(content)}\n")
+    members[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"])
+    wheel = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Place:
+    """A lock of one package that only pip's own configuration knows where to find."""
+
+    folder: Path
+
+    @property
+    def venv(self) -> Path:
+        return self.folder / ".venv"
+
+    @property
+    def stamp(self) -> Path:
+        return self.venv / bootstrap.STAMP
+
+    def lock(self, digest: str, comment: str = "") -> None:
+        text = f"# {comment}\ntiny==1.0 \\\n    --hash=sha256:{digest}\n"
+        (self.folder / "requirements.lock").write_text(text)
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        return subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "bootstrap.py")],
+            cwd=self.folder,
+            env={**clean, "PIP_CONFIG_FILE": str(self.folder / "pip.conf")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def imports(self, module: str) -> bool:
+        command = [str(self.venv / "bin" / "python"), "-c", f"import {module}"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {folder}\n")
+    place = Place(folder)
+    place.lock(write_wheel(folder, "tiny", "answer = 42\n"))
+    made = place.run()
+    assert made.returncode == 0, made.stderr
+    return place
+
+
+def test_the_environment_holds_what_the_lock_says_from_where_pip_is_told_to_look(place: Place) -> None:
+    assert place.imports("tiny")
+
+
+def test_a_made_environment_is_left_alone_without_a_word(place: Place) -> None:
+    before = place.stamp.stat().st_mtime_ns
+    again = place.run()
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert place.stamp.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_half_made_environment_is_made_afresh(place: Place) -> None:
+    place.stamp.unlink()
+    leftover = place.venv / "leftover"
+    leftover.touch()
+    assert place.run().returncode == 0
+    assert not leftover.exists()
+    assert place.imports("tiny")
+
+
+@pytest.mark.slow
+def test_a_changed_lock_makes_the_environment_afresh(place: Place) -> None:
+    before = place.stamp.read_text()
+    place.lock(write_wheel(place.folder, "tiny", "answer = 43\n"), comment="changed")
+    assert place.run().returncode == 0
+    assert place.stamp.read_text() != before
+
+
+@pytest.mark.slow
+def test_a_package_with_other_bytes_than_the_lock_says_is_refused_in_pips_own_words(place: Place) -> None:
+    place.lock("0" * 64)
+    refused = place.run()
+    assert refused.returncode == 2
+    assert "DO NOT MATCH THE HASHES" in refused.stderr
+    assert bootstrap.LOG in refused.stderr
+    assert not place.stamp.exists()
+
+
+def test_a_python_without_venv_is_told_which_package_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    lock = tmp_path / "requirements.lock"
+    lock.touch()
+    assert bootstrap.main(["--venv", str(tmp_path / ".venv"), "--lock", str(lock)]) == 2
+    assert f"apt-get install python3.{sys.version_info.minor}-venv" in capsys.readouterr().err
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_missing_lock_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bootstrap.main(["--venv", str(tmp_path / ".venv"), "--lock", str(tmp_path / "none.lock")]) == 2
+    assert "none.lock: no such file" in capsys.readouterr().err
+
+
+def old_python(folder: Path) -> Path:
+    python = folder / "python3"
+    python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.10.1" && exit 0\nexit 1\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_an_interpreter_that_is_too_old_is_refused_by_name(tmp_path: Path) -> None:
+    python = old_python(tmp_path)
+    run = subprocess.run([ROOT / "scripts" / "bootstrap.sh", python], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert f"PYTHON={python}: Python 3.10.1; should be a Python 3.11, 3.12 or 3.13" in run.stderr
+
+
+def test_a_machine_with_an_old_python_alone_is_told_how_to_name_another(tmp_path: Path) -> None:
+    old_python(tmp_path)
+    for tool in ("dirname", "head"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    clone = tmp_path / "clone"
+    (clone / "scripts").mkdir(parents=True)
+    script = clone / "scripts" / "bootstrap.sh"
+    script.write_text((ROOT / "scripts" / "bootstrap.sh").read_text())
+    run = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert "no Python 3.11, 3.12 or 3.13 on PATH (Python 3.10.1 is python3)" in run.stderr
+    assert "make PYTHON=" in run.stderr

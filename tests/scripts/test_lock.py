@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.lock import pip_settings, uv_options, uv_variables
+
+
+def listed_by_pip(tmp_path: Path, configuration: str, **environment: str) -> str:
+    file = tmp_path / "pip.conf"
+    file.write_text(configuration)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"],
+        env={**clean, "PIP_CONFIG_FILE": str(file), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_a_mirror_set_in_pips_configuration_is_handed_on(tmp_path: Path) -> None:
+    configuration = "[global]\nindex-url = https://mirror.example/simple\nextra-index-url =\n    https://a.example\n"
+    configuration += "    https://b.example\ncert = /certificates.pem\n"
+    settings = pip_settings(listed_by_pip(tmp_path, configuration))
+    options = uv_options(settings)
+    assert options[options.index("--default-index") + 1] == "https://mirror.example/simple"
+    assert [options[i + 1] for i, word in enumerate(options) if word == "--index"] == [
+        "https://a.example",
+        "https://b.example",
+    ]
+    assert uv_variables(settings)["SSL_CERT_FILE"] == "/certificates.pem"
+
+
+def test_pips_environment_outranks_its_files_as_it_does_for_pip(tmp_path: Path) -> None:
+    configuration = "[global]\nindex-url = https://file.example/\n[install]\nindex-url = https://install.example/\n"
+    assert pip_settings(listed_by_pip(tmp_path, configuration))["index-url"] == "https://install.example/"
+    listed = listed_by_pip(tmp_path, configuration, PIP_INDEX_URL="https://environment.example/")
+    assert pip_settings(listed)["index-url"] == "https://environment.example/"
+
+
+def test_without_a_configuration_uv_looks_where_it_always_does() -> None:
+    assert uv_options(pip_settings("")) == ["--index-strategy", "unsafe-best-match"]
+    assert uv_variables({}) == {}
+
+
+def test_an_index_switched_off_is_off_for_uv_too() -> None:
+    assert "--no-index" in uv_options(pip_settings("global.no-index='true'\n"))
+    assert "--no-index" not in uv_options(pip_settings("global.no-index='false'\n"))

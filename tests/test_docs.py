@@ -1,0 +1,183 @@
+"""What the documents promise: their links, the commands they name, every param, and no figure left blank."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_origin
+
+import annotated_types
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
+from typer.main import get_command
+
+from mnistgan.params import Params, Recipe
+from pipeline.__main__ import app
+from pipeline.state import outs_of_workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
+RECORDS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
+PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+TARGETS = set(re.findall(r"^\.PHONY: ([\w-]+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]+)`|^( {4}\S[^\n]*)$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+# Registries by address, and places of one machine. A name such as PyPI is fine.
+ADDRESSES = re.compile(r"\b(?:pypi|pythonhosted|npmjs|yarnpkg|docker)\.(?:org|com|io)\b|/(?:work|home|root|Users)/")
+LIMITS = {
+    annotated_types.Ge: ("ge", "≥"),
+    annotated_types.Gt: ("gt", ">"),
+    annotated_types.Le: ("le", "≤"),
+    annotated_types.Lt: ("lt", "<"),
+}
+
+by_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def text_of(document: Path) -> str:
+    return document.read_text("utf-8").replace("\\\n", " ")
+
+
+def commands_in(document: Path, program: str) -> Iterator[list[str]]:
+    """The words after ``program`` wherever a document's code begins a command with it."""
+    for found in CODE.finditer(text_of(document)):
+        for line in next(filter(None, found.groups()), "").splitlines():
+            if line.strip().startswith(f"{program} "):
+                yield line.strip().removeprefix(program).split("#")[0].split()
+
+
+def anchors(document: Path) -> set[str]:
+    """What GitHub makes of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text_of(document)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def table_rows(document: Path) -> Iterator[dict[str, str]]:
+    """The rows of every table, by the titles of its columns."""
+    titles: list[str] = []
+    for line in document.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        if not line.startswith("|"):
+            titles = []
+        elif not titles:
+            titles = [cell.strip("`") for cell in cells]
+        elif not set(line) <= set("|-: "):
+            yield dict(zip(titles, cells, strict=True))
+
+
+def fields(section: type[BaseModel] = Params, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of the schema, a recipe's without the recipe's name, as ``recipes.KEY``."""
+    for name, field in section.model_fields.items():
+        kind = Recipe if get_origin(field.annotation) is dict else field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from fields(kind, f"{path}{name}.")
+        else:
+            yield path + name, field
+
+
+def takes(field: FieldInfo) -> str | None:
+    """How the document should put what a number or a switch takes; None for the rest, which it puts in words."""
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation not in (int, float):
+        return None
+    limits = [(LIMITS[type(limit)], limit) for limit in field.metadata]
+    parts = [f"{sign} {getattr(limit, name)}" for (name, sign), limit in limits]
+    return f"{'integer' if field.annotation is int else 'number'} {', '.join(parts)}"
+
+
+def value_in(cell: str) -> Any:
+    """The value that a cell shows in code; a list's elements one after another."""
+    shown = [YAML(typ="safe", pure=True).load(code) for code in re.findall(r"`([^`]+)`", cell)]
+    return shown if len(shown) > 1 else shown[0]
+
+
+DOCUMENTED = list(table_rows(ROOT / "docs" / "params.md"))
+OF_RECIPES = {f"recipes.{row['key'].strip('`')}": row for row in DOCUMENTED if row.keys() >= PARAMS["recipes"].keys()}
+OF_SECTIONS = {row["key"].strip("`"): row for row in DOCUMENTED if "default" in row}
+
+
+@by_document
+def test_every_link_and_picture_leads_somewhere(document: Path) -> None:
+    made_by_a_stage = {ROOT / path for path in outs_of_workspace(ROOT)}  # gone while the stage runs
+    broken = []
+    for link in LINK.findall(FENCE.sub("", text_of(document))):
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        if link.startswith("https://") or target in made_by_a_stage:
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+@by_document
+def test_every_make_target_that_is_named_is_there(document: Path) -> None:
+    words = [word for call in commands_in(document, "make") for word in call if "=" not in word]
+    assert [word for word in words if word not in TARGETS] == []
+
+
+@by_document
+def test_every_command_that_is_named_takes_what_is_written(document: Path) -> None:
+    names = re.findall(r"python -m pipeline ([a-z]\w*)", text_of(document))
+    unknown = [name for name in names if name not in COMMANDS]
+    for call in commands_in(document, "python -m pipeline"):
+        name, *words = call
+        known = {option for parameter in getattr(COMMANDS.get(name), "params", []) for option in parameter.opts}
+        unknown += [f"{name} {word}" for word in words if word.startswith("-") and word not in {*known, "--help"}]
+    assert unknown == []
+
+
+@by_document
+def test_every_param_that_an_experiment_sets_is_there(document: Path) -> None:
+    for path in re.findall(r"dvc exp run (?:--queue )?-S ([\w.]+)=", text_of(document)):
+        value: Any = PARAMS
+        for key in path.split("."):
+            assert key in value, f"{path} is not in params.yaml"
+            value = value[key]
+
+
+@by_document
+def test_no_figure_is_left_to_fill_in(document: Path) -> None:
+    assert re.findall(r"\{\{\w+\}\}", text_of(document)) == []
+
+
+@by_document
+def test_no_address_of_a_registry_or_of_one_machine_is_in_it(document: Path) -> None:
+    assert ADDRESSES.findall(text_of(document)) == []
+
+
+def test_the_params_page_has_every_key_of_the_schema_and_no_other() -> None:
+    assert sorted([*OF_SECTIONS, *OF_RECIPES]) == sorted(name for name, _ in fields())
+    assert len(OF_SECTIONS) + len(OF_RECIPES) == sum("takes" in row for row in DOCUMENTED)
+
+
+@pytest.mark.parametrize(("name", "field"), fields(), ids=[name for name, _ in fields()])
+def test_the_params_page_says_what_a_key_takes_and_means(name: str, field: FieldInfo) -> None:
+    row = (OF_SECTIONS | OF_RECIPES)[name]
+    assert row["takes"] == takes(field) if takes(field) else row["takes"]
+    assert row["meaning"]
+
+
+def test_the_params_page_has_the_values_of_params_yaml() -> None:
+    plain = [section for section in PARAMS if section != "recipes"]
+    sections = {f"{section}.{key}": value for section in plain for key, value in PARAMS[section].items()}
+    assert {name: value_in(row["default"]) for name, row in OF_SECTIONS.items()} == sections
+    for recipe, values in PARAMS["recipes"].items():
+        shown = {name.removeprefix("recipes."): value_in(row[recipe]) for name, row in OF_RECIPES.items()}
+        assert shown == values, recipe
+
+
+def test_decision_records_are_numbered_listed_and_in_one_form() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    assert [int(path.name[:4]) for path in RECORDS] == list(range(1, len(RECORDS) + 1))
+    listed = re.findall(r"^(\d+)\. \[(.+)\]\((.+)\)$", index, re.MULTILINE)
+    assert [file for _, _, file in listed] == [path.name for path in RECORDS]
+    for (number, title, _), path in zip(listed, RECORDS, strict=True):
+        headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        assert headings == [f"{number}. {title}", "Context", "Decision", "Consequences"]

@@ -1,0 +1,193 @@
+"""The house's rules: what may import what, what each stage depends on, what starts fast, what the lock holds."""
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+from typer.main import get_command
+
+from pipeline.__main__ import app
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
+
+# What watches a stage and words its messages. A change here alters no out, and must not train again.
+OBSERVERS = {
+    *("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py"),
+    *("pipeline/state.py", "pipeline/tracking.py", "pipeline/sync.py", "pipeline/journal.py", "pipeline/follower.py"),
+    *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
+    *("src/mnistgan/progress.py", "src/mnistgan/files.py"),
+}
+STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def runs_only_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node under ``node``, those that only a type checker sees left out."""
+    for child in ast.iter_child_nodes(node):
+        if not runs_only_for_types(child):
+            yield child
+            yield from statements(child)
+
+
+def imported(path: Path) -> set[str]:
+    """The dotted names that a file imports, wherever in it: ``from a import b`` gives both a and a.b."""
+    package = relative(path).removeprefix("src/").removesuffix(".py").split("/")[:-1]
+    names: set[str] = set()
+    for node in statements(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names.add(module)
+            names.update(f"{module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def files_of(name: str) -> set[Path]:
+    """Our files that importing ``name`` runs: the module and each package above it; none for a foreign name."""
+    first, *rest = name.split(".")
+    if first not in SOURCES:
+        return set()
+    found = {SOURCES[first] / "__init__.py"}
+    for depth in range(1, len(rest) + 1):
+        place = SOURCES[first].joinpath(*rest[:depth])
+        found |= {place / "__init__.py", place.with_suffix(".py")}
+    return {path for path in found if path.is_file()}
+
+
+def own_imports(path: Path) -> set[Path]:
+    return {file for name in imported(path) for file in files_of(name)}
+
+
+def reached(start: Path) -> set[Path]:
+    """Every file of ours that a command runs, observers met but not looked into."""
+    seen: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting += [] if relative(path) in OBSERVERS else sorted(own_imports(path))
+    return seen
+
+
+def is_within(path: str, dep: str) -> bool:
+    return PurePosixPath(path).is_relative_to(dep)
+
+
+def code_reached(stage: str) -> set[str]:
+    return {relative(path) for path in reached(ROOT / "pipeline" / f"{stage}.py")} - OBSERVERS
+
+
+def python_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def imports_of_top_level(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(path)}
+
+
+def test_the_stages_are_prepare_train_evaluate_and_render() -> None:
+    assert list(STAGES) == ["prepare", "train", "evaluate", "render"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
+    missing = {path for path in code_reached(stage) if not any(is_within(path, dep) for dep in STAGES[stage]["deps"])}
+    assert not missing, f"not in the deps of {stage}: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_no_code_that_it_does_not_run(stage: str) -> None:
+    code = [dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "pipeline/"))]
+    idle = [dep for dep in code if not any(is_within(path, dep) for path in code_reached(stage))]
+    assert not idle, f"{stage} never imports {idle}, and a change there would run it again"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_dvc_yaml_calls_a_stage_by_options_that_it_has(stage: str) -> None:
+    python, module, pipeline, command, *words = shlex.split(STAGES[stage]["cmd"])
+    assert [python, module, pipeline, command] == ["python", "-m", "pipeline", stage]
+    options = {option: parameter for parameter in COMMANDS[stage].params for option in parameter.opts}
+    given = [word for word in words if word.startswith("--")]
+    assert set(given) <= set(options)
+    required = {option for option, parameter in options.items() if parameter.required}
+    assert required <= set(given)
+
+
+def test_every_observer_is_there() -> None:
+    assert [path for path in sorted(OBSERVERS) if not (ROOT / path).is_file()] == []
+
+
+def test_what_no_stage_depends_on_in_the_science_imports_none_of_what_one_does() -> None:
+    exempt = [ROOT / path for path in OBSERVERS if path.startswith("src/")]
+    beyond = {relative(file) for path in exempt for file in own_imports(path)} - OBSERVERS
+    assert not beyond
+
+
+def test_the_science_imports_none_of_the_tools() -> None:
+    tools = {"mlflow", "dvc", "typer", "pipeline"}
+    crossing = {relative(path): imports_of_top_level(path) & tools for path in python_files(SOURCES["mnistgan"])}
+    assert {path: names for path, names in crossing.items() if names} == {}
+
+
+def test_the_science_never_reads_the_environment() -> None:
+    reading = re.compile(r"\bos\.(environ|getenv)\b|\bfrom os import .*\b(environ|getenv)\b")
+    assert [relative(p) for p in python_files(SOURCES["mnistgan"]) if reading.search(p.read_text("utf-8"))] == []
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    found = [relative(path) for path in python_files(SOURCES["pipeline"]) if "mlflow" in imports_of_top_level(path)]
+    assert found == ["pipeline/tracking.py"]
+
+
+def test_help_loads_no_heavy_library() -> None:
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in run.stderr.splitlines()}
+    heavy = {"tensorflow", "keras", "mlflow", "dvc", "pydantic", "numpy", "pandas", "matplotlib", "PIL", "scipy"}
+    assert "typer" in loaded
+    assert loaded & heavy == set()
+    assert set(STAGES) <= set(run.stdout.split())
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_explains_itself_and_each_of_its_options(command: str) -> None:
+    assert COMMANDS[command].help
+    shown = [parameter for parameter in COMMANDS[command].params if not getattr(parameter, "hidden", False)]
+    unexplained = [parameter.name for parameter in shown if not getattr(parameter, "help", None)]
+    assert not unexplained
+
+
+def test_the_lock_holds_hashes_and_neither_an_address_nor_a_local_path() -> None:
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    assert "://" not in lock
+    assert not re.search(r"(?:^|\s)/\w|^-|file:|\s@\s", lock, re.MULTILINE)
+    requirements = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)[1:]
+    unhashed = [text.split()[0] for text in requirements if "--hash=sha256:" not in text]
+    assert requirements
+    assert not unhashed

@@ -1,0 +1,53 @@
+"""What people and CI type."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parent.parent
+PROMISED = {"repro", "test", "test-slow", "check", "ui", "lock", "clean"}
+
+
+def make(*arguments: str) -> str:
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^\.PHONY: ([\w-]+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+
+def typed_in(text: str) -> set[str]:
+    return set(re.findall(r"\bmake ([a-z][a-z-]*)", text))
+
+
+def test_make_alone_lists_the_targets_a_line_each() -> None:
+    lines = make().splitlines()
+    listed = {line.split()[1] for line in lines}
+    assert all(re.fullmatch(r"make [a-z-]+ +\S.+", line) for line in lines)
+    assert len(listed) == len(lines)
+    assert listed >= PROMISED
+    assert listed <= targets()
+
+
+def test_no_target_but_the_one_that_says_so_deletes_runs() -> None:
+    assert "mlruns" not in "".join(line for line in make("-n", "clean").splitlines() if "echo" not in line)
+    assert "mlruns" in make("-n", "clean-all")
+
+
+def test_ci_runs_what_a_person_types() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    workflow = YAML(typ="safe", pure=True).load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert re.findall(r"^make ([\w-]+)$", script, re.MULTILINE) == ["check", "test", "test-slow"]
+    assert typed_in("\n".join(steps)) == {"check", "test", "test-slow"}
+
+
+def test_ci_takes_actions_by_commit_and_may_only_read() -> None:
+    workflow = YAML(typ="safe", pure=True).load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
+    assert workflow["permissions"] == {"contents": "read"}

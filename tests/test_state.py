@@ -1,0 +1,156 @@
+"""The keys of a state: what changes them, what does not, and that they are DVC's own."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mnistgan.errors import DataError, FormatError, UsageError
+from pipeline import state
+from tests.pipeline.fabricated import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A fabricated workspace after all its stages."""
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"weights")
+    made = Workspace.create(tmp_path / "workspace", seed=0)
+    monkeypatch.chdir(made.root)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    made.finish(weights)
+    return made
+
+
+def recorded() -> state.State:
+    return state.state_of_lock(state.read_lock())
+
+
+def edit(path: str, old: str, new: str) -> None:
+    text = Path(path).read_text()
+    assert old in text
+    Path(path).write_text(text.replace(old, new))
+
+
+def test_the_lock_and_the_workspace_give_the_same_state(workspace: Workspace) -> None:
+    assert recorded() == state.state_of_workspace() == state.state_of_trained()
+    assert state.train_key_of_workspace() == recorded().train_key
+
+
+def test_the_lock_that_dvc_itself_writes_gives_the_state_of_the_workspace(workspace: Workspace) -> None:
+    from dvc.repo import Repo
+
+    Path("src/__pycache__").mkdir()
+    Path("src/__pycache__/left.pyc").write_text("ignored")
+    Path("src/deep/er").mkdir(parents=True)
+    Path("src/deep/er/ü.py").write_text("pass")
+    Path("src/deep.py").write_text("sorts between")
+    Path("dvc.lock").unlink()
+    shutil.rmtree(".dvc")
+    with Repo.init(no_scm=True) as repo:
+        repo.commit(force=True)
+    parts = state.parts_of_lock(state.read_lock())
+    assert not [path for part in parts.values() for path in part.changed_outs()]
+    assert recorded() == state.state_of_workspace()
+    assert recorded().data_digest == state.state_of_workspace().data_digest
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("params.yaml", "seed: 0}", "seed: 1}"),
+        ("params.yaml", "6.0e-4", "7.0e-4"),
+        ("params.yaml", "recipe: fast", "recipe: article"),
+        ("src/code.py", "pass", "pass  # changed"),
+    ],
+)
+def test_a_param_or_the_code_of_training_changes_both_keys(workspace: Workspace, file: str, old: str, new: str) -> None:
+    before = state.state_of_workspace()
+    edit(file, old, new)
+    after = state.state_of_workspace()
+    assert after.train_key != before.train_key
+    assert after.run_key != before.run_key
+
+
+def test_how_results_are_measured_changes_the_run_key_alone(workspace: Workspace) -> None:
+    before = state.state_of_workspace()
+    edit("params.yaml", "samples: 1000", "samples: 2000")
+    after = state.state_of_workspace()
+    assert after.train_key == before.train_key
+    assert after.run_key != before.run_key
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("frame_milliseconds: 400", "frame_milliseconds: 500"), ("1.0e-4", "2.0e-4"), ("npm:", "folder:")]
+)
+def test_drawing_and_other_recipes_and_sources_change_no_key(workspace: Workspace, old: str, new: str) -> None:
+    before = state.state_of_workspace()
+    edit("params.yaml", old, new)
+    assert state.state_of_workspace() == before
+
+
+def test_other_weights_of_the_same_training_keep_the_run_key(workspace: Workspace) -> None:
+    before = state.state_of_workspace()
+    Path("models/generator.npz").write_bytes(b"other weights")
+    assert state.state_of_workspace().run_key == before.run_key
+
+
+def test_library_versions_change_the_train_key(workspace: Workspace) -> None:
+    part = state.part_of_workspace("train")
+    other = {**state.installed_versions(), "keras": "0"}
+    assert state.train_key(part, other) != state.train_key(part, state.installed_versions())
+
+
+def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(workspace: Workspace) -> None:
+    params = state.state_of_workspace().params
+    assert params["train.recipe"] == "fast"
+    assert params["recipe.learning_rate"] == 6e-4
+    assert params["prepare.split_seed"] == 0
+    assert not [name for name in params if name.startswith(("recipes", "render", "prepare.sources"))]
+    assert state.params_of_workspace() == params
+
+
+def test_a_queued_experiment_belongs_to_the_repository_that_dvc_names(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert state.main_root(Path("src")) == workspace.root
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert state.main_root() == tmp_path
+
+
+def test_versions_come_from_dvcs_cache_where_the_workspace_has_others(workspace: Workspace) -> None:
+    before = recorded()
+    versions = Path("models/versions.json")
+    digest = state.digest(versions)
+    cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
+    cached.parent.mkdir(parents=True)
+    versions.rename(cached)
+    assert recorded() == before
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error", "said"),
+    [
+        (lambda: Path("dvc.lock").unlink(), UsageError, "dvc.lock: no such file; run `dvc repro`"),
+        (lambda: Path("dvc.lock").write_text("stages: {train: [}"), FormatError, "not YAML"),
+        (lambda: Path("dvc.lock").write_text("{}"), FormatError, "not a lock that DVC wrote"),
+        (lambda: Path("dvc.lock").write_text("{stages: {}}"), UsageError, "no entry for train"),
+        (lambda: Path("models/versions.json").unlink(), DataError, "dvc checkout"),
+    ],
+)
+def test_a_lock_that_says_nothing_is_named(workspace, break_it, error, said) -> None:
+    break_it()
+    with pytest.raises(error, match=said):
+        recorded()
+
+
+def test_a_state_is_known_before_its_first_training(workspace: Workspace) -> None:
+    before = state.state_of_workspace()
+    shutil.rmtree("models")
+    assert state.state_of_workspace() == before
+
+
+def test_a_missing_dep_is_named(workspace: Workspace) -> None:
+    Path("data/train.npz").unlink()
+    with pytest.raises(DataError, match=r"data/train\.npz"):
+        state.state_of_workspace()

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+
+from mnistgan.errors import CheckpointError, DivergedError, Interrupted, TrainingError
+from mnistgan.training import loop as loops
+from mnistgan.training.checkpoint import KEPT, Checkpoints
+from mnistgan.training.loop import Loop
+from mnistgan.training.state import TrainingState
+
+
+class Watcher:
+    """Remembers what the loop reports."""
+
+    def __init__(self):
+        self.resumed_at = None
+        self.steps = []
+        self.curves = []
+        self.grids = {}
+        self.warnings = []
+
+    def resumed(self, step, checkpoint):
+        self.resumed_at = step
+
+    def stepped(self, step, total, scalars):
+        self.steps.append(step)
+
+    def rows(self, rows):
+        self.curves = list(rows)
+
+    def grid(self, epoch, images):
+        self.grids[epoch] = images
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def training(params, recipe, images, folder, should_stop=lambda: False):
+    return Loop(params, recipe, images, Watcher(), Checkpoints(folder), should_stop)
+
+
+def stopping_after(steps):
+    """A ``should_stop`` that says yes from its n-th question on."""
+    asked = iter(range(10**6))
+    return lambda: next(asked) >= steps
+
+
+@pytest.fixture
+def whole(params, recipe, images, tmp_path):
+    """A training that nothing stopped, and what it reported."""
+    loop = training(params, recipe, images, tmp_path / "whole")
+    return loop.run(), loop.observer
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.arrays().values(), other.arrays().values(), strict=True))
+
+
+def test_it_reports_every_row_and_grid(whole, recipe):
+    state, watcher = whole
+    assert state.step == 12
+    assert [row["step"] for row in watcher.curves] == [4, 8, 12]
+    assert [row["epoch"] for row in watcher.curves] == [0.6667, 1.3333, 2.0]
+    assert sorted(watcher.grids) == [0, 1, 2]
+    assert watcher.grids[2].shape == (256, 28, 28)
+
+
+def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe, images, tmp_path):
+    first = training(params, recipe, images, tmp_path / "cut", stopping_after(1))
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        first.run()
+    second = training(params, recipe, images, tmp_path / "cut")
+    state = second.run()
+    assert second.observer.resumed_at == first.observer.steps[-1] < 12
+    assert same(state, whole[0])
+    assert second.observer.curves == whole[1].curves
+    assert {epoch: grid.tobytes() for epoch, grid in second.observer.grids.items()} == {
+        epoch: grid.tobytes() for epoch, grid in whole[1].grids.items()
+    }
+
+
+def test_fresh_ignores_checkpoints(whole, params, recipe, images, tmp_path):
+    loop = training(params, recipe, images, tmp_path / "whole")
+    state = loop.run(fresh=True)
+    assert loop.observer.resumed_at is None
+    assert same(state, whole[0])
+
+
+def test_a_finished_training_has_nothing_left_to_do(whole, params, recipe, images, tmp_path):
+    loop = training(params, recipe, images, tmp_path / "whole")
+    assert same(loop.run(), whole[0])
+    assert loop.observer.steps == []
+
+
+def truncated(content):
+    return content[: len(content) // 2]
+
+
+def flipped(content):
+    return content[:9000] + bytes([content[9000] ^ 1]) + content[9001:]
+
+
+@pytest.mark.parametrize("damage", [truncated, flipped])
+def test_a_damaged_newest_checkpoint_is_passed_over(params, recipe, images, tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    first = training(params, recipe, images, tmp_path)
+    end = first.run()
+    newest, before = first.checkpoints.newest_first()
+    newest.write_bytes(damage(newest.read_bytes()))
+    second = training(params, recipe, images, tmp_path)
+    assert same(second.run(), end)
+    assert second.observer.resumed_at == int(before.stem.removeprefix("step_"))
+    assert [newest.name in warning for warning in second.observer.warnings] == [True]
+
+
+def test_only_the_newest_checkpoints_are_kept(params, recipe, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    loop = training(params, recipe, images, tmp_path)
+    loop.run()
+    assert len(loop.checkpoints.newest_first()) == KEPT
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weights(params, recipe, images, tmp_path):
+    calm = training(params, recipe, images, tmp_path, stopping_after(0))
+    with pytest.raises(Interrupted):
+        calm.run()
+    good = calm.checkpoints.newest_first()
+    wild = training(params, recipe.model_copy(update={"learning_rate": 1e30}), images, tmp_path)
+    with pytest.raises(DivergedError, match=r"became (nan|inf) at step \d+; a lower learning_rate.*step_0+\d+\.npz"):
+        wild.run()
+    assert wild.checkpoints.newest_first() == good
+
+
+def test_weights_that_are_not_finite_are_never_saved(recipe, tmp_path):
+    state = TrainingState.start(recipe, seed=0)
+    state.generator.trainable_variables[0].assign(np.full((100, 12544), np.nan))
+    with pytest.raises(TrainingError, match="generator/dense/kernel holds NaN"):
+        Checkpoints(tmp_path).save(state)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_other_networks_is_not_taken(recipe, tmp_path):
+    averaged = TrainingState.start(recipe, seed=0)
+    Checkpoints(tmp_path).save(averaged)
+    warnings = []
+    plain = TrainingState.start(recipe, seed=0)
+    named = {name: array for name, array in averaged.arrays().items() if not name.startswith("generator_first")}
+    with pytest.raises(CheckpointError, match="not a whole training state"):
+        plain.restore(named, "somewhere")
+    assert Checkpoints(tmp_path / "elsewhere").restore(plain, warnings.append) is None
+
+
+def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe, images, tmp_path):
+    article = recipe.model_copy(update={"average_decay": 0.0, "recompute_batchnorm": False})
+    loop = training(params, article, images, tmp_path)
+    state = loop.run()
+    judged = loop.snapshot(state)
+    assert all(np.array_equal(*pair) for pair in zip(judged.get_weights(), state.generator.get_weights(), strict=True))

@@ -1,0 +1,139 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnistgan.models import dcgan
+from mnistgan.training.adam import Adam
+from mnistgan.training.average import Average, recompute_batchnorm
+from mnistgan.training.losses import discriminator_loss, generator_loss
+from mnistgan.training.schedule import Schedule
+from mnistgan.training.state import TrainingState
+from mnistgan.training.step import Step, scaled
+
+
+@pytest.fixture
+def step(recipe, images):
+    return Step(TrainingState.start(recipe, seed=0), recipe, 0, images)
+
+
+def run(step, begin, count):
+    order = tf.constant(step.batches.order(begin // step.batches.steps_per_epoch))
+    return step.run(order, tf.constant(begin, tf.int64), tf.constant(count, tf.int32)).numpy()
+
+
+def test_losses_are_the_cross_entropies_by_hand():
+    real, fake = tf.constant([[0.0], [2.0]]), tf.constant([[-1.0], [0.0]])
+    # -log sigmoid(x) is log(1 + e^-x); -log(1 - sigmoid(x)) is log(1 + e^x).
+    as_real = (np.log(2) + np.log1p(np.exp(-2))) / 2
+    as_fake = (np.log1p(np.exp(-1)) + np.log(2)) / 2
+    assert discriminator_loss(real, fake) == pytest.approx(as_real + as_fake, rel=1e-6)
+    assert generator_loss(fake) == pytest.approx((np.log1p(np.exp(1)) + np.log(2)) / 2, rel=1e-6)
+
+
+def test_an_undecided_discriminator_has_a_loss_of_two_log_two():
+    assert discriminator_loss(tf.zeros([5, 1]), tf.zeros([5, 1])) == pytest.approx(2 * np.log(2))
+
+
+def test_images_are_scaled_as_the_article_scales_them():
+    pixels = np.array([0, 255], np.uint8).reshape(1, 1, 2)
+    assert scaled(pixels).numpy().ravel().tolist() == [-1, 1]
+
+
+def test_the_generators_gradient_passes_through_the_discriminator():
+    generator, discriminator = dcgan.generator(0), dcgan.Discriminator(0, dropout=0.0)
+    latents = tf.random.stateless_normal([4, 100], [0, 0])
+    with tf.GradientTape() as tape:
+        fake = generator(latents, training=True)
+        loss = generator_loss(discriminator(fake))
+    whole = tape.gradient(loss, generator.trainable_variables)
+    # The chain rule by hand: the loss's gradient at the images, made by the discriminator's layers alone, then pulled
+    # back through the generator.
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        at_images = generator_loss(discriminator(fake))
+    direction = tape.gradient(at_images, fake)
+    assert np.abs(direction).max() > 0
+    with tf.GradientTape() as tape:
+        pulled = tf.reduce_sum(generator(latents, training=True) * direction)
+    for one, other in zip(whole, tape.gradient(pulled, generator.trainable_variables), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(("moving", "still"), [("generator", "discriminator"), ("discriminator", "generator")])
+def test_an_update_of_one_network_leaves_the_others_weights(step, images, moving, still, monkeypatch):
+    networks = {name: getattr(step.state, name) for name in (moving, still)}
+    before = {name: [w.numpy() for w in network.trainable_variables] for name, network in networks.items()}
+    monkeypatch.setattr(getattr(step.state, f"{still}_adam"), "apply", lambda *_: None)
+    step.train(scaled(images[:8]), tf.constant(0, tf.int64))
+    for name, network in networks.items():
+        unchanged = [
+            np.array_equal(w, first) for w, first in zip(network.trainable_variables, before[name], strict=True)
+        ]
+        assert all(unchanged) if name == still else not any(unchanged)
+
+
+def test_several_steps_a_call_equal_one_step_a_call(recipe, images):
+    together, apart = (Step(TrainingState.start(recipe, 0), recipe, 0, images) for _ in range(2))
+    scalars = run(together, 0, 4)
+    assert np.array_equal(scalars, np.concatenate([run(apart, place, 1) for place in range(4)]))
+    for one, other in zip(together.state.arrays().items(), apart.state.arrays().items(), strict=True):
+        assert np.array_equal(one[1], other[1]), one[0]
+
+
+def test_the_last_batch_of_an_epoch_is_short(step):
+    assert step.batches.steps_per_epoch == 6  # 90 images by 16
+    assert np.isfinite(run(step, 5, 1)).all()
+
+
+def test_noise_differs_by_step_and_by_seed(recipe, images):
+    state = TrainingState.start(recipe, seed=0)
+    draws = [
+        tf.random.stateless_normal([3], Step(state, recipe, seed, images)._draw(0, tf.constant(now, tf.int64))).numpy()
+        for seed, now in ((0, 0), (0, 1), (1, 0))
+    ]
+    assert len({draw.tobytes() for draw in draws}) == 3
+
+
+def test_adam_updates_as_keras_does():
+    start = np.array([1.0, -2.0, 3.0], np.float32)
+    ours, theirs = tf.Variable(start), keras.Variable(start)
+    adam = Adam([ours], beta_1=0.5, beta_2=0.99)
+    reference = keras.optimizers.Adam(0.01, beta_1=0.5, beta_2=0.99)
+    for now, gradient in enumerate([[0.1, -0.2, 3.0], [0.3, 0.0, -1.0], [-5.0, 0.2, 0.0]]):
+        adam.apply([tf.constant(gradient)], tf.constant(now, tf.int64), tf.constant(0.01))
+        reference.apply([tf.constant(gradient)], [theirs])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_the_learning_rate_rises_holds_and_falls_to_nothing():
+    schedule = Schedule(peak=0.4, warmup_steps=4, decay_from=0.5, total_steps=20)
+    rates = [float(schedule.at(tf.constant(now, tf.int64))) for now in (0, 3, 9, 10, 15, 20)]
+    assert rates == pytest.approx([0.1, 0.4, 0.4, 0.4, 0.2, 0.0])
+
+
+def test_a_rate_without_warmup_or_decay_is_constant():
+    schedule = Schedule(peak=1e-4, warmup_steps=0, decay_from=1.0, total_steps=20)
+    assert {float(schedule.at(tf.constant(now, tf.int64))) for now in range(20)} == {np.float32(1e-4)}
+
+
+def test_the_average_follows_its_formula_by_hand():
+    network, copy = dcgan.generator(0), dcgan.generator(1)
+    average = Average(network, copy, decay=0.3)
+    weight = network.trainable_variables[0]
+    first = weight.numpy()
+    weight.assign(first + 1)
+    average.update(tf.constant(0, tf.int64))  # keeps (1 + 0) / (10 + 0) = 0.1
+    np.testing.assert_allclose(copy.trainable_variables[0], first + 0.9, rtol=1e-5)
+    average.update(tf.constant(1000, tf.int64))  # keeps the decay, 0.3: of the 0.1 still missing 0.03 is left
+    np.testing.assert_allclose(copy.trainable_variables[0], first + 0.97, rtol=1e-5)
+
+
+def test_fresh_batchnorm_statistics_make_inference_equal_a_training_pass_over_the_same_latents():
+    network = dcgan.generator(0)
+    latents = np.random.default_rng(0).standard_normal((64, 100)).astype(np.float32)
+    as_trained = network(latents, training=True).numpy()
+    assert not np.allclose(network(latents, training=False), as_trained, atol=1e-3)
+    recompute_batchnorm(network, latents)
+    np.testing.assert_allclose(network(latents, training=False), as_trained, atol=1e-4)
+    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {0.99}
