@@ -58,7 +58,7 @@ def bootstrap(venv: Path, lock: Path) -> None:
     _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and 4 GB of disk")
     if venv.exists():
         shutil.rmtree(venv)
-    _run([sys.executable, "-m", "venv", str(venv)], venv)
+    _run([_interpreter(), "-m", "venv", str(venv)], venv)
     _install(venv, lock)
     # pip compiles on one core; this takes them all, and leaves out the packages' own tests.
     compile_all = [str(_python(venv)), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(venv / "lib")]
@@ -83,6 +83,13 @@ def _is_made(venv: Path, wanted: str) -> bool:
 
 def _python(venv: Path) -> Path:
     return venv / "bin" / "python"
+
+
+def _interpreter() -> str:
+    """This Python, outside of any environment: make has .venv first on PATH, and that is what was just removed."""
+    if sys.prefix == sys.base_prefix:
+        return sys.executable
+    return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def _install(venv: Path, lock: Path) -> None:

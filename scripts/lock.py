@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 
 LOCK = "requirements.lock"
 COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes"]
-COMPILE += ["--python-version", "3.11", "--custom-compile-command", "make lock", "--quiet", "--output-file", LOCK]
+# One version for every Python that the project takes, so that another interpreter is not another NumPy too.
+COMPILE += ["--python-version", "3.11", "--fork-strategy", "fewest"]
+COMPILE += ["--custom-compile-command", "make lock", "--quiet", "--output-file", LOCK]
 
 # pip's setting -> uv's option, given once for each word of the value.
 OPTIONS = {

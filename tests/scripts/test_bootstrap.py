@@ -53,10 +53,10 @@ class Place:
         text = f"# {comment}\ntiny==1.0 \\\n    --hash=sha256:{digest}\n"
         (self.folder / "requirements.lock").write_text(text)
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def run(self, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         return subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "bootstrap.py")],
+            [python, str(ROOT / "scripts" / "bootstrap.py")],
             cwd=self.folder,
             env={**clean, "PIP_CONFIG_FILE": str(self.folder / "pip.conf")},
             capture_output=True,
@@ -92,11 +92,12 @@ def test_a_made_environment_is_left_alone_without_a_word(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_a_half_made_environment_is_made_afresh(place: Place) -> None:
+def test_a_half_made_environment_is_made_afresh_even_by_its_own_python(place: Place) -> None:
     place.stamp.unlink()
     leftover = place.venv / "leftover"
     leftover.touch()
-    assert place.run().returncode == 0
+    made = place.run(str(place.venv / "bin" / "python"))
+    assert made.returncode == 0, made.stderr
     assert not leftover.exists()
     assert place.imports("tiny")
 
