@@ -24,9 +24,7 @@ RUN apt-get update \
     # Whatever --user says has a home that it can write to.
     && install --directory --mode 1777 /home/mnistgan \
     && install --directory --owner mnistgan --group mnistgan /app
-# SHELL: DVC runs stages by it. dash dies of a signal at once, and the stage would be cut off while it saves its state.
 ENV PATH=/opt/venv/bin:$PATH \
-    SHELL=/bin/bash \
     HOME=/home/mnistgan \
     USER=mnistgan \
     PYTHONUNBUFFERED=1

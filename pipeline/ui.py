@@ -37,6 +37,8 @@ def ui(
     if allowed_hosts:
         command += ["--allowed-hosts", allowed_hosts]
     os.chdir(root)
+    # It schedules no jobs here, and its job runners would outlive it.
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606
 
 
