@@ -124,8 +124,8 @@ def test_a_stage_depends_on_no_code_that_it_does_not_run(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_dvc_yaml_calls_a_stage_by_options_that_it_has(stage: str) -> None:
-    python, module, pipeline, command, *words = shlex.split(STAGES[stage]["cmd"])
-    assert [python, module, pipeline, command] == ["python", "-m", "pipeline", stage]
+    execute, python, module, pipeline, command, *words = shlex.split(STAGES[stage]["cmd"])
+    assert [execute, python, module, pipeline, command] == ["exec", "python", "-m", "pipeline", stage]
     options = {option: parameter for parameter in COMMANDS[stage].params for option in parameter.opts}
     given = [word for word in words if word.startswith("--")]
     assert set(given) <= set(options)
