@@ -47,7 +47,7 @@ mnist: venv  # into the user's cache, where tests find it without a network
 		--validation "$$folder/validation.npz" --test "$$folder/test.npz" --summary "$$folder/summary.json"
 
 .PHONY: test
-test: mnist ## run the tests that a contributor runs, held to 90% of branches
+test: mnist ## run the tests that a contributor runs, held to 90% of lines and branches together
 	python -m pytest -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 .PHONY: test-slow

@@ -1,8 +1,9 @@
 """``python -m pipeline``: every command, and the one place where an error becomes an exit code.
 
-Exit codes: 0 done; 1 a difference was found; 2 bad params, bad data or bad use; 3 inconclusive; 130 interrupted.
+Exit codes: 0 done; 2 bad params, bad data, bad use, or a disk that refuses; 130 interrupted, resumable.
 """
 
+import errno
 import sys
 
 import typer
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 STAGES = (prepare.prepare, train.train, evaluate.evaluate, render.render)
 COMMANDS = (check.check, classifier.classifier, generate.generate, sync.sync, ui.ui)
 for command in (*STAGES, *COMMANDS):
@@ -31,9 +33,11 @@ def main() -> None:
     except MnistganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:
+        if error.errno not in DISK_REFUSES:
+            raise
+        print(f"error: {error.filename or 'a file'}: can't be written: {error.strerror}", file=sys.stderr)
+        sys.exit(MnistganError.exit_code)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,11 @@ def summary(line: str) -> None:
     print(line, flush=True)
 
 
+def say(line: str) -> None:
+    """Print on stderr what a person may want to know on the way."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def warn(line: str) -> None:
     """Print a warning on stderr."""
     print(f"warning: {line}", file=sys.stderr, flush=True)

@@ -58,7 +58,7 @@ def evaluate(
     with running("evaluate") as params, console.progress() as progress:
         # Before TensorFlow is loaded, so that images that are not taken are refused at once.
         outside = _outside(samples, params.evaluate.samples, progress) if samples else None
-        load_tensorflow(verbose)
+        load_tensorflow(verbose, params.train.threads)
         from mnistgan import files
         from mnistgan.data.arrays import load
         from mnistgan.rulers import classifier, evaluation, pixels
@@ -68,14 +68,14 @@ def evaluate(
         real = RealData(load(train), load(validation), load(test))
         network, components = classifier.load(rulers), pixels.load(rulers)
         images = outside if outside is not None else _drawn(generator, params.evaluate, progress)
-        seen = trained_on or (TrainedOn.ALL if params.recipe.images == "all" else TrainedOn.TRAIN)
-        found = evaluation.evaluate(images, real, network, components, evaluation.TrainedOn(seen), progress)
-    seed = params.evaluate.latent_seed if generator else None
-    pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, len(images), seed)
-    files.write_json(metrics, {**found.report, "pins": str(pinned)})
-    rows = (",".join(map(str, row)) for row in evaluation.class_rows(found.balance))
-    files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
-    console.summary(_summary(found))
+        seen = trained_on.value if trained_on else params.recipe.images
+        found = evaluation.evaluate(images, real, network, components, seen, progress)
+        seed = params.evaluate.latent_seed if generator else None
+        pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, len(images), seed)
+        files.write_json(metrics, {**found.report, "pins": str(pinned)})
+        rows = (",".join(map(str, row)) for row in evaluation.class_rows(found.balance))
+        files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
+        console.summary(_summary(found))
 
 
 def _outside(samples: Path, count: int, progress: "Progress") -> "np.ndarray":

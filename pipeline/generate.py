@@ -171,7 +171,8 @@ def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progres
     from PIL import Image
 
     from mnistgan import files
-    from mnistgan.pictures import encoding, grids
+    from mnistgan.data import grids
+    from mnistgan.pictures import encoding
 
     if chosen is Format.IMAGES:
         _write_folder(images, out, digest, progress)

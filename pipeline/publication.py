@@ -18,6 +18,8 @@ from pipeline.state import Part, State
 MAKING = ("train", "evaluate")
 """The stages that make a state; render only draws it."""
 GRID_PREFIX = "epoch_"
+MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host"}
+"""What tells machines apart: a run's tag, and the fact in a stage's journal that it shows."""
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
 
@@ -51,6 +53,8 @@ class Publication:
     status: Status
     started: datetime | None
     tags: Mapping[str, str]
+    machines: Sequence[Mapping[str, str]] = ()
+    """Where the training was worked on, by machine tags; several where it went on elsewhere, none if not known."""
     points: Sequence[Point] = ()
     grids: Mapping[int, Path] = field(default_factory=dict)
     """Picture of the fixed latents, by epoch."""
@@ -157,6 +161,7 @@ def gather(sources: Sources, root: Path) -> Publication:
         status=_status(now, events, complete, root),
         started=next((event.time for event in training if event.kind is Kind.START), None),
         tags=tags,
+        machines=[_machine_tags(event.facts) for event in training if event.kind is Kind.START],
         points=points,
         grids={epoch: file for epoch, file in _grids(train.options["grids"]) if sources.fresh("train", file)},
         artifacts=_artifacts(parts, ended) | _records(now, complete),
@@ -285,7 +290,6 @@ def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
         "mlflow.source.name": "python -m pipeline train",
         "mlflow.source.type": "LOCAL",
         "mnistgan.dirty": start.get("dirty"),
-        "mnistgan.cpu": start.get("cpu"),
         "mnistgan.experiment": start.get("experiment"),
     }
     tags = {
@@ -293,11 +297,11 @@ def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
         for name, value in known.items()
         if value is not None
     }
-    return tags | _version_tags(start.get("versions", {}))
+    return tags | _machine_tags(start) | _version_tags(start.get("versions", {}))
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
+    return {tag: str(start[fact]) for tag, fact in MACHINE_TAGS.items() if fact in start}
 
 
 def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:

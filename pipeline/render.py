@@ -61,8 +61,8 @@ def render(
     with running("render") as params, console.progress() as report:
         from mnistgan import files
         from mnistgan.data import arrays
+        from mnistgan.data.grids import TRAINING_SIDE, by_epoch
         from mnistgan.pictures import digits, encoding
-        from mnistgan.pictures.grids import TRAINING_SIDE, by_epoch
 
         if not generator.is_file():
             raise DataError(f"{generator}: no such file; the train stage writes it")
@@ -72,7 +72,7 @@ def render(
         animation = _animation(history, params.render.frame_milliseconds, digest)
         charts = _charts(curves, evaluation, classes)
         real = arrays.load(test).images
-        load_tensorflow(verbose)
+        load_tensorflow(verbose, params.train.threads)
         drawn = _draw(generator, rulers, params, report)
         grid = drawn.samples[: TRAINING_SIDE**2]
 
@@ -96,7 +96,7 @@ def render(
 
 def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
     """The first latents' images [12, 28, 28] of at most 12 epochs."""
-    from mnistgan.pictures import grids
+    from mnistgan.data import grids
     from mnistgan.pictures.animation import spread
 
     chosen = spread(list(history), STRIP_EPOCHS)
@@ -104,7 +104,8 @@ def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
 
 
 def _animation(history: Mapping[int, Path], milliseconds: int, digest: str) -> bytes:
-    from mnistgan.pictures import animation, encoding, grids
+    from mnistgan.data import grids
+    from mnistgan.pictures import animation, encoding
 
     chosen = animation.spread(list(history), MOST_FRAMES)
     frames = animation.frames({epoch: grids.read(history[epoch]) for epoch in chosen})
@@ -145,8 +146,8 @@ def _draw(weights: Path, rulers: Path, params: "Params", report: "Progress") -> 
 
 
 def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":
+    from mnistgan.data.grids import TRAINING_SIDE
     from mnistgan.pictures import digits
-    from mnistgan.pictures.grids import TRAINING_SIDE
 
     beside = SIDE_BY_SIDE**2
     spread = real[:: max(1, len(real) // beside)][:beside]

@@ -32,14 +32,27 @@ def running(name: str) -> Iterator["Params"]:
         yield params
 
 
-def load_tensorflow(verbose: bool) -> None:
-    """Import TensorFlow, its greetings kept off stderr unless ``verbose``.
+def load_tensorflow(verbose: bool, threads: int | None = None) -> None:
+    """Import TensorFlow and, given ``threads`` within an operation, make it deterministic: the same bits every time.
 
-    They are written by C++ before any log level is read, so they are caught at the file descriptor; should the import
-    fail, they are shown after all.
+    Its greetings are kept off stderr unless ``verbose``.
     """
-    if verbose or "tensorflow" in sys.modules:
+    if not verbose and "tensorflow" not in sys.modules:
+        _import_quietly()
+    if threads is None:
         return
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+
+
+def _import_quietly() -> None:
+    """Import TensorFlow with its greetings caught at the file descriptor: C++ writes them before it reads a log level.
+
+    Should the import fail, they are shown after all.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -104,12 +104,6 @@ def installed_versions() -> dict[str, str]:
     return {library: metadata.version(library) for library in LIBRARIES}
 
 
-def state_of_workspace(workspace: Path = Path()) -> State:
-    """The state that a training started now works on. Raises DataError when a dep is missing."""
-    parts = {stage: part_of_workspace(stage, workspace) for stage in ("train", "evaluate")}
-    return State.of({**prepared(workspace), **parts}, installed_versions())
-
-
 def state_of_trained(workspace: Path = Path()) -> State:
     """The state of the weights that dvc.lock records, measured as the workspace measures now.
 
@@ -191,7 +185,11 @@ def outs_of_workspace(workspace: Path = Path()) -> list[str]:
 
 
 def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
-    """The library versions that a recorded training wrote, from the workspace or else from DVC's cache."""
+    """The library versions that a recorded training wrote, from the workspace or else from DVC's cache.
+
+    The cache is looked for in ``.dvc/cache`` alone; one that ``cache.dir`` moves elsewhere counts as not there.
+    Raises DataError when neither has them.
+    """
     path = str(train.options["versions"])
     recorded = train.outs[path]
     cached = main_root() / ".dvc" / "cache" / "files" / "md5" / recorded[:2] / recorded[2:]

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,13 +26,18 @@ LOCK_SECONDS = 30.0
 """How long the last publishing of a stage waits for another process that publishes to the same run."""
 
 
+class Followed(StrEnum):
+    """The stages that are published while they run."""
+
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    RENDER = "render"
+
+
 def sync(
     follow: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STAGE",
-            help="Publish while STAGE runs, until standard input ends: what the stages start.",
-        ),
+        Followed | None,
+        typer.Option(help="Publish while this stage runs, until standard input ends: what the stages start."),
     ] = None,
     since: Annotated[float, typer.Option(hidden=True)] = 0.0,
 ) -> None:

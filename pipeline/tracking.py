@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import sha256
 from pipeline import journal, provenance, publication
-from pipeline.publication import Point, Publication, Status
+from pipeline.publication import MACHINE_TAGS, Point, Publication, Status
 from pipeline.stage import load_tensorflow
 
 if TYPE_CHECKING:
@@ -114,14 +114,14 @@ class Store:
             run = self._run_for(content)
             return None if run is None else self._publish_to(run, content)
 
-    def close_abandoned(self, sparing: str | None = None) -> list[str]:
+    def close_abandoned(self) -> list[str]:
         """Set the status of runs whose process is gone, as their journal here tells; gives a sentence on each.
 
-        A run without a journal here is another machine's and left alone, as is that of the run key ``sparing``.
+        A run without a journal here is another machine's and left alone.
         """
         with _speaking_plainly():
             running = self._search("attributes.status = 'RUNNING'")
-            return [said for run in running if (said := self._close_if_abandoned(run, sparing))]
+            return [said for run in running if (said := self._close_if_abandoned(run))]
 
     def find(self, name: str) -> "Run":
         """The run of this id, this name, or whose key starts so. Raises UsageError when none or several match."""
@@ -171,15 +171,16 @@ class Store:
                 return runs
 
     def _run_for(self, content: Publication) -> "Run | None":
-        """The run that holds these results, else the unfinished one, else a new one; none while a finished one may yet
-        turn out to hold them."""
+        """The run that holds these results, else an unfinished one of the same machine, else a new one; none while a
+        finished one may yet turn out to hold them."""
         runs = self._search(f"tags.`mnistgan.run_key` = '{content.state.run_key}'")
-        results = {_tag(run, "mnistgan.results"): run for run in runs}
-        if content.results in results:
-            return results[content.results]
-        if "" in results:
-            return results[""]
-        if runs and content.results is None:
+        finished = {results: run for run in runs if (results := _tag(run, "mnistgan.results"))}
+        if content.results in finished:
+            return finished[content.results]
+        unfinished = [run for run in runs if not _tag(run, "mnistgan.results")]
+        if continued := next((run for run in unfinished if _is_continued(run, content)), None):
+            return continued
+        if finished and content.results is None:
             return None
         tags = {**content.tags, **({"mnistgan.replicate": "true"} if runs else {})}
         started = int(content.started.timestamp() * 1000) if content.started else None
@@ -350,9 +351,9 @@ class Store:
         else:
             self._client.set_terminated(run.info.run_id, status.value)
 
-    def _close_if_abandoned(self, run: "Run", sparing: str | None) -> str | None:
+    def _close_if_abandoned(self, run: "Run") -> str | None:
         train_key, run_key = _tag(run, "mnistgan.train_key"), _tag(run, "mnistgan.run_key")
-        if run_key == sparing or publication.is_live(self._root, train_key, run_key):
+        if publication.is_live(self._root, train_key, run_key):
             return None
         events = publication.making_events(self._root, train_key, run_key)
         if not events:
@@ -432,6 +433,12 @@ def _requirements(tags: Mapping[str, str]) -> list[str]:
 
 def _grid_name(step: int) -> str:
     return f"images/{GRID} at step {step}"
+
+
+def _is_continued(run: "Run", content: Publication) -> bool:
+    """Whether an unfinished run may be these results' beginning: another machine's curve has other values."""
+    carried = {name: value for name in MACHINE_TAGS if (value := _tag(run, name))}
+    return not content.machines or any(carried.items() <= machine.items() for machine in content.machines)
 
 
 def _tag(run: "Run", name: str) -> str:

@@ -1,6 +1,7 @@
 """The train stage: params and images in, weights, grids and curves out. It never opens the test images."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,18 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import Interrupted, UsageError
+from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
-from pipeline import console, journal, state
+from pipeline import checkpoints, console, journal, state
 from pipeline.stage import Verbose, load_tensorflow, running
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.params import Params
-
-
-KEPT_TRAININGS = 2  # folders of checkpoints: this state's and the one before it
 
 
 def train(
@@ -48,34 +46,32 @@ def train(
     are matched, far apart when the discriminator wins.
     """
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
-        load_tensorflow(verbose)
-        import tensorflow as tf
-        from filelock import FileLock, Timeout
-
+        load_tensorflow(verbose, params.train.threads)
+        from mnistgan.data import grids as grid_files
+        from mnistgan.files import write_json
         from mnistgan.models import sampling
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
 
-        tf.config.threading.set_intra_op_parallelism_threads(params.train.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_op_determinism()
         images = _images(params, train, validation)
-        folder = _checkpoint_folder()
         watcher = _Files(grids, curves, progress, params.recipe.batch_size)
-        try:
-            with FileLock(folder.with_suffix(".lock"), timeout=0):
-                loop = Loop(params.train, params.recipe, images, watcher, Checkpoints(folder), should_stop)
-                final = loop.run(fresh=fresh)
-        except Timeout as error:
-            raise Interrupted(f"another process is training this very state ({folder}.lock); wait for it") from error
+        options = state.part_of_workspace("train").options
+        declared = (options["train"], options["validation"]) == (train, validation)
+        with checkpoints.folder_of(images, declared) as folder:
+            grid_files.clear(grids)
+            loop = Loop(params.train, params.recipe, images, watcher, Checkpoints(folder), should_stop)
+            final = loop.run(fresh=fresh)
         sampling.save(generator, params.recipe.kind, loop.snapshot(final))
         sampling.save(discriminator, params.recipe.kind, final.discriminator)
-        _write_versions(versions)
+        write_json(versions, state.installed_versions())
+        if watcher.images_per_second:
+            journal.note(images_per_second=round(watcher.images_per_second, 1))
         last = final.rows[-1]
         console.summary(
             f"trained {params.train.recipe} (seed {params.train.seed}) to step {final.step}: "
             f"generator loss {last['generator_loss']:.2f}, discriminator loss {last['discriminator_loss']:.2f}, "
-            f"D(real) {last['probability_real']:.2f}, D(fake) {last['probability_fake']:.2f}; {watcher.speed_text()}"
+            f"D(real) {last['probability_real']:.2f}, D(fake) {last['probability_fake']:.2f}; "
+            f"{watcher.images_per_second:.0f} images/s"
         )
 
 
@@ -90,15 +86,15 @@ class _Files:
         self.speed = _Speed()
 
     def resumed(self, step: int, checkpoint: Path) -> None:
-        console.summary(f"goes on at step {step} from {checkpoint}")
+        console.say(f"goes on at step {step} from {checkpoint}")
 
     def stepped(self, step: int, total: int, scalars: dict[str, float]) -> None:
-        images_per_second = self.speed.at(step) * self.batch_size
+        self.speed.see(step)
         self.progress(
             "train",
             step,
             total,
-            f"{images_per_second:.0f} images/s, losses G {scalars['generator_loss']:.2f} "
+            f"{self.images_per_second:.0f} images/s, losses G {scalars['generator_loss']:.2f} "
             f"D {scalars['discriminator_loss']:.2f}, "
             f"D(real) {scalars['probability_real']:.2f} D(fake) {scalars['probability_fake']:.2f}",
         )
@@ -114,24 +110,17 @@ class _Files:
             table.to_csv(beside, index=False, float_format="%.6g", lineterminator="\n")
 
     def grid(self, epoch: int, images: "np.ndarray") -> None:
-        from PIL import Image
+        from mnistgan.data import grids
 
-        from mnistgan.files import replacing
-
-        side = int(len(images) ** 0.5)
-        tiles = images.reshape(side, side, 28, 28).swapaxes(1, 2).reshape(side * 28, side * 28)
-        with replacing(self.grids / f"epoch_{epoch:04d}.png") as beside:
-            Image.fromarray(tiles).save(beside, optimize=True)
+        grids.write(self.grids, epoch, images)
 
     def warn(self, message: str) -> None:
         console.warn(message)
 
-    def speed_text(self) -> str:
-        if not self.speed.per_second:
-            return "nothing was left to train"
-        images_per_second = self.speed.per_second * self.batch_size
-        journal.note(images_per_second=round(images_per_second, 1))
-        return f"{images_per_second:.0f} images/s"
+    @property
+    def images_per_second(self) -> float:
+        """How fast it trains; 0 where nothing was left to train."""
+        return self.speed.per_second * self.batch_size
 
 
 class _Speed:
@@ -141,15 +130,12 @@ class _Speed:
         self.first: tuple[float, int] | None = None
         self.per_second = 0.0
 
-    def at(self, step: int) -> float:
-        import time
-
+    def see(self, step: int) -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = now, step
         elif now > self.first[0]:
             self.per_second = (step - self.first[1]) / (now - self.first[0])
-        return self.per_second
 
 
 def _images(params: "Params", train: Path, validation: Path) -> "np.ndarray":
@@ -169,44 +155,27 @@ def _images(params: "Params", train: Path, validation: Path) -> "np.ndarray":
     return images[:wanted]
 
 
-def _checkpoint_folder() -> Path:
-    """The folder of this state's checkpoints, under the main repository, with all but the newest other one removed."""
-    import shutil
-
-    parent = state.main_root() / "checkpoints"
-    own = parent / state.train_key_of_workspace()[: state.SHORT]
-    own.mkdir(parents=True, exist_ok=True)
-    others = sorted((path for path in parent.iterdir() if path.is_dir() and path != own), key=_modified)
-    for old in others[: -(KEPT_TRAININGS - 1)]:
-        shutil.rmtree(old)
-    return own
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-def _write_versions(path: Path) -> None:
-    from mnistgan.files import write_json
-
-    write_json(path, state.installed_versions())
-
-
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a request to save and stop; a second one stops at once."""
-    requested = False
+    requested = said = False
 
     def request(_signum: int, _frame: FrameType | None) -> None:
         nonlocal requested
         if requested:
             raise KeyboardInterrupt
-        requested = True
-        console.warn("stopping after the next steps; again to stop at once")
+        requested = True  # and no more: what a signal cuts into may be a print
+
+    def should_stop() -> bool:
+        nonlocal said
+        if requested and not said:
+            said = True
+            console.warn("stops once this is saved; again to stop at once")
+        return requested
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: requested
+        yield should_stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -55,7 +55,7 @@ def bootstrap(venv: Path, lock: Path) -> None:
             f"apt-get install python{version}-venv, or name another interpreter: make PYTHON=/path/to/python"
         )
     started = time.monotonic()
-    _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and 4 GB of disk")
+    _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and about 3 GB of disk")
     if venv.exists():
         shutil.rmtree(venv)
     _run([_interpreter(), "-m", "venv", str(venv)], venv)

@@ -24,7 +24,7 @@ OBSERVERS = {
     *("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py"),
     *("pipeline/state.py", "pipeline/tracking.py", "pipeline/sync.py", "pipeline/journal.py", "pipeline/follower.py"),
     *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
-    *("src/mnistgan/progress.py", "src/mnistgan/files.py"),
+    *("src/mnistgan/progress.py", "pipeline/checkpoints.py"),
 }
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]

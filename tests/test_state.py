@@ -7,7 +7,7 @@ import pytest
 
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline import state
-from tests.pipeline.fabricated import Workspace
+from tests.pipeline.fabricated import Workspace, state_to_train
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def edit(path: str, old: str, new: str) -> None:
 
 
 def test_the_lock_and_the_workspace_give_the_same_state(workspace: Workspace) -> None:
-    assert recorded() == state.state_of_workspace() == state.state_of_trained()
+    assert recorded() == state_to_train() == state.state_of_trained()
     assert state.train_key_of_workspace() == recorded().train_key
 
 
@@ -51,8 +51,8 @@ def test_the_lock_that_dvc_itself_writes_gives_the_state_of_the_workspace(worksp
         repo.commit(force=True)
     parts = state.parts_of_lock(state.read_lock())
     assert not [path for part in parts.values() for path in part.changed_outs()]
-    assert recorded() == state.state_of_workspace()
-    assert recorded().data_digest == state.state_of_workspace().data_digest
+    assert recorded() == state_to_train()
+    assert recorded().data_digest == state_to_train().data_digest
 
 
 @pytest.mark.parametrize(
@@ -65,17 +65,17 @@ def test_the_lock_that_dvc_itself_writes_gives_the_state_of_the_workspace(worksp
     ],
 )
 def test_a_param_or_the_code_of_training_changes_both_keys(workspace: Workspace, file: str, old: str, new: str) -> None:
-    before = state.state_of_workspace()
+    before = state_to_train()
     edit(file, old, new)
-    after = state.state_of_workspace()
+    after = state_to_train()
     assert after.train_key != before.train_key
     assert after.run_key != before.run_key
 
 
 def test_how_results_are_measured_changes_the_run_key_alone(workspace: Workspace) -> None:
-    before = state.state_of_workspace()
+    before = state_to_train()
     edit("params.yaml", "samples: 1000", "samples: 2000")
-    after = state.state_of_workspace()
+    after = state_to_train()
     assert after.train_key == before.train_key
     assert after.run_key != before.run_key
 
@@ -84,15 +84,15 @@ def test_how_results_are_measured_changes_the_run_key_alone(workspace: Workspace
     ("old", "new"), [("frame_milliseconds: 400", "frame_milliseconds: 500"), ("1.0e-4", "2.0e-4"), ("npm:", "folder:")]
 )
 def test_drawing_and_other_recipes_and_sources_change_no_key(workspace: Workspace, old: str, new: str) -> None:
-    before = state.state_of_workspace()
+    before = state_to_train()
     edit("params.yaml", old, new)
-    assert state.state_of_workspace() == before
+    assert state_to_train() == before
 
 
 def test_other_weights_of_the_same_training_keep_the_run_key(workspace: Workspace) -> None:
-    before = state.state_of_workspace()
+    before = state_to_train()
     Path("models/generator.npz").write_bytes(b"other weights")
-    assert state.state_of_workspace().run_key == before.run_key
+    assert state_to_train().run_key == before.run_key
 
 
 def test_library_versions_change_the_train_key(workspace: Workspace) -> None:
@@ -102,7 +102,7 @@ def test_library_versions_change_the_train_key(workspace: Workspace) -> None:
 
 
 def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(workspace: Workspace) -> None:
-    params = state.state_of_workspace().params
+    params = state_to_train().params
     assert params["train.recipe"] == "fast"
     assert params["recipe.learning_rate"] == 6e-4
     assert params["prepare.split_seed"] == 0
@@ -145,12 +145,12 @@ def test_a_lock_that_says_nothing_is_named(workspace, break_it, error, said) -> 
 
 
 def test_a_state_is_known_before_its_first_training(workspace: Workspace) -> None:
-    before = state.state_of_workspace()
+    before = state_to_train()
     shutil.rmtree("models")
-    assert state.state_of_workspace() == before
+    assert state_to_train() == before
 
 
 def test_a_missing_dep_is_named(workspace: Workspace) -> None:
     Path("data/train.npz").unlink()
     with pytest.raises(DataError, match=r"data/train\.npz"):
-        state.state_of_workspace()
+        state_to_train()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
@@ -99,13 +99,6 @@ class Params(_Section):
     evaluate: EvaluateParams
     render: RenderParams
 
-    @model_validator(mode="after")
-    def _recipe_exists(self) -> Self:
-        if self.train.recipe not in self.recipes:
-            known = ", ".join(sorted(self.recipes))
-            raise ValueError(f"train.recipe: got {self.train.recipe!r}; should be one of: {known}")
-        return self
-
     @property
     def recipe(self) -> Recipe:
         """The recipe that ``train.recipe`` names."""
@@ -124,12 +117,20 @@ def load(path: Path) -> Params:
 def parse(text: str, name: str) -> Params:
     """Check the text of a params file; ``name`` stands in messages. Raises ParamsError as :func:`load` does."""
     document = _document(text, name)
+    problems = _unknown_recipe(document)
     try:
-        return Params.model_validate(document)
+        params = Params.model_validate(document)
     except ValidationError as error:
-        problems = [f"  {_problem(detail)}" for detail in error.errors(include_url=False)]
-        count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
-        raise ParamsError("\n".join([f"{name}: {count}", *problems])) from error
+        problems = [_problem(detail) for detail in error.errors(include_url=False)] + problems
+        raise _refusal(name, problems) from error
+    if problems:
+        raise _refusal(name, problems)
+    return params
+
+
+def _refusal(name: str, problems: list[str]) -> ParamsError:
+    count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+    return ParamsError("\n  ".join([f"{name}: {count}", *problems]))
 
 
 def _read(path: Path) -> str:
@@ -154,11 +155,22 @@ def _document(text: str, name: str) -> Any:
         raise ParamsError(f"{name}, line {line}: not YAML: {error.problem or error.context}") from error
     except (YAMLError, ValueError) as error:
         raise ParamsError(f"{name}: not YAML: {error}") from error
+    except Exception as error:  # the parser's own, on `!!bool maybe`, an escape past Unicode, or nesting without end
+        raise ParamsError(f"{name}: not YAML that can be read: {error!r}") from error
     if not isinstance(document, dict):
         got = "nothing" if document is None else type(document).__name__
         sections = ", ".join(Params.model_fields)
         raise ParamsError(f"{name}: got {got}; should be a mapping with the sections {sections}")
     return document
+
+
+def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
+    """The problem, if it is one, that ``train.recipe`` names no recipe: looked for whatever else is wrong."""
+    train, recipes = document.get("train"), document.get("recipes")
+    wanted = train.get("recipe") if isinstance(train, dict) else None
+    if not isinstance(wanted, str) or not isinstance(recipes, dict) or not recipes or wanted in recipes:
+        return []
+    return [f"train.recipe: got {wanted!r}; should be one of: {', '.join(sorted(map(str, recipes)))}"]
 
 
 def _problem(detail: ErrorDetails) -> str:

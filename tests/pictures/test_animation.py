@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistgan.pictures import animation, encoding, grids
+from mnistgan.data import grids
+from mnistgan.pictures import animation, encoding
 
 DIGEST = "fedcba9876543210" * 4
 EPOCHS = (0, 5, 10, 15)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.stage import load_tensorflow
 from tests.pipeline.fabricated import Workspace
+
+load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
 ROOT = Path(__file__).resolve().parents[2]
 _seeds = itertools.count()

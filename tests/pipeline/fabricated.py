@@ -9,7 +9,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
-from pipeline import state
+from pipeline import publication, state
 
 PIPELINE = """
 stages:
@@ -50,6 +50,11 @@ recipes:
 evaluate: {samples: 1000}
 render: {frame_milliseconds: 400}
 """
+
+
+def state_to_train() -> state.State:
+    """The state that a training started now in the current folder would make."""
+    return publication.while_running("train", since=0.0).state
 
 
 @dataclass(frozen=True)

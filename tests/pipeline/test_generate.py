@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from mnistgan import files
+from mnistgan.data import grids
 from mnistgan.errors import FormatError, UsageError
-from mnistgan.pictures import grids
 from pipeline import ROOT, publication
 from pipeline.generate import WEIGHTS, Format, generate
 from pipeline.sync import sync

@@ -8,9 +8,8 @@ import pytest
 from PIL import Image
 
 from mnistgan import files
-from mnistgan.data import arrays
+from mnistgan.data import arrays, grids
 from mnistgan.errors import DataError, FormatError, MnistganError, RulerError
-from mnistgan.pictures import grids
 from pipeline import ROOT
 from pipeline.render import render
 

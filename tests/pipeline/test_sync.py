@@ -10,7 +10,7 @@ import pytest
 
 from mnistgan.errors import UsageError
 from pipeline import follower, journal, observing, provenance, publication, state, sync, tracking
-from tests.pipeline.fabricated import Workspace
+from tests.pipeline.fabricated import Workspace, state_to_train
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def steps(client, run_id: str) -> list[int]:
 def test_a_follower_publishes_new_rows_and_grids_as_they_come_and_ends_with_its_stage(
     workspace: Workspace, generator: Path, client
 ) -> None:
-    now = state.state_of_workspace()
+    now = state_to_train()
     since = time.time()
     command = [sys.executable, "-m", "pipeline", "sync", "--follow", "train", "--since", repr(since)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
@@ -77,7 +77,7 @@ def test_a_stage_is_journalled_and_published_by_a_child(
     with observing.observed("train"):
         workspace.train(generator)
         journal.note(images_per_second=450.0)
-    now = state.state_of_workspace()
+    now = state_to_train()
     events = journal.read(journal.path_of(workspace.root, now.train_key))
     assert [event.kind for event in events] == ["start", "progress", "end"]
     assert events[0].facts["pid"]
@@ -106,7 +106,7 @@ def test_a_store_that_is_away_is_a_warning_without_its_password_and_sync_makes_u
     assert "hunter2" not in warned + written
     workspace.lock("train")
     sync.sync()
-    assert steps(client, run_of(client, state.state_of_workspace()).info.run_id) == [100, 200, 300]
+    assert steps(client, run_of(client, state_to_train()).info.run_id) == [100, 200, 300]
 
 
 @pytest.mark.usefixtures("as_train")
@@ -146,7 +146,7 @@ def test_sync_publishes_nothing_that_the_lock_does_not_record(
     sync.sync()
     assert "models/generator.npz: not what dvc.lock records" in capsys.readouterr().err
     with pytest.raises(UsageError):
-        tracking.download_generator(state.state_of_workspace().short, workspace.root)
+        tracking.download_generator(state_to_train().short, workspace.root)
 
 
 def test_sync_leaves_out_figures_of_other_weights_and_says_so(
@@ -160,7 +160,7 @@ def test_sync_leaves_out_figures_of_other_weights_and_says_so(
     said = capsys.readouterr().err
     assert "evaluate: not run on these weights yet" in said
     assert "render: not run on these weights yet" in said
-    assert "evaluation/fid.value" not in run_of(client, state.state_of_workspace()).data.metrics
+    assert "evaluation/fid.value" not in run_of(client, state_to_train()).data.metrics
 
 
 def test_sync_without_a_lock_is_bad_use(workspace: Workspace) -> None:
@@ -218,3 +218,11 @@ def test_a_tree_is_dirty_by_its_code_and_not_by_what_stages_write(
     assert provenance.is_dirty() is False
     Path("src/code.py").write_text("changed")
     assert provenance.is_dirty() is True
+
+
+def test_a_stage_that_can_not_be_followed_is_refused_and_those_that_can_are_named() -> None:
+    command = [sys.executable, "-m", "pipeline", "sync", "--follow", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "'nonsense' is not one of 'train', 'evaluate', 'render'" in done.stderr
+    assert "Traceback" not in done.stderr

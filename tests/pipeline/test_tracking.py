@@ -2,15 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mnistgan.errors import TrackingError, UsageError
-from pipeline import journal, publication, state, tracking
+from pipeline import journal, provenance, publication, state, tracking
 from tests.pipeline.fabricated import Workspace
 
 
@@ -123,6 +126,66 @@ def test_the_same_state_with_other_results_is_a_replicate_and_each_keeps_its_run
     workspace.lock("evaluate", "render")
     assert publish(workspace.root).run_id == first.run_id
     assert len(runs_of(client, publication.of_lock().state.run_key)) == 2
+
+
+@pytest.fixture
+def on_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes this the machine of a name."""
+
+    def move(name: str) -> None:
+        monkeypatch.setattr("socket.gethostname", lambda: name)
+        monkeypatch.setattr(provenance, "cpu_model", lambda: f"processor of {name}")
+
+    return move
+
+
+def train_some(workspace: Workspace, rows: int) -> tracking.Published:
+    """Train as far as ``rows`` rows, publish while at it, and be interrupted."""
+    sources = publication.while_running("train", since=0.0)
+    path = journal.path_of(workspace.root, sources.state.train_key)
+    with suppress(KeyboardInterrupt), journal.recording(path, "train"):
+        workspace.curves(rows)
+        raise KeyboardInterrupt
+    done = tracking.Store(workspace.root).publish(publication.gather(sources, workspace.root))
+    assert done is not None
+    return done
+
+
+def test_a_training_that_another_machine_left_unfinished_is_not_mixed_with_this_ones(
+    workspace: Workspace, client, on_machine: Callable[[str], None]
+) -> None:
+    on_machine("one")
+    first = train_some(workspace, rows=1)
+    shutil.rmtree(workspace.root / "journal")  # the other machine's workspace has its own
+    on_machine("other")
+    second = train_some(workspace, rows=2)
+    assert second.run_id != first.run_id
+    assert steps(client, first.run_id, "training/generator_loss") == [100]
+    assert steps(client, second.run_id, "training/generator_loss") == [100, 200]
+    tags = [client.get_run(run.run_id).data.tags for run in (first, second)]
+    assert [tag["mnistgan.host"] for tag in tags] == ["one", "other"]
+    assert [tag.get("mnistgan.replicate") for tag in tags] == [None, "true"]
+    assert train_some(workspace, rows=3).run_id == second.run_id
+
+
+def test_a_workspace_that_goes_on_with_its_training_elsewhere_keeps_its_run(
+    workspace: Workspace, client, on_machine: Callable[[str], None]
+) -> None:
+    on_machine("one")
+    first = train_some(workspace, rows=1)
+    on_machine("other")
+    assert train_some(workspace, rows=2).run_id == first.run_id
+    assert client.get_run(first.run_id).data.tags["mnistgan.host"] == "other"
+
+
+def test_results_that_no_journal_tells_of_complete_the_unfinished_run(
+    workspace: Workspace, generator: Path, on_machine: Callable[[str], None]
+) -> None:
+    on_machine("one")
+    first = train_some(workspace, rows=3)
+    shutil.rmtree(workspace.root / "journal")
+    workspace.finish(generator)
+    assert publish(workspace.root).run_id == first.run_id
 
 
 def test_another_look_of_the_pictures_overwrites_them_in_the_same_run(

@@ -125,8 +125,15 @@ def test_a_missing_dep_is_named(here):
 def test_a_second_training_of_the_same_state_is_refused_while_the_first_runs(here):
     run()
     folder = next(path for path in Path("checkpoints").iterdir() if path.is_dir())
-    with FileLock(folder.with_suffix(".lock")), pytest.raises(Interrupted, match="another process is training"):
+    with FileLock(f"{folder}.lock"), pytest.raises(UsageError, match="another process is training"):
         run()
+
+
+def test_other_images_never_resume_the_declared_trainings_checkpoints(here):
+    write_params(here, images=32, epochs=1)
+    run()
+    train(**{**options(), "train": Path("data/test.npz")})
+    assert len([path for path in Path("checkpoints").iterdir() if path.is_dir()]) == 2
 
 
 def test_checkpoints_of_the_two_newest_states_are_kept(here):
@@ -157,9 +164,8 @@ def test_ctrl_c_saves_exits_130_and_the_same_command_goes_on(here, number):
     assert "the same command goes on" in said
     assert "Traceback" not in said
     write_params(here, epochs=400)
-    again = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    with again:
-        first = again.stdout.readline()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as again:
+        first = again.stderr.readline()
         again.kill()
     assert first.startswith("goes on at step")
 
@@ -171,4 +177,6 @@ def test_bad_params_are_refused_before_tensorflow_is_loaded(here):
     assert done.returncode == 2
     assert "recipes.fast.epochs: got 0" in done.stderr
     assert "recipes.fast.beta_1: got 2" in done.stderr
-    assert "| tensorflow" not in done.stderr
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert "pydantic" in loaded
+    assert loaded & {"tensorflow", "keras"} == set()

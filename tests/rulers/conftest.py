@@ -12,6 +12,9 @@ from mnistgan.rulers import classifier, pixels
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
+from pipeline.stage import load_tensorflow
+
+load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PINNED = ROOT / "pretrained"

@@ -9,7 +9,7 @@ import pytest
 from mnistgan.errors import MetricError
 from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
-from mnistgan.rulers.evaluation import Evaluation, TrainedOn, class_rows, evaluate
+from mnistgan.rulers.evaluation import Evaluation, Seen, class_rows, evaluate
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
 
@@ -20,7 +20,7 @@ Measure = Callable[..., Evaluation]
 
 @pytest.fixture(scope="module")
 def measure(small: RealData, network: Classifier, components: PixelRuler) -> Measure:
-    def measured(images: np.ndarray, trained_on: TrainedOn = TrainedOn.TRAIN) -> Evaluation:
+    def measured(images: np.ndarray, trained_on: Seen = "train") -> Evaluation:
         return evaluate(images, small, network, components, trained_on)
 
     return measured
@@ -70,9 +70,16 @@ def test_copies_of_the_training_images_are_seen_by_novelty_alone(measure: Measur
 
 
 def test_copies_of_validation_are_copies_for_a_recipe_that_trained_on_it(measure: Measure, small: RealData) -> None:
-    found = measure(small.validation.images[:COUNT], TrainedOn.ALL).report
+    found = measure(small.validation.images[:COUNT], "all").report
     assert found["novelty_pixels"]["copied"] == 1
     assert found["novelty_pixels"]["null"] == pytest.approx(6000 / 8000)
+
+
+def test_images_that_were_not_trained_on_are_no_copies(measure: Measure, small: RealData) -> None:
+    half = len(small.train) // 2
+    found = measure(small.train.images[half : half + COUNT], half).report
+    assert found["novelty_pixels"]["null"] == pytest.approx(half / (half + len(small.validation)))
+    assert found["novelty_pixels"]["excess"] < 4
 
 
 def test_a_missing_digit_is_one_unit_and_is_named(measure: Measure, real: RealData) -> None:

@@ -121,6 +121,24 @@ def test_a_compressed_array_larger_than_memory_is_read_only_as_far_as_asked(tmp_
     assert not read(tmp_path / "x.npz", COUNT).any()
 
 
+def flipped(content: bytes) -> bytes:
+    """Every bit of 30 compressed bytes turned over; the 60 before them are the member's header."""
+    return content[:60] + bytes(255 - byte for byte in content[60:90]) + content[90:]
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("damage", [flipped, cut])
+def test_a_damaged_compressed_array_is_refused_by_name(tmp_path: Path, images: np.ndarray, damage) -> None:
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, images=images // 64)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(FormatError, match=r"x\.npz: can't be read"):
+        read(path, COUNT)
+
+
 BAD_PNGS = [
     (lambda path: Image.new("L", (448, 448)).save(path), "448 x 448 pixels"),
     (lambda path: Image.new("RGBA", (28, 28)).save(path), "mode RGBA"),

@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from mnistgan.params import Recipe, TrainParams
+from pipeline.stage import load_tensorflow
+
+load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from mnistgan.errors import CheckpointError, DivergedError, Interrupted, TrainingError
+from mnistgan.errors import CheckpointError, DivergedError, Interrupted
+from mnistgan.files import write_arrays
 from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import KEPT, Checkpoints
 from mnistgan.training.loop import Loop
@@ -44,6 +45,12 @@ def stopping_after(steps):
     return lambda: next(asked) >= steps
 
 
+@pytest.fixture(autouse=True)
+def few_statistics(monkeypatch):
+    """Fewer latents for BatchNorm's statistics: here their number is a matter of time alone."""
+    monkeypatch.setattr(loops, "STATISTICS_LATENTS", 64)
+
+
 @pytest.fixture
 def whole(params, recipe, images, tmp_path):
     """A training that nothing stopped, and what it reported."""
@@ -78,11 +85,14 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe,
     }
 
 
-def test_fresh_ignores_checkpoints(whole, params, recipe, images, tmp_path):
-    loop = training(params, recipe, images, tmp_path / "whole")
-    state = loop.run(fresh=True)
-    assert loop.observer.resumed_at is None
-    assert same(state, whole[0])
+def test_fresh_starts_over_and_is_itself_resumable(whole, params, recipe, images, tmp_path):
+    cut = training(params, recipe, images, tmp_path / "whole", stopping_after(0))
+    with pytest.raises(Interrupted):
+        cut.run(fresh=True)
+    assert cut.observer.resumed_at is None
+    again = training(params, recipe, images, tmp_path / "whole")
+    assert same(again.run(), whole[0])
+    assert again.observer.resumed_at == cut.observer.steps[-1]
 
 
 def test_a_finished_training_has_nothing_left_to_do(whole, params, recipe, images, tmp_path):
@@ -133,20 +143,35 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weight
 def test_weights_that_are_not_finite_are_never_saved(recipe, tmp_path):
     state = TrainingState.start(recipe, seed=0)
     state.generator.trainable_variables[0].assign(np.full((100, 12544), np.nan))
-    with pytest.raises(TrainingError, match="generator/dense/kernel holds NaN"):
+    with pytest.raises(DivergedError, match="generator/dense/kernel holds NaN"):
         Checkpoints(tmp_path).save(state)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checkpoint_of_other_networks_is_not_taken(recipe, tmp_path):
-    averaged = TrainingState.start(recipe, seed=0)
-    Checkpoints(tmp_path).save(averaged)
+def assert_passed_over(state, named, folder):
+    """A folder's one checkpoint, of these arrays, is named in a warning, and leaves the state as it was."""
+    path = folder / "step_000000008.npz"
+    write_arrays(path, named)
+    before = state.arrays()
     warnings = []
-    plain = TrainingState.start(recipe, seed=0)
-    named = {name: array for name, array in averaged.arrays().items() if not name.startswith("generator_first")}
-    with pytest.raises(CheckpointError, match="not a whole training state"):
-        plain.restore(named, "somewhere")
-    assert Checkpoints(tmp_path / "elsewhere").restore(plain, warnings.append) is None
+    assert Checkpoints(folder).restore(state, warnings.append) is None
+    assert [str(path) in warning for warning in warnings] == [True]
+    assert all(np.array_equal(array, before[name]) for name, array in state.arrays().items())
+
+
+def test_a_checkpoint_of_other_networks_is_not_taken(recipe, tmp_path):
+    other = TrainingState.start(recipe, seed=1).arrays()
+    assert "discriminator/conv14/kernel" in other
+    other["discriminator/conv14/kernel"] = np.zeros((3, 3, 1, 64), np.float32)
+    assert_passed_over(TrainingState.start(recipe, seed=0), other, tmp_path)
+
+
+@pytest.mark.parametrize("part", ["discriminator/", "generator_second/", "average/", "progress"])
+def test_a_checkpoint_that_lacks_a_part_is_not_taken(recipe, tmp_path, part):
+    other = TrainingState.start(recipe, seed=1).arrays()
+    kept = {name: array for name, array in other.items() if not name.startswith(part)}
+    assert len(kept) < len(other)
+    assert_passed_over(TrainingState.start(recipe, seed=0), kept, tmp_path)
 
 
 def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe, images, tmp_path):
@@ -155,3 +180,22 @@ def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe,
     state = loop.run()
     judged = loop.snapshot(state)
     assert all(np.array_equal(*pair) for pair in zip(judged.get_weights(), state.generator.get_weights(), strict=True))
+
+
+def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(params, recipe, images, tmp_path):
+    loop = training(params, recipe.model_copy(update={"recompute_batchnorm": False}), images, tmp_path)
+    state = loop.run()
+    judged = loop.snapshot(state)
+    for layer, trained in zip(judged.layers, state.generator.layers, strict=True):
+        if "norm" in layer.name:
+            assert np.array_equal(layer.moving_variance, trained.moving_variance)
+            assert not np.array_equal(layer.gamma, trained.gamma)
+
+
+def test_a_state_that_no_checkpoint_gives_stays_as_it_was(recipe, tmp_path):
+    broken, kept = TrainingState.start(recipe, seed=1), TrainingState.start(recipe, seed=0)
+    named = broken.arrays()
+    named["average/0"] = named["average/0"][:1]
+    with pytest.raises(CheckpointError, match="takes float32"):
+        kept.restore(named, "somewhere")
+    assert same(kept, TrainingState.start(recipe, seed=0))

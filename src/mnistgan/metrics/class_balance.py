@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnistgan.errors import MetricError
 from mnistgan.metrics import checks
-from mnistgan.metrics.checks import DIGITS, Floats, Integers
+from mnistgan.metrics.checks import DIGITS, Floats
 
 DROPPED_BELOW = 0.1  # of its prior: a classifier finds a few of any digit among the others' failures
 _LEAST_EXPECTED = 5  # a class: below it the chi-squared expectation doesn't hold
@@ -19,9 +19,8 @@ _LEAST_EXPECTED = 5  # a class: below it the chi-squared expectation doesn't hol
 
 @dataclass(frozen=True, eq=False)
 class ClassBalance:
-    """Counts, shares and prior [C]; divergences in nats; the class furthest below its prior; those nearly absent."""
+    """Shares and prior [C]; divergences in nats; the class furthest below its prior; those nearly absent."""
 
-    counts: Integers
     shares: Floats
     prior: Floats
     divergence: float
@@ -72,7 +71,6 @@ def class_balance(labels: NDArray[Any], prior: NDArray[Any], names: Sequence[str
     logs = np.log(ratios, out=np.zeros_like(ratios), where=counts > 0)  # s log s is 0 at s = 0
     smallest = int(ratios.argmin())
     return ClassBalance(
-        counts=counts,
         shares=shares,
         prior=prior,
         divergence=float(np.sum(shares * logs)),

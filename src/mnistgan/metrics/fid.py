@@ -26,11 +26,10 @@ _SPLITS = (1, 2, 3, 4, 5)  # FID-infinity reads the trend from N down to N/5, wh
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:
-    """Mean [D] and covariance [D, D] (divided by N - 1) of ``count`` samples."""
+    """Mean [D] and covariance [D, D] (divided by N - 1) of samples."""
 
     mean: Floats
     covariance: Floats
-    count: int
 
     @cached_property
     def root(self) -> Floats:
@@ -125,7 +124,7 @@ def fid_infinity(generated: NDArray[Any], real: NDArray[Any], progress: Progress
 def _gaussian(values: Floats) -> Gaussian:
     mean = values.mean(axis=0)
     centred = values - mean
-    return Gaussian(mean, centred.T @ centred / (len(values) - 1), len(values))
+    return Gaussian(mean, centred.T @ centred / (len(values) - 1))
 
 
 def _each_left_out(samples: Floats, blocks: int) -> Iterator[Gaussian]:
@@ -139,7 +138,7 @@ def _each_left_out(samples: Floats, blocks: int) -> Iterator[Gaussian]:
         count = len(samples) - len(part)
         mean = (total - left_sum) / count
         covariance = (product - left_product - count * np.outer(mean, mean)) / (count - 1)
-        yield Gaussian(centre + mean, covariance, count)
+        yield Gaussian(centre + mean, covariance)
 
 
 def _enough(count: int, dimension: int, name: str) -> None:

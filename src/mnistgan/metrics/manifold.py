@@ -21,7 +21,7 @@ from mnistgan.progress import Progress, silent
 
 @dataclass(frozen=True, eq=False)
 class Manifold:
-    """Precision, recall and coverage in 0..1, density from 0, and which samples gave them.
+    """Precision, recall and coverage in 0..1, density from 0, and which real samples it covers.
 
     Precision and density aim at the value that fresh real data has: a generator that repeats typical digits exceeds it.
     """
@@ -30,10 +30,8 @@ class Manifold:
     recall: float
     density: float
     coverage: float
-    inside: Bools
-    """[N]: which generated samples lie in a real sample's ball, whose radius is its k-th nearest other real sample."""
     covered: Bools
-    """[M]: which real samples have a generated one in their ball."""
+    """[M]: which real samples have a generated one in their ball, whose radius is the k-th nearest other real one."""
 
 
 def manifold(generated: NDArray[Any], real: NDArray[Any], k: int = 5, progress: Progress = silent) -> Manifold:
@@ -62,7 +60,6 @@ def manifold(generated: NDArray[Any], real: NDArray[Any], k: int = 5, progress: 
         recall=float(recalled.mean()),
         density=hits / (k * len(samples)),
         coverage=float(covered.mean()),
-        inside=inside,
         covered=covered,
     )
 

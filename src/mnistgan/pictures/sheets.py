@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mnistgan.data.grids import SIDE
 from mnistgan.pictures import style
-from mnistgan.pictures.grids import SIDE
 
 SEAM = 2  # pixels between two tiles
 _MARGIN = 12  # all lengths below are for a scale of 1 and grow with it

@@ -7,8 +7,7 @@ generator at 0.5 units is half a missing digit away.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,11 +28,9 @@ LEAST_FOR_REPETITION = 1500
 Report = dict[str, Any]
 
 
-class TrainedOn(StrEnum):
-    """Which real images a generator has seen, and so could copy."""
-
-    TRAIN = "train"  # the 50,000; validation is fresh to it
-    ALL = "all"  # all 60,000; only test is fresh to it
+Seen = Literal["all", "train"] | int
+"""The real images that a generator has seen, and so could copy: ``train``, the 50,000, or the first so many of them;
+validation is fresh to it. ``all``: all 60,000; only test is fresh to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +63,7 @@ def evaluate(
     real: RealData,
     classifier: Classifier,
     pixels: PixelRuler,
-    trained_on: TrainedOn = TrainedOn.TRAIN,
+    trained_on: Seen = "train",
     progress: Progress = silent,
 ) -> Evaluation:
     """Measure generated images uint8 [N, 28, 28], N at most the number of test and of validation images.
@@ -195,10 +192,12 @@ def _novelties(
     train: _Measured,
     validation: _Measured,
     test: _Measured,
-    trained_on: TrainedOn,
+    trained_on: Seen,
     progress: Progress,
 ) -> dict[str, Report]:
-    seen, fresh = ([train], validation) if trained_on is TrainedOn.TRAIN else ([train, validation], test)
+    if isinstance(trained_on, int):
+        train = train.take(np.arange(trained_on))
+    seen, fresh = ([train, validation], test) if trained_on == "all" else ([train], validation)
     seen_images = np.concatenate([part.images for part in seen])
     seen_features = np.concatenate([part.classifier.penultimate for part in seen])
     pixels = novelty.novelty_in_pixels(samples.images, seen_images, fresh.images, progress=progress)

@@ -37,10 +37,9 @@ class Ruler:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A ruler just saved beside the pinned one: accuracies on test, share of test images that both call the same,
-    and whether each file's bytes are the pinned ones."""
+    """Rulers just saved beside the pinned ones: the pinned accuracy on test, the share of test images that both call
+    the same, and whether each file's bytes are the pinned ones."""
 
-    accuracy: float
     pinned_accuracy: float
     agreement: float
     same_classifier: bool
@@ -100,7 +99,6 @@ def compare(made: Path, pinned: Path, test: Images) -> Comparison:
     new, old = classifier.load(made), classifier.load(pinned)
     said, said_before = (network.features(test.images).logits.argmax(axis=1) for network in (new, old))
     return Comparison(
-        accuracy=float(np.mean(said == test.labels)),
         pinned_accuracy=float(np.mean(said_before == test.labels)),
         agreement=float(np.mean(said == said_before)),
         same_classifier=new.digest == old.digest,

@@ -1,4 +1,4 @@
-"""What a figure was measured by, as one short id; figures under different pins are refused a comparison."""
+"""What a figure was measured by, as one short id; figures under different pins do not compare."""
 
 import hashlib
 from collections.abc import Sequence

@@ -5,6 +5,7 @@ no more of a file is read than the images asked for.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def read(path: Path, count: int, progress: Progress = silent) -> np.ndarray:
     try:
         with _stream(path) as (stream, where):
             return _to_uint8(_read_rows(stream, count, where), where)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise FormatError(f"{path}: can't be read: {error}") from error
 
 

@@ -15,13 +15,12 @@ CHUNK = 256
 
 
 class Average:
-    """The average of a network's trainable weights, kept in a second network of the same architecture."""
+    """The average of a network's trainable weights."""
 
-    def __init__(self, network: keras.Model, copy: keras.Model, decay: float):
+    def __init__(self, network: keras.Model, decay: float):
         self.network = network
-        self.copy = copy
         self.decay = decay
-        copy.set_weights(network.get_weights())
+        self.weights = [tf.Variable(weight, trainable=False) for weight in network.trainable_variables]
 
     def update(self, step: tf.Tensor) -> None:
         """Move the average towards the network by 1 - min(decay, (1 + t) / (10 + t)), for ``step`` t from 0.
@@ -30,8 +29,13 @@ class Average:
         """
         t = tf.cast(step, tf.float32)
         keep = tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
-        for average, weight in zip(self.copy.trainable_variables, self.network.trainable_variables, strict=True):
+        for average, weight in zip(self.weights, self.network.trainable_variables, strict=True):
             average.assign_sub((1.0 - keep) * (average - weight))
+
+    def copy_to(self, network: keras.Model) -> None:
+        """Set a network's trainable weights to the average; its BatchNorm statistics stay."""
+        for average, weight in zip(self.weights, network.trainable_variables, strict=True):
+            weight.assign(average)
 
 
 def recompute_batchnorm(network: keras.Sequential, latents: np.ndarray) -> None:

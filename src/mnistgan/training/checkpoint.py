@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistgan.errors import CheckpointError, FormatError, TrainingError
+from mnistgan.errors import CheckpointError, DivergedError, FormatError
 from mnistgan.files import read_arrays, write_arrays
 from mnistgan.training.state import TrainingState
 
@@ -27,42 +27,64 @@ class Checkpoints:
         return time.monotonic() - self._saved
 
     def save(self, state: TrainingState) -> Path:
-        """Write the state, then delete all but the newest two. Raises CheckpointError if the disk refuses it."""
+        """Write the state, then delete all but the newest two.
+
+        Raises DivergedError if a weight is not finite, CheckpointError if the disk refuses the file.
+        """
         path = self.folder / f"step_{state.step:09d}.npz"
         named = state.arrays()
         if broken := sorted(name for name, array in named.items() if array.dtype.kind == "f" and not _finite(array)):
-            raise TrainingError(f"not saved: {broken[0]} holds NaN or infinity at step {state.step}")
-        try:
-            write_arrays(path, named)
-            for old in self.newest_first()[KEPT:]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            raise CheckpointError(f"{path}: can't be written: {error.strerror}; earlier ones are whole") from error
+            raise DivergedError(
+                f"{broken[0]} holds NaN or infinity at step {state.step}; a lower learning_rate in the recipe usually "
+                f"helps; the last good weights: {self.newest()}"
+            )
+        self._write(path, named)
+        for old in self.newest_first()[KEPT:]:
+            old.unlink(missing_ok=True)
         self._saved = time.monotonic()
         return path
 
     def restore(self, state: TrainingState, warn: Callable[[str], None]) -> Path | None:
-        """Take ``state`` over from the newest checkpoint that is whole; None where there is none.
+        """Take ``state`` over from the newest checkpoint that is whole; None, and as it was, where there is none.
 
-        ``warn`` is told of each one that is broken.
+        ``warn`` is told of each one that is broken; they are deleted, or they would pass for the newest for ever.
         """
+        for half_written in self.folder.glob(".*"):
+            half_written.unlink(missing_ok=True)
         for path in self.newest_first():
             try:
                 state.restore(read_arrays(path), str(path))
             except (FormatError, CheckpointError) as error:
-                warn(f"passed over a broken checkpoint: {error}")
+                warn(f"passed over a broken checkpoint, and deleted it: {error}")
+                path.unlink(missing_ok=True)
             else:
                 return path
         return None
 
+    def clear(self) -> None:
+        """Delete every checkpoint and grid."""
+        for path in (*self.newest_first(), *self.folder.glob("grid_*.npz")):
+            path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, named: dict[str, np.ndarray]) -> None:
+        try:
+            write_arrays(path, named)
+        except OSError as error:
+            raise CheckpointError(f"{path}: can't be written: {error.strerror}; earlier ones are whole") from error
+
     def save_grid(self, epoch: int, images: np.ndarray) -> None:
         """Keep an epoch's grid uint8 [N, 28, 28] beside the checkpoints: a resumed training can't draw it again."""
-        write_arrays(self.folder / f"grid_{epoch:06d}.npz", {"images": images})
+        self._write(self.folder / f"grid_{epoch:06d}.npz", {"images": images})
 
     def grids(self, until: int) -> dict[int, np.ndarray]:
         """The kept grids up to an epoch, by epoch."""
         found = {int(path.stem.removeprefix("grid_")): path for path in sorted(self.folder.glob("grid_*.npz"))}
         return {epoch: read_arrays(path)["images"] for epoch, path in found.items() if epoch <= until}
+
+    def newest(self) -> str:
+        """The newest checkpoint's path, for a message."""
+        kept = self.newest_first()
+        return str(kept[0]) if kept else "none was saved yet"
 
     def newest_first(self) -> list[Path]:
         """The folder's checkpoints by step, the last one first."""

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mnistgan.data.grids import TRAINING_SIDE
 from mnistgan.errors import DivergedError, Interrupted
 from mnistgan.models import sampling
 from mnistgan.models.kinds import KINDS
@@ -18,7 +19,6 @@ from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import SCALARS, Step
 
-GRID_SIDE = 16
 STEPS_A_CALL = 25  # an interruption waits for at most these
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 STATISTICS_STREAM = 7  # sets BatchNorm's latents apart from every grid's and evaluation's
@@ -62,7 +62,9 @@ class Loop:
         """
         state = TrainingState.start(self.recipe, self.params.seed)
         step = Step(state, self.recipe, self.params.seed, self.images)
-        checkpoint = None if fresh else self.checkpoints.restore(state, self.observer.warn)
+        if fresh:
+            self.checkpoints.clear()
+        checkpoint = self.checkpoints.restore(state, self.observer.warn)
         if checkpoint:
             self.observer.resumed(state.step, checkpoint)
             for epoch, images in self.checkpoints.grids(state.step // step.batches.steps_per_epoch).items():
@@ -76,9 +78,10 @@ class Loop:
 
     def snapshot(self, state: TrainingState) -> keras.Model:
         """The generator as it is judged: averaged and with fresh BatchNorm statistics where the recipe says so."""
-        source = state.average.copy if state.average else state.generator
         network = KINDS[self.recipe.kind].generator(self.params.seed)
-        network.set_weights(source.get_weights())
+        network.set_weights(state.generator.get_weights())
+        if state.average:
+            state.average.copy_to(network)
         if self.recipe.recompute_batchnorm:
             size = KINDS[self.recipe.kind].latent_size
             latents = sampling.latents([self.params.seed, STATISTICS_STREAM], STATISTICS_LATENTS, size)
@@ -112,10 +115,9 @@ class Loop:
         if not broken.any():
             return
         place, which = np.argwhere(broken)[0]
-        kept = self.checkpoints.newest_first()
         raise DivergedError(
             f"{SCALARS[which]} became {scalars[place, which]} at step {step + place}; a lower learning_rate in the "
-            f"recipe usually helps; the last good weights: {kept[0] if kept else 'none was saved yet'}"
+            f"recipe usually helps; the last good weights: {self.checkpoints.newest()}"
         )
 
     def _end_row(self, state: TrainingState, steps_per_epoch: int) -> None:
@@ -126,7 +128,7 @@ class Loop:
 
     def _draw(self, state: TrainingState, epoch: int) -> None:
         generator = sampling.Generator(self.recipe.kind, self.snapshot(state))
-        images = generator.images(sampling.latents(self.params.grid_seed, GRID_SIDE**2, generator.latent_size))
+        images = generator.images(sampling.latents(self.params.grid_seed, TRAINING_SIDE**2, generator.latent_size))
         self.checkpoints.save_grid(epoch, images)
         self.observer.grid(epoch, images)
 

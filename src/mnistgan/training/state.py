@@ -37,9 +37,7 @@ class TrainingState:
         architecture = KINDS[recipe.kind]
         generator = architecture.generator(seed)
         discriminator = architecture.discriminator(seed, recipe.dropout)
-        average = (
-            Average(generator, architecture.generator(seed), recipe.average_decay) if recipe.average_decay else None
-        )
+        average = Average(generator, recipe.average_decay) if recipe.average_decay else None
         return cls(
             generator=generator,
             discriminator=discriminator,
@@ -53,41 +51,57 @@ class TrainingState:
         named = {}
         for part, network in self._networks().items():
             named.update({f"{part}/{name}": array for name, array in weights.arrays(network).items()})
-        for part, variables in self._moments().items():
+        for part, variables in self._variables().items():
             named.update({f"{part}/{place}": variable.numpy() for place, variable in enumerate(variables)})
         progress = {"step": self.step, "scalars": self.scalars, "rows": self.rows}
         named["progress"] = np.array(json.dumps(progress))
         return named
 
     def restore(self, named: dict[str, np.ndarray], source: str) -> None:
-        """Take the state over from :meth:`arrays`; ``source`` stands in messages.
+        """Take the state over from :meth:`arrays`, whole or not at all; ``source`` stands in messages.
 
         Raises CheckpointError if it lacks a part, FormatError if weights are not these networks'.
         """
+        networks = [(network, _of_part(part, named)) for part, network in self._networks().items()]
+        for network, own in networks:
+            weights.check(network, own, source)
         try:
-            for part, network in self._networks().items():
-                prefix = f"{part}/"
-                own = {name.removeprefix(prefix): array for name, array in named.items() if name.startswith(prefix)}
-                weights.load(network, own, source)
-            for part, variables in self._moments().items():
-                for place, variable in enumerate(variables):
-                    variable.assign(named[f"{part}/{place}"])
             progress: dict[str, Any] = json.loads(str(named["progress"]))
-        except (KeyError, ValueError) as error:
+            step, scalars, rows = progress["step"], progress["scalars"], progress["rows"]
+            moved = [
+                (variable, named[f"{part}/{place}"])
+                for part, variables in self._variables().items()
+                for place, variable in enumerate(variables)
+            ]
+        except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{source}: not a whole training state: {error}") from error
-        self.step, self.scalars, self.rows = progress["step"], progress["scalars"], progress["rows"]
+        for variable, array in moved:
+            if array.shape != tuple(variable.shape) or array.dtype != np.float32:
+                raise CheckpointError(f"{source}: holds {array.dtype} {array.shape}; takes float32 {variable.shape}")
+        for network, own in networks:
+            weights.load(network, own, source)
+        for variable, array in moved:
+            variable.assign(array)
+        self.step, self.scalars, self.rows = step, scalars, rows
 
     def _networks(self) -> dict[str, keras.Model]:
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        return networks | ({"average": self.average.copy} if self.average else {})
+        return {"generator": self.generator, "discriminator": self.discriminator}
 
-    def _moments(self) -> dict[str, list[Any]]:
+    def _variables(self) -> dict[str, list[Any]]:
+        """What is no network's weight: moments, and the average."""
         return {
             "generator_first": self.generator_adam.first,
             "generator_second": self.generator_adam.second,
             "discriminator_first": self.discriminator_adam.first,
             "discriminator_second": self.discriminator_adam.second,
+            "average": self.average.weights if self.average else [],
         }
+
+
+def _of_part(part: str, named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with ``part/``, without it."""
+    prefix = f"{part}/"
+    return {name.removeprefix(prefix): array for name, array in named.items() if name.startswith(prefix)}
 
 
 def _values(network: keras.Model) -> list[Any]:

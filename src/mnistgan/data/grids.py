@@ -1,4 +1,4 @@
-"""Images tiled without borders, and cut apart again: exact pixels, no picture for the eye."""
+"""A training's grids: images tiled without borders, and cut apart again. Exact pixels, no picture for the eye."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mnistgan.errors import DataError, FormatError
+from mnistgan.files import replacing
 
 SIDE = 28
 TRAINING_SIDE = 16  # images a side in the grids that training writes
@@ -32,6 +33,18 @@ def untile(grid: np.ndarray) -> np.ndarray:
         raise FormatError(f"a grid of shape {list(grid.shape)}; should be grey, its sides multiples of {SIDE}")
     rows, columns = grid.shape[0] // SIDE, grid.shape[1] // SIDE
     return grid.reshape(rows, SIDE, columns, SIDE).swapaxes(1, 2).reshape(-1, SIDE, SIDE)
+
+
+def write(folder: Path, epoch: int, images: np.ndarray) -> None:
+    """Write the grid of an epoch: images uint8 [256, 28, 28] as ``epoch_NNNN.png``."""
+    with replacing(folder / f"epoch_{epoch:04d}.png") as beside:
+        Image.fromarray(tile(images, TRAINING_SIDE)).save(beside, optimize=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove the grids of an earlier training."""
+    for path in by_epoch(folder).values() if folder.is_dir() and any(folder.iterdir()) else ():
+        path.unlink()
 
 
 def by_epoch(folder: Path) -> dict[int, Path]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnistgan.data import grids
 from mnistgan.errors import DataError, FormatError
-from mnistgan.pictures import grids
 
 
 def images(count: int) -> np.ndarray:

