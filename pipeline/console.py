@@ -53,7 +53,7 @@ def _bars() -> Iterator[Progress]:
 
         def report(task: str, done: int, total: int, note: str = "") -> None:
             if task not in ids:
-                ids[task] = bars.add_task(task, total=total, note=note)
+                ids[task] = bars.add_task(task, total=total, completed=done, note=note)
             bars.update(ids[task], completed=done, total=total, note=note)
 
         yield report
@@ -63,16 +63,18 @@ class _PlainLines:
     """A line when a task starts, ends, and every ten seconds between."""
 
     def __init__(self) -> None:
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}  # a resumed task does not start at 0
         self._printed: dict[str, float] = {}
 
     def __call__(self, task: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
-        started = self._started.setdefault(task, now)
-        if 0 < done < total and now - self._printed.get(task, started) < PLAIN_LINE_SECONDS:
+        first = task not in self._started
+        started, begun_at = self._started.setdefault(task, (now, done))
+        if not first and 0 < done < total and now - self._printed[task] < PLAIN_LINE_SECONDS:
             return
         self._printed[task] = now
-        left = f", {_clock((now - started) / done * (total - done))} left" if 0 < done < total else ""
+        made = done - begun_at
+        left = f", {_clock((now - started) / made * (total - done))} left" if made and done < total else ""
         print(f"{task}: {done}/{total}{left}{', ' + note if note else ''}", file=sys.stderr, flush=True)
 
 

@@ -52,6 +52,16 @@ def test_each_task_has_lines_of_its_own(clock: list[float], capsys: pytest.Captu
     ]
 
 
+def test_a_resumed_task_is_announced_and_its_time_left_counts_from_where_it_went_on(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with console.progress() as report:
+        report("train", 800, 1000)
+        clock[0] += 10
+        report("train", 900, 1000)
+    assert capsys.readouterr().err.splitlines() == ["train: 800/1000", "train: 900/1000, 0:10 left"]
+
+
 def test_on_a_terminal_a_task_is_a_bar_with_its_count_and_note(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
