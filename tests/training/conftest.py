@@ -7,7 +7,7 @@ from pipeline.stage import load_tensorflow
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe():
     return Recipe(
         kind="dcgan",
@@ -26,12 +26,12 @@ def recipe():
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def params():
     return TrainParams(recipe="small", seed=0, grid_seed=0, report_every=4, threads=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def images():
     """90 images of noise: a batch of 16 leaves the epoch's last one short."""
     return np.random.default_rng(0).integers(0, 256, (90, 28, 28), np.uint8)

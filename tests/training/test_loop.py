@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -45,17 +47,26 @@ def stopping_after(steps):
     return lambda: next(asked) >= steps
 
 
-@pytest.fixture(autouse=True)
-def few_statistics(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def few_statistics():
     """Fewer latents for BatchNorm's statistics: here their number is a matter of time alone."""
-    monkeypatch.setattr(loops, "STATISTICS_LATENTS", 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "STATISTICS_LATENTS", 64)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(params, recipe, images, few_statistics, tmp_path_factory):
+    """A training that nothing stopped: its state, what it reported, and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    loop = training(params, recipe, images, folder)
+    return loop.run(), loop.observer, folder
 
 
 @pytest.fixture
-def whole(params, recipe, images, tmp_path):
-    """A training that nothing stopped, and what it reported."""
-    loop = training(params, recipe, images, tmp_path / "whole")
-    return loop.run(), loop.observer
+def its_folder(whole, tmp_path):
+    """A copy of that training's folder."""
+    return shutil.copytree(whole[2], tmp_path / "whole")
 
 
 def same(one, other):
@@ -63,7 +74,7 @@ def same(one, other):
 
 
 def test_it_reports_every_row_and_grid(whole, recipe):
-    state, watcher = whole
+    state, watcher, _ = whole
     assert state.step == 12
     assert [row["step"] for row in watcher.curves] == [4, 8, 12]
     assert [row["epoch"] for row in watcher.curves] == [0.6667, 1.3333, 2.0]
@@ -85,18 +96,18 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe,
     }
 
 
-def test_fresh_starts_over_and_is_itself_resumable(whole, params, recipe, images, tmp_path):
-    cut = training(params, recipe, images, tmp_path / "whole", stopping_after(0))
+def test_fresh_starts_over_and_is_itself_resumable(whole, its_folder, params, recipe, images):
+    cut = training(params, recipe, images, its_folder, stopping_after(0))
     with pytest.raises(Interrupted):
         cut.run(fresh=True)
     assert cut.observer.resumed_at is None
-    again = training(params, recipe, images, tmp_path / "whole")
+    again = training(params, recipe, images, its_folder)
     assert same(again.run(), whole[0])
     assert again.observer.resumed_at == cut.observer.steps[-1]
 
 
-def test_a_finished_training_has_nothing_left_to_do(whole, params, recipe, images, tmp_path):
-    loop = training(params, recipe, images, tmp_path / "whole")
+def test_a_finished_training_has_nothing_left_to_do(whole, its_folder, params, recipe, images):
+    loop = training(params, recipe, images, its_folder)
     assert same(loop.run(), whole[0])
     assert loop.observer.steps == []
 
