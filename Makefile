@@ -48,7 +48,7 @@ mnist: venv  # into the user's cache, where tests find it without a network
 
 .PHONY: test
 test: mnist ## run the tests that a contributor runs, held to 90% of lines and branches together
-	python -m pytest -m "not slow" --cov --cov-report=term:skip-covered --cov-fail-under=90
+	python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 .PHONY: test-slow
 test-slow: mnist ## run the tests that take minutes
