@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 from mnistgan.data.arrays import Images, save
@@ -120,27 +119,6 @@ def test_a_missing_dep_is_named(here):
     Path("data/validation.npz").unlink()
     with pytest.raises(DataError, match=r"data/validation\.npz: no such file"):
         run()
-
-
-def test_a_second_training_of_the_same_state_is_refused_while_the_first_runs(here):
-    run()
-    folder = next(path for path in Path("checkpoints").iterdir() if path.is_dir())
-    with FileLock(f"{folder}.lock"), pytest.raises(UsageError, match="another process is training"):
-        run()
-
-
-def test_other_images_never_resume_the_declared_trainings_checkpoints(here):
-    write_params(here, images=32, epochs=1)
-    run()
-    train(**{**options(), "train": Path("data/test.npz")})
-    assert len([path for path in Path("checkpoints").iterdir() if path.is_dir()]) == 2
-
-
-def test_checkpoints_of_the_two_newest_states_are_kept(here):
-    for learning_rate in (1e-4, 2e-4, 3e-4):
-        write_params(here, epochs=1, learning_rate=learning_rate)
-        run()
-    assert len([path for path in Path("checkpoints").iterdir() if path.is_dir()]) == 2
 
 
 def test_the_journal_holds_the_speed_that_no_out_may_hold(here, monkeypatch):

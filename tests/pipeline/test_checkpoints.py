@@ -1,0 +1,67 @@
+"""Where checkpoints lie: one folder a training, locked, the older ones removed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from mnistgan.errors import UsageError
+from pipeline import checkpoints, state
+
+IMAGES = np.zeros((2, 28, 28), np.uint8)
+
+
+@pytest.fixture
+def keyed(tmp_path, monkeypatch):
+    """Sets the key of the training state; the current folder is a repository of its own."""
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return lambda key: monkeypatch.setattr(state, "train_key_of_workspace", lambda: key * 64)
+
+
+def made(declared=True, images=IMAGES):
+    with checkpoints.folder_of(images, declared) as folder:
+        (folder / "step_000000001.npz").touch()
+    return folder
+
+
+def folders():
+    return {path.name for path in Path("checkpoints").iterdir() if path.is_dir()}
+
+
+def test_a_folder_bears_the_key_and_lies_under_the_repository(keyed, tmp_path):
+    keyed("a")
+    assert made() == tmp_path / "checkpoints" / ("a" * state.SHORT)
+
+
+def test_the_two_newest_trainings_are_kept_and_the_rest_removed_with_their_locks(keyed):
+    for key in "abc":
+        keyed(key)
+        made()
+    assert folders() == {"b" * state.SHORT, "c" * state.SHORT}
+    assert not Path("checkpoints", f"{'a' * state.SHORT}.lock").exists()
+
+
+def test_a_training_at_work_keeps_its_folder_however_old(keyed):
+    keyed("a")
+    with checkpoints.folder_of(IMAGES, declared=True) as at_work:
+        for key in "bcd":
+            keyed(key)
+            made()
+        assert at_work.is_dir()
+    assert len(folders()) == 3
+
+
+def test_a_second_training_of_the_same_state_is_refused_while_the_first_runs(keyed):
+    keyed("a")
+    with FileLock(f"{made()}.lock"), pytest.raises(UsageError, match="another process is training"):
+        made()
+
+
+def test_images_that_dvc_yaml_does_not_declare_have_a_folder_of_their_own(keyed):
+    keyed("a")
+    declared, other = made(), made(declared=False, images=IMAGES + 1)
+    assert declared != other
+    assert made(declared=False, images=IMAGES + 1) == other
