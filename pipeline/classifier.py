@@ -22,7 +22,7 @@ def classifier(
     test: Annotated[Path, typer.Option(help="Measured once, after that.")] = Path("data/test.npz"),
     verbose: Verbose = False,
 ) -> None:
-    """Make both rulers anew and compare them with the pinned ones; some 5 minutes on 2 cores.
+    """Make both rulers anew and compare them with the pinned ones; under 10 minutes on 2 cores.
 
     The classifier, whose penultimate layer and logits FID is measured on, is trained on the training images alone;
     the pixel ruler is fitted on the same. Each gets a card: data, training, accuracy, blind spots. The same data,
@@ -38,7 +38,7 @@ def classifier(
     replaced = out.resolve() == PINNED.resolve()
     if not replaced:
         for name in ("classifier", "pixels"):
-            cards.read(PINNED, name)  # whether there is anything to compare with is known now, not in 5 minutes
+            cards.read(PINNED, name)  # whether there is anything to compare with is known now, not after minutes
     recipe = fitting.Recipe()
     fitting.make_deterministic(recipe)
     with console.progress() as progress:

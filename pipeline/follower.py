@@ -40,7 +40,7 @@ def _start(stage: str, since: float, log: Path) -> subprocess.Popen[bytes] | Non
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            return subprocess.Popen(  # noqa: S603
+            return subprocess.Popen(  # noqa: S603 - this interpreter, fixed words, no shell
                 command,
                 stdin=subprocess.PIPE,
                 stdout=output,

@@ -39,7 +39,7 @@ def ui(
     os.chdir(root)
     # It schedules no jobs here, and its job runners would outlive it.
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - becomes MLflow, so that Ctrl-C reaches it
 
 
 def _check_free(host: str, port: int) -> None:
