@@ -13,9 +13,9 @@ from pipeline.stage import Verbose, load_tensorflow, running
 if TYPE_CHECKING:
     import numpy as np
 
+    from mnistgan.evaluation.measuring import Evaluation
     from mnistgan.params import EvaluateParams
     from mnistgan.progress import Progress
-    from mnistgan.rulers.evaluation import Evaluation
 
 
 class TrainedOn(StrEnum):
@@ -61,7 +61,8 @@ def evaluate(
         load_tensorflow(verbose, params.train.threads)
         from mnistgan import files
         from mnistgan.data.arrays import load
-        from mnistgan.rulers import classifier, evaluation, pixels
+        from mnistgan.evaluation import measuring
+        from mnistgan.rulers import classifier, pixels
         from mnistgan.rulers.pins import pins
         from mnistgan.rulers.real import RealData
 
@@ -69,17 +70,17 @@ def evaluate(
         network, components = classifier.load(rulers), pixels.load(rulers)
         images = outside if outside is not None else _drawn(generator, params.evaluate, progress)
         seen = trained_on.value if trained_on else params.recipe.images
-        found = evaluation.evaluate(images, real, network, components, seen, progress)
+        found = measuring.evaluate(images, real, network, components, seen, progress)
         seed = params.evaluate.latent_seed if generator else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, len(images), seed)
         files.write_json(metrics, {**found.report, "pins": str(pinned)})
-        rows = (",".join(map(str, row)) for row in evaluation.class_rows(found.balance))
+        rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
         console.summary(_summary(found))
 
 
 def _outside(samples: Path, count: int, progress: "Progress") -> "np.ndarray":
-    from mnistgan.rulers.samples import read
+    from mnistgan.evaluation.outside import read
 
     return read(samples, count, progress)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import MetricError
+from mnistgan.evaluation.measuring import Evaluation, Seen, class_rows, evaluate
 from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
-from mnistgan.rulers.evaluation import Evaluation, Seen, class_rows, evaluate
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
 

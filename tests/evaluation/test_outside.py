@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mnistgan.errors import DataError, FormatError
-from mnistgan.rulers.samples import read
+from mnistgan.evaluation.outside import read
 
 COUNT = 12
 
