@@ -70,7 +70,8 @@ def evaluate(
         network, components = classifier.load(rulers), pixels.load(rulers)
         images = outside if outside is not None else _drawn(generator, params.evaluate, progress)
         seen = trained_on.value if trained_on else params.recipe.images
-        found = measuring.evaluate(images, real, network, components, seen, progress)
+        reference = measuring.Reference(real, network, components, len(images), progress)
+        found = reference.measure(images, seen, progress=progress)
         seed = params.evaluate.latent_seed if generator else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, len(images), seed)
         files.write_json(metrics, {**found.report, "pins": str(pinned)})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import MetricError
-from mnistgan.evaluation.measuring import Evaluation, Seen, class_rows, evaluate
+from mnistgan.evaluation.measuring import Evaluation, Reference, Seen, class_rows
 from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
@@ -20,8 +20,10 @@ Measure = Callable[..., Evaluation]
 
 @pytest.fixture(scope="module")
 def measure(small: RealData, network: Classifier, components: PixelRuler) -> Measure:
+    reference = Reference(small, network, components, COUNT)
+
     def measured(images: np.ndarray, trained_on: Seen = "train") -> Evaluation:
-        return evaluate(images, small, network, components, trained_on)
+        return reference.measure(images, trained_on)
 
     return measured
 
@@ -134,6 +136,6 @@ def test_there_is_a_row_for_each_digit_and_the_shares_sum_to_one(of_fresh: Evalu
     assert sum(prior for _, _, prior in rows) == pytest.approx(1, abs=1e-5)
 
 
-def test_more_samples_than_real_images_are_refused(measure: Measure) -> None:
-    with pytest.raises(MetricError, match="2001 samples, but 2000 test images"):
+def test_another_number_of_images_than_the_real_ones_were_cut_to_is_refused(measure: Measure) -> None:
+    with pytest.raises(MetricError, match="got 2001 images; expected the 1000"):
         measure(np.zeros((2001, 28, 28), np.uint8))

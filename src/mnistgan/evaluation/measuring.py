@@ -5,17 +5,18 @@ generated images' place. The no-8 unit is the FID of N real images without a sin
 generator at 0.5 units is half a missing digit away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from mnistgan.errors import MetricError
 from mnistgan.metrics import fid, kid, novelty, repetition
 from mnistgan.metrics import pixels as pixel_statistics
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
 from mnistgan.metrics.classifier_score import classifier_score, unsure, unsure_share
-from mnistgan.metrics.manifold import Manifold, expected_coverage, manifold
+from mnistgan.metrics.manifold import expected_coverage, manifold
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers.classifier import Classifier, Features
 from mnistgan.rulers.pixels import PixelRuler
@@ -28,6 +29,7 @@ LEAST_FOR_REPETITION = 1500
 Report = dict[str, Any]
 
 
+Fresh = Literal["validation", "test"]
 Seen = Literal["all", "train"] | int
 """The real images that a generator has seen, and so could copy: ``train``, the 50,000, or the first so many of them;
 validation is fresh to it. ``all``: all 60,000; only test is fresh to it."""
@@ -58,62 +60,134 @@ class _Measured:
         return _Measured(self.images[rows], self.classifier.take(rows), self.pixels[rows])
 
 
-def evaluate(
-    generated: np.ndarray,
-    real: RealData,
-    classifier: Classifier,
-    pixels: PixelRuler,
-    trained_on: Seen = "train",
-    progress: Progress = silent,
-) -> Evaluation:
-    """Measure generated images uint8 [N, 28, 28], N at most the number of test and of validation images.
+# What each FID is taken on.
+LAYERS: Mapping[str, Callable[[_Measured], np.ndarray]] = {
+    "fid": lambda of: of.classifier.penultimate,
+    "fid_logits": lambda of: of.classifier.logits,
+    "fid_pixels": lambda of: of.pixels,
+}
 
-    Raises MetricError where N is too large, or too small for a metric.
+
+class Reference:
+    """The real images that sets of ``count`` images are measured against, with what both rulers see in them.
+
+    It is made once; each :meth:`measure` then costs its own set alone. Raises MetricError where there are fewer than
+    ``count`` test or validation images.
     """
-    count = len(generated)
-    # Intervals come from blocks of neighbours, and other people's samples may be sorted by class.
-    generated = generated[fixed_order(count)]
-    test_rows = subset(len(real.test), count, "test")
-    validation_rows = subset(len(real.validation), count, "validation")
 
-    def measured(images: np.ndarray, name: str) -> _Measured:
+    def __init__(
+        self, real: RealData, classifier: Classifier, pixels: PixelRuler, count: int, progress: Progress = silent
+    ):
+        self.real = real
+        self.count = count
+        self._rulers = classifier, pixels
+        self._test_rows = subset(len(real.test), count, "test")
+        validation_rows = subset(len(real.validation), count, "validation")
+        self._prior = class_prior(real.train.labels)
+        self._test = self._see(real.test.images, "test", progress)
+        self._validation = self._see(real.validation.images, "validation", progress)
+        self._train = self._see(real.train.images, "train", progress)
+        self._truth, self._floor = self._test.take(self._test_rows), self._validation.take(validation_rows)
+        no_8 = self._see(without_digit(real, count).images, f"real without {MISSING_DIGIT}", progress)
+        self._fids = {
+            name: {"floor": fid.fid(of(self._floor), of(self._truth)), "no_8": fid.fid(of(no_8), of(self._truth))}
+            for name, of in LAYERS.items()
+        }
+        floor, truth = self._floor.classifier.penultimate, self._truth.classifier.penultimate
+        self._kid_floor = kid.kid(floor, truth, progress=_of("floor", progress)).value
+        self._real_manifold = manifold(floor, truth, progress=_of("floor", progress))
+
+    def measure(
+        self, generated: np.ndarray, seen: Seen = "train", fresh: Fresh = "validation", progress: Progress = silent
+    ) -> Evaluation:
+        """Measure images uint8 [count, 28, 28] of a generator that has seen the images ``seen``.
+
+        ``fresh`` are those held beside them to see whether samples stand nearer to what was seen; test in any case
+        for one that has seen all others. Raises MetricError for another number of images.
+        """
+        if len(generated) != self.count:
+            raise MetricError(f"got {len(generated)} images; expected the {self.count} that the real ones were cut to")
+        # Intervals come from blocks of neighbours, and other people's samples may be sorted by class.
+        samples = self._see(generated[fixed_order(self.count)], "samples", progress)
+        balance = class_balance(samples.predicted, self._prior)
+        report = {
+            **self._distances(samples, progress),
+            **self._manifolds(samples, progress),
+            **_scores(samples, self._floor),
+            "classes": _classes(balance),
+            **self._novelties(samples, seen, fresh, progress),
+            "repetition": self._repetition(samples),
+            "pixels": _pixels(samples, self._truth, self._floor),
+            "samples": self.count,
+        }
+        return Evaluation(rounded(report), balance)
+
+    def _see(self, images: np.ndarray, name: str, progress: Progress) -> _Measured:
+        classifier, pixels = self._rulers
         return _Measured(images, classifier.features(images, progress, f"features of {name}"), pixels.features(images))
 
-    samples = measured(generated, "samples")
-    test, validation = measured(real.test.images, "test"), measured(real.validation.images, "validation")
-    truth, floor = test.take(test_rows), validation.take(validation_rows)
-    no_8 = measured(without_digit(real, count).images, f"real without {MISSING_DIGIT}")
-    balance = class_balance(samples.predicted, class_prior(real.train.labels))
-    report = {
-        **_distances(samples, truth, floor, no_8, progress),
-        **_manifolds(samples, truth, floor, real.test.labels[test_rows], progress),
-        **_scores(samples, floor),
-        "classes": _classes(balance),
-        **_novelties(samples, measured(real.train.images, "train"), validation, test, trained_on, progress),
-        "repetition": _repetition(samples, test, real.test.labels),
-        "pixels": _pixels(samples, truth, floor),
-        "samples": count,
-    }
-    return Evaluation(rounded(report), balance)
+    def _distances(self, samples: _Measured, progress: Progress) -> dict[str, Report]:
+        report = {name: self._fid(name, samples, _of(name, progress)) for name in LAYERS}
+        found = kid.kid(samples.classifier.penultimate, self._truth.classifier.penultimate, progress=progress)
+        report["kid"] = {"value": found.value, "standard_error": found.standard_error, "floor": self._kid_floor}
+        return report
 
+    def _fid(self, name: str, samples: _Measured, progress: Progress) -> Report:
+        features, truth = LAYERS[name](samples), LAYERS[name](self._truth)
+        interval = fid.fid_interval(features, truth, progress=progress)
+        return {
+            "value": interval.value,
+            "low": interval.low,
+            "high": interval.high,
+            **self._fids[name],
+            "units": interval.value / self._fids[name]["no_8"],
+            "infinity": fid.fid_infinity(features, truth, progress=progress),
+        }
 
-def _distances(
-    samples: _Measured, truth: _Measured, floor: _Measured, no_8: _Measured, progress: Progress
-) -> dict[str, Report]:
-    layers = {
-        "fid": lambda of: of.classifier.penultimate,
-        "fid_logits": lambda of: of.classifier.logits,
-        "fid_pixels": lambda of: of.pixels,
-    }
-    sets = (samples, truth, floor, no_8)
-    report = {name: _fid(*map(layer, sets), progress=_of(name, progress)) for name, layer in layers.items()}
-    found = kid.kid(samples.classifier.penultimate, truth.classifier.penultimate, progress=progress)
-    report["kid"] = {
-        "value": found.value,
-        "standard_error": found.standard_error,
-        "floor": kid.kid(floor.classifier.penultimate, truth.classifier.penultimate).value,
-    }
-    return report
+    def _manifolds(self, samples: _Measured, progress: Progress) -> dict[str, Report]:
+        real = self._real_manifold
+        found = manifold(samples.classifier.penultimate, self._truth.classifier.penultimate, progress=progress)
+        report: dict[str, Report] = {
+            name: {"value": getattr(found, name), "real": getattr(real, name)}
+            for name in ("precision", "recall", "density", "coverage")
+        }
+        labels = self.real.test.labels[self._test_rows]
+        worst = lowest_share(found.covered, labels)
+        report["coverage"] |= {
+            "expected": expected_coverage(self.count),
+            "worst_digit": int(worst.name),
+            "worst": worst.share,
+            "worst_real": lowest_share(real.covered, labels).share,
+        }
+        return report
+
+    def _novelties(self, samples: _Measured, seen: Seen, fresh: Fresh, progress: Progress) -> dict[str, Report]:
+        train = self._train.take(np.arange(seen)) if isinstance(seen, int) else self._train
+        known = [train, self._validation] if seen == "all" else [train]
+        held_out = self._test if seen == "all" or fresh == "test" else self._validation
+        images = np.concatenate([part.images for part in known])
+        features = np.concatenate([part.classifier.penultimate for part in known])
+        in_pixels = novelty.novelty_in_pixels(samples.images, images, held_out.images, progress=progress)
+        in_features = novelty.novelty_in_features(
+            samples.classifier.penultimate, features, held_out.classifier.penultimate, progress=progress
+        )
+        return {"novelty_pixels": _novelty(in_pixels), "novelty_features": _novelty(in_features)}
+
+    def _repetition(self, samples: _Measured) -> Report:
+        labels = self.real.test.labels
+        rows = subset(len(labels), max(self.count, LEAST_FOR_REPETITION), "test")
+        found = repetition.repetition(
+            samples.classifier.penultimate,
+            samples.predicted,
+            self._test.classifier.penultimate[rows],
+            labels[rows],
+        )
+        return {
+            "value": found.share,
+            "expected": found.expected,
+            "worst_digit": int(found.worst.name),
+            "worst": found.worst.share,
+        }
 
 
 def _of(name: str, progress: Progress) -> Progress:
@@ -123,43 +197,6 @@ def _of(name: str, progress: Progress) -> Progress:
         progress(f"{name}: {task}", done, total, note)
 
     return report
-
-
-def _fid(samples: np.ndarray, truth: np.ndarray, floor: np.ndarray, no_8: np.ndarray, *, progress: Progress) -> Report:
-    interval = fid.fid_interval(samples, truth, progress=progress)
-    unit = fid.fid(no_8, truth)
-    return {
-        "value": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "floor": fid.fid(floor, truth),
-        "no_8": unit,
-        "units": interval.value / unit,
-        "infinity": fid.fid_infinity(samples, truth, progress=progress),
-    }
-
-
-def _manifolds(
-    samples: _Measured, truth: _Measured, floor: _Measured, test_labels: np.ndarray, progress: Progress
-) -> dict[str, Report]:
-    found = manifold(samples.classifier.penultimate, truth.classifier.penultimate, progress=progress)
-    real = manifold(floor.classifier.penultimate, truth.classifier.penultimate, progress=progress)
-    report: dict[str, Report] = {
-        name: {"value": getattr(found, name), "real": getattr(real, name)}
-        for name in ("precision", "recall", "density", "coverage")
-    }
-    report["coverage"] |= _worst_coverage(found, real, test_labels, len(samples.images))
-    return report
-
-
-def _worst_coverage(found: Manifold, real: Manifold, labels: np.ndarray, count: int) -> Report:
-    worst = lowest_share(found.covered, labels)
-    return {
-        "expected": expected_coverage(count),
-        "worst_digit": int(worst.name),
-        "worst": worst.share,
-        "worst_real": lowest_share(real.covered, labels).share,
-    }
 
 
 def _scores(samples: _Measured, floor: _Measured) -> dict[str, Report]:
@@ -187,26 +224,6 @@ def _classes(balance: ClassBalance) -> Report:
     }
 
 
-def _novelties(
-    samples: _Measured,
-    train: _Measured,
-    validation: _Measured,
-    test: _Measured,
-    trained_on: Seen,
-    progress: Progress,
-) -> dict[str, Report]:
-    if isinstance(trained_on, int):
-        train = train.take(np.arange(trained_on))
-    seen, fresh = ([train, validation], test) if trained_on == "all" else ([train], validation)
-    seen_images = np.concatenate([part.images for part in seen])
-    seen_features = np.concatenate([part.classifier.penultimate for part in seen])
-    pixels = novelty.novelty_in_pixels(samples.images, seen_images, fresh.images, progress=progress)
-    features = novelty.novelty_in_features(
-        samples.classifier.penultimate, seen_features, fresh.classifier.penultimate, progress=progress
-    )
-    return {"novelty_pixels": _novelty(pixels), "novelty_features": _novelty(features)}
-
-
 def _novelty(found: novelty.Novelty) -> Report:
     return {
         "train_share": found.train_share,
@@ -216,19 +233,6 @@ def _novelty(found: novelty.Novelty) -> Report:
         "copied": found.copied.value,
         "copied_low": found.copied.low,
         "copied_high": found.copied.high,
-    }
-
-
-def _repetition(samples: _Measured, test: _Measured, test_labels: np.ndarray) -> Report:
-    rows = subset(len(test_labels), max(len(samples.images), LEAST_FOR_REPETITION), "test")
-    found = repetition.repetition(
-        samples.classifier.penultimate, samples.predicted, test.classifier.penultimate[rows], test_labels[rows]
-    )
-    return {
-        "value": found.share,
-        "expected": found.expected,
-        "worst_digit": int(found.worst.name),
-        "worst": found.worst.share,
     }
 
 
