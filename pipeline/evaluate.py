@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import UsageError
+from mnistgan.errors import DataError, UsageError
 from pipeline import console
-from pipeline.stage import Verbose, load_tensorflow, running
+from pipeline.stage import Verbose, load_tensorflow, naming, running
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from mnistgan.evaluation.measuring import Evaluation
+    from mnistgan.evaluation.measuring import Evaluation, Report
+    from mnistgan.models.sampling import Generator
     from mnistgan.params import EvaluateParams
     from mnistgan.progress import Progress
+
+PATHS, STEPS = 100, 16  # between pairs of latents: how evenly images change
+PATHS_STREAM = 3  # sets their latents apart from the samples'
 
 
 class TrainedOn(StrEnum):
@@ -52,32 +56,51 @@ def evaluate(
     score, class balance, novelty, repetition and pixel statistics; each beside what real validation images get. FID,
     KID, repetition: lower is better. Recall and coverage: higher is better. Precision, density, classifier score:
     as near to the real value as can be. FIDs of other pins do not compare.
+
+    The verdict is healthy, or collapsed, memorised or unsure with its evidence, where a figure is past what it is when
+    a fifth of the samples is at fault (docs/controls.md).
     """
     if (generator is None) == (samples is None):
         raise UsageError("give --generator WEIGHTS or --samples IMAGES, one of the two")
     with running("evaluate") as params, console.progress() as progress:
-        # Before TensorFlow is loaded, so that images that are not taken are refused at once.
-        outside = _outside(samples, params.evaluate.samples, progress) if samples else None
-        load_tensorflow(verbose, params.train.threads)
         from mnistgan import files
         from mnistgan.data.arrays import load
-        from mnistgan.evaluation import measuring
-        from mnistgan.rulers import classifier, pixels
+        from mnistgan.evaluation import verdict
         from mnistgan.rulers.pins import pins
         from mnistgan.rulers.real import RealData
 
+        # All that can be refused is, before anything is drawn or measured; most of it before TensorFlow is loaded.
+        outside = _outside(samples, params.evaluate.samples, progress) if samples else None
         real = RealData(load(train), load(validation), load(test))
+        limits = verdict.load(rulers)
+        for path, split in ((validation, real.validation), (test, real.test)):
+            _demand(path, len(split), params.evaluate.samples)
+        load_tensorflow(verbose, params.train.threads)
+        from mnistgan.evaluation import measuring
+        from mnistgan.models import sampling
+        from mnistgan.rulers import classifier, pixels
+
         network, components = classifier.load(rulers), pixels.load(rulers)
-        images = outside if outside is not None else _drawn(generator, params.evaluate, progress)
+        drawer = sampling.load(generator) if generator else None
+        with naming(train, validation, test):
+            reference = measuring.Reference(real, network, components, params.evaluate.samples, progress)
+        images = _drawn(drawer, params.evaluate, progress) if drawer else outside
+        assert images is not None
         seen = trained_on.value if trained_on else params.recipe.images
-        reference = measuring.Reference(real, network, components, len(images), progress)
         found = reference.measure(images, seen, progress=progress)
-        seed = params.evaluate.latent_seed if generator else None
+        seed = params.evaluate.latent_seed if drawer else None
+        report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
+        judged = verdict.verdict(report, limits)
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, len(images), seed)
-        files.write_json(metrics, {**found.report, "pins": str(pinned)})
+        files.write_json(metrics, {"verdict": judged, **report, "pins": str(pinned)})
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
-        console.summary(_summary(found))
+        console.summary(f"{_summary(found)}; {judged}")
+
+
+def _demand(path: Path, got: int, needed: int) -> None:
+    if got < needed:
+        raise DataError(f"{path}: {got} images; needs {needed}, the `evaluate.samples` of params.yaml")
 
 
 def _outside(samples: Path, count: int, progress: "Progress") -> "np.ndarray":
@@ -86,12 +109,26 @@ def _outside(samples: Path, count: int, progress: "Progress") -> "np.ndarray":
     return read(samples, count, progress)
 
 
-def _drawn(generator: Path | None, params: "EvaluateParams", progress: "Progress") -> "np.ndarray":
+def _drawn(drawer: "Generator", params: "EvaluateParams", progress: "Progress") -> "np.ndarray":
     from mnistgan.models import sampling
 
-    assert generator is not None
-    network = sampling.load(generator)
-    return network.images(sampling.latents(params.latent_seed, params.samples, network.latent_size), progress=progress)
+    return drawer.images(sampling.latents(params.latent_seed, params.samples, drawer.latent_size), progress)
+
+
+def _interpolation(drawer: "Generator", seed: int) -> "Report":
+    """How evenly a generator's images change between latents; images from outside have none."""
+    import numpy as np
+
+    from mnistgan.metrics.interpolation import interpolation
+    from mnistgan.models import sampling
+    from mnistgan.models.latents import slerp
+    from mnistgan.rulers.rounding import rounded
+
+    ends = sampling.latents([seed, PATHS_STREAM], 2 * PATHS, drawer.latent_size).reshape(PATHS, 2, -1)
+    walked = np.concatenate([slerp(start, end, STEPS) for start, end in ends])
+    images = drawer.images(walked)
+    found = interpolation(images.reshape(PATHS, STEPS, *images.shape[1:]))
+    return {"interpolation": rounded({"largest_step": found.largest_step, "even": found.even})}
 
 
 def _summary(found: "Evaluation") -> str:

@@ -89,6 +89,9 @@ def test_real_images_from_a_file_stand_near_the_floor(
     assert "classifier score" in line
     assert "coverage" in line
     assert "smallest class" in line
+    assert line.endswith("; healthy\n")
+    assert report["verdict"] == "healthy"
+    assert "interpolation" not in report  # images from a file have no latents
     rows = (workspace / "classes.csv").read_text().splitlines()
     assert rows[0] == "digit,share,prior"
     assert [row.split(",")[0] for row in rows[1:]] == list("0123456789")
@@ -107,6 +110,8 @@ def test_repeated_images_lose_coverage_and_recall(evaluate: Evaluate, workspace:
     report = json.loads((workspace / "evaluation.json").read_text())
     for name in ("recall", "coverage"):
         assert report[name]["value"] < 0.5 * report[name]["real"]
+    assert report["verdict"].startswith("collapsed: ")
+    assert "repeat others" in report["verdict"]
 
 
 def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
@@ -120,6 +125,27 @@ def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
     report = json.loads((workspace / "evaluation.json").read_text())
     assert Pins.parse(report["pins"]).latent_seed == "1"
     assert report["fid"]["units"] > 3  # it has not been trained
+    even = report["interpolation"]["even"]
+    assert even == pytest.approx(1 / 15, rel=1e-5)
+    assert even < report["interpolation"]["largest_step"] < 2 * even
+
+
+def test_another_latent_seed_agrees_within_the_interval(evaluate: Evaluate, workspace: Path) -> None:
+    from mnistgan.models import sampling
+    from mnistgan.models.kinds import KINDS
+
+    sampling.save(workspace / "generator.npz", "dcgan", KINDS["dcgan"].generator(0))
+    text = (workspace / "params.yaml").read_text("utf-8")
+    found = []
+    for seed in (1, 2):
+        (workspace / "params.yaml").write_text(text.replace("latent_seed: 1", f"latent_seed: {seed}"), "utf-8")
+        assert evaluate(generator="generator.npz") == 0
+        found.append(json.loads((workspace / "evaluation.json").read_text()))
+    (workspace / "params.yaml").write_text(text, "utf-8")
+    one, other = (report["fid"] for report in found)
+    assert one["value"] != other["value"]
+    assert one["low"] < other["value"] < one["high"]
+    assert other["low"] < one["value"] < other["high"]
 
 
 def test_neither_or_both_of_generator_and_samples_are_refused(
@@ -138,7 +164,7 @@ BAD = [
     ({"samples": "test.npz", "test": "missing.npz"}, "missing.npz: no such file"),
     ({"generator": "missing.npz"}, "missing.npz: no such file"),
     ({"generator": "test.npz"}, "test.npz: is of kind ''"),
-    ({"samples": "fresh.npy", "rulers": "."}, "classifier.json: no such file; restore pretrained/ from git"),
+    ({"samples": "fresh.npy", "rulers": "."}, "controls.json: no such file; restore pretrained/ from git"),
 ]
 
 

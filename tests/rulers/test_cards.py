@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistgan.errors import FormatError, RulerError
+from mnistgan.errors import RulerError
 from mnistgan.rulers import cards
 
 ARRAYS = {"kernel": np.ones((2, 3), np.float32)}
@@ -57,7 +57,7 @@ def test_a_card_without_a_digest_is_refused(tmp_path: Path, card: object) -> Non
 def test_a_torn_card_is_refused(tmp_path: Path) -> None:
     cards.save(tmp_path, "one", ARRAYS, {})
     (tmp_path / "one.json").write_text("{")
-    with pytest.raises(FormatError, match=r"one\.json: not JSON"):
+    with pytest.raises(RulerError, match=r"one\.json: not JSON.*; restore pretrained/ from git"):
         cards.read(tmp_path, "one")
 
 

@@ -29,7 +29,7 @@ LEAST_FOR_REPETITION = 1500
 Report = dict[str, Any]
 
 
-Fresh = Literal["validation", "test"]
+Fresh = Literal["validation", "train"]
 Seen = Literal["all", "train"] | int
 """The real images that a generator has seen, and so could copy: ``train``, the 50,000, or the first so many of them;
 validation is fresh to it. ``all``: all 60,000; only test is fresh to it."""
@@ -102,8 +102,9 @@ class Reference:
     ) -> Evaluation:
         """Measure images uint8 [count, 28, 28] of a generator that has seen the images ``seen``.
 
-        ``fresh`` are those held beside them to see whether samples stand nearer to what was seen; test in any case
-        for one that has seen all others. Raises MetricError for another number of images.
+        ``fresh`` are those held beside them to see whether samples stand nearer to what was seen: validation, or the
+        training images past the first so many that were seen, or test for one that has seen all others. Raises
+        MetricError for another number of images.
         """
         if len(generated) != self.count:
             raise MetricError(f"got {len(generated)} images; expected the {self.count} that the real ones were cut to")
@@ -164,7 +165,9 @@ class Reference:
     def _novelties(self, samples: _Measured, seen: Seen, fresh: Fresh, progress: Progress) -> dict[str, Report]:
         train = self._train.take(np.arange(seen)) if isinstance(seen, int) else self._train
         known = [train, self._validation] if seen == "all" else [train]
-        held_out = self._test if seen == "all" or fresh == "test" else self._validation
+        rest = np.arange(len(train.images), len(self._train.images))
+        unseen = self._train.take(rest) if fresh == "train" else self._validation
+        held_out = self._test if seen == "all" else unseen
         images = np.concatenate([part.images for part in known])
         features = np.concatenate([part.classifier.penultimate for part in known])
         in_pixels = novelty.novelty_in_pixels(samples.images, images, held_out.images, progress=progress)

@@ -11,8 +11,10 @@ import pandas as pd
 from mnistgan.errors import DataError, FormatError
 from mnistgan.files import read_json
 from mnistgan.pictures.curves import Best, Measure, Training
+from mnistgan.rulers.rounding import is_number
 
 _CLASSES = 10
+_LARGEST = 1e100  # the chart takes differences of what it draws
 
 
 @dataclass(frozen=True)
@@ -52,27 +54,29 @@ class Metrics:
 def metrics(path: Path) -> Metrics:
     """Read the metrics that stand beside what real images get; others are passed over.
 
-    Raises DataError when the file is missing, FormatError when it is not JSON, lacks ``samples`` or holds no metric.
+    Raises DataError when the file is missing, FormatError when it is not JSON, lacks ``samples``, holds no metric, or
+    one that is no finite number.
     """
     report = read_json(path)
     samples = report.get("samples") if isinstance(report, dict) else None
-    if not isinstance(samples, int) or samples < 1:
+    if not is_number(samples) or not isinstance(samples, int) or samples < 1:
         raise FormatError(f"{path}: samples is {samples!r}; should be how many samples were measured")
-    found = tuple(_measure(known, report[key]) for key, known in _METRICS.items() if _has(report.get(key), known))
-    if not found:
+    measured = {key: known for key, known in _METRICS.items() if _has(report.get(key), known)}
+    if not measured:
         raise FormatError(f"{path}: holds none of the metrics {', '.join(_METRICS)} with its value for real images")
-    return Metrics(found, samples)
+    return Metrics(tuple(_measure(known, report[key], f"{path}: {key}") for key, known in measured.items()), samples)
 
 
 def _has(metric: Any, known: _Known) -> bool:
-    return isinstance(metric, dict) and all(
-        isinstance(metric.get(key), (int, float)) for key in (known.value, known.real)
-    )
+    return isinstance(metric, dict) and {known.value, known.real} <= metric.keys()
 
 
-def _measure(known: _Known, metric: Mapping[str, float]) -> Measure:
-    interval = (metric["low"], metric["high"]) if "low" in metric and "high" in metric else None
-    return Measure(known.name, known.best, metric[known.value], metric[known.real], interval)
+def _measure(known: _Known, metric: Mapping[str, Any], where: str) -> Measure:
+    names = [known.value, known.real, *(("low", "high") if "low" in metric and "high" in metric else ())]
+    if wrong := [name for name in names if not is_number(metric.get(name)) or abs(metric[name]) > _LARGEST]:
+        raise FormatError(f"{where}.{wrong[0]} is {metric.get(wrong[0])!r}; should be a number that can be drawn")
+    value, real, *interval = (float(metric[name]) for name in names)
+    return Measure(known.name, known.best, value, real, (interval[0], interval[1]) if interval else None)
 
 
 def training(path: Path) -> Training:
@@ -107,9 +111,9 @@ def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
         raise FormatError(f"{path}: lacks the columns {missing}; has {list(table)}")
     try:
         columns = {name: table[name].to_numpy(np.float64) for name in names}
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise FormatError(f"{path}: holds what is no number: {error}") from error
     for name, values in columns.items():
-        if not np.isfinite(values).all():
-            raise FormatError(f"{path}: the column {name} holds a NaN or an infinity")
+        if not (np.abs(values) <= _LARGEST).all():
+            raise FormatError(f"{path}: the column {name} holds a NaN, an infinity or more than {_LARGEST:g}")
     return columns

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mnistgan import files
-from mnistgan.errors import RulerError
+from mnistgan.errors import DataError, RulerError
 
 DIGEST = "sha256"
 RESTORE = "restore pretrained/ from git, or make both anew by `python -m pipeline classifier --out pretrained`"
@@ -42,8 +42,8 @@ def save(folder: Path, name: str, arrays: Mapping[str, np.ndarray], card: Card) 
 def read(folder: Path, name: str) -> tuple[Arrays, Card]:
     """Read a ruler, its digest first.
 
-    Raises RulerError where a file is missing, the card holds no digest, or the arrays' bytes are not those that the
-    card names; FormatError where the card is no JSON.
+    Raises RulerError where a file is missing, the card is no JSON or holds no digest, or the arrays' bytes are not
+    those that the card names.
     """
     card = _card(card_path(folder, name))
     path = arrays_path(folder, name)
@@ -52,13 +52,19 @@ def read(folder: Path, name: str) -> tuple[Arrays, Card]:
     got = files.sha256(path)
     if got != card[DIGEST]:
         raise RulerError(f"{path}: sha256 is {got}, its card says {card[DIGEST]}; {RESTORE}")
-    return files.read_arrays(path), card
+    try:
+        return files.read_arrays(path), card
+    except DataError as error:
+        raise RulerError(f"{error}; {RESTORE}") from error
 
 
 def _card(path: Path) -> Card:
     if not path.is_file():
         raise RulerError(f"{path}: no such file; {RESTORE}")
-    card = files.read_json(path)
+    try:
+        card = files.read_json(path)
+    except DataError as error:
+        raise RulerError(f"{error}; {RESTORE}") from error
     if not isinstance(card, dict) or not isinstance(card.get(DIGEST), str):
         raise RulerError(f"{path}: holds no {DIGEST!r} of the arrays; {RESTORE}")
     return card

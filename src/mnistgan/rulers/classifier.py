@@ -130,6 +130,7 @@ class Classifier:
 
 
 def load(folder: Path) -> Classifier:
-    """Load the pinned classifier from ``folder``. Raises RulerError where its bytes are not those on its card."""
+    """Load the pinned classifier from ``folder``. Raises RulerError where it is not whole and as on its card."""
     arrays, card = cards.read(folder, NAME)
+    cards.demand(arrays, SHAPES, str(cards.arrays_path(folder, NAME)))
     return Classifier(arrays, card[cards.DIGEST])

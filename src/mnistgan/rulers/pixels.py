@@ -70,6 +70,7 @@ def explained(images: np.ndarray, ruler: PixelRuler) -> float:
 
 
 def load(folder: Path) -> PixelRuler:
-    """Load the pinned pixel ruler from ``folder``. Raises RulerError where its bytes are not those on its card."""
+    """Load the pinned pixel ruler from ``folder``. Raises RulerError where it is not whole and as on its card."""
     arrays, card = cards.read(folder, NAME)
+    cards.demand(arrays, SHAPES, str(cards.arrays_path(folder, NAME)))
     return PixelRuler(arrays, card[cards.DIGEST])

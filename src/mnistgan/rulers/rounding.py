@@ -1,6 +1,7 @@
 """Figures as files hold them."""
 
-from typing import Any
+import sys
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -14,3 +15,8 @@ def rounded(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
     return int(value) if isinstance(value, np.integer) else value
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a figure that a file holds is a finite number, and one that a float can be."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

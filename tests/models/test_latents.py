@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistgan.pictures.latents import slerp
+from mnistgan.models.latents import slerp
 
 
 def test_a_walk_starts_and_ends_exactly_at_its_latents() -> None:

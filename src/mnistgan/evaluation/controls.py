@@ -1,0 +1,189 @@
+"""Controls: sets of images with a known fault, and doses of four faults, that an evaluation must see.
+
+Every set is made of real images, so what is wrong with it is known. All but the copies are made of validation, which
+the rulers never trained on. That leaves novelty no fresh images of the same writers (MNIST's test images are by other
+people): here a part of the training images stands for the fresh ones, and copies are of the other part.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from mnistgan.data.arrays import Images
+from mnistgan.rulers.blind_spots import blurred, checkerboard, haze, shifted, thickened
+from mnistgan.rulers.real import MISSING_DIGIT, RealData, fixed_order, subset, without_digit
+
+DOSES = (0.01, 0.05, 0.2, 0.5)
+NOISE = 96  # grey levels, standard deviation: past what the classifier forgives, so that no digit is sure any more
+FEW = 100  # images that a repeating generator knows
+SPREAD_SETS = 4
+SEEN = 0.8  # of the training images, the first ones: those that copies are of; the rest is fresh
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Control:
+    """``make`` gives so many images uint8 [count, 28, 28] with the fault that ``what`` says."""
+
+    what: str
+    make: Callable[[RealData, int], np.ndarray]
+
+
+def seen(real: RealData) -> int:
+    """How many of the training images, the first ones, copies are of."""
+    return int(SEEN * len(real.train))
+
+
+def validation(real: RealData, count: int) -> np.ndarray:
+    """Validation images as they are: what a perfect generator would draw."""
+    images: np.ndarray = real.validation.images[subset(len(real.validation), count, "validation")]
+    return images
+
+
+def training(real: RealData, count: int, place: int = 0) -> np.ndarray:
+    """``count`` of the seen training images, copied; each ``place`` from 0 gives other ones."""
+    images: np.ndarray = real.train.images[fixed_order(seen(real))[place * count : (place + 1) * count]]
+    return images
+
+
+def noised(images: np.ndarray) -> np.ndarray:
+    """Normal noise of 96 grey levels added to every pixel."""
+    added = images + NOISE * _normal(images.shape)
+    noisy: np.ndarray = np.clip(np.rint(added), 0, 255).astype(np.uint8)
+    return noisy
+
+
+def thinned(images: np.ndarray) -> np.ndarray:
+    """Strokes eroded: each pixel the darkest of its 3 x 3 neighbours."""
+    return 255 - thickened(255 - images)
+
+
+def binarised(images: np.ndarray) -> np.ndarray:
+    """Every pixel black or white."""
+    return np.where(images > 127, 255, 0).astype(np.uint8)
+
+
+def inverted(images: np.ndarray) -> np.ndarray:
+    """Black on white."""
+    return 255 - images
+
+
+def one_digit(real: RealData, count: int, digit: int = MISSING_DIGIT) -> np.ndarray:
+    """One digit alone: as many as there are in validation and train, over and over."""
+    images = np.concatenate([part.images[part.labels == digit] for part in (real.validation, real.train)])
+    return _repeat(images, count)
+
+
+def few_repeated(real: RealData, count: int, few: int) -> np.ndarray:
+    """``few`` validation images over and over."""
+    return _repeat(validation(real, count)[fixed_order(count)[:few]], count)
+
+
+def _faint(copies: np.ndarray) -> np.ndarray:
+    noisy: np.ndarray = np.clip(np.rint(copies + 8 * _normal(copies.shape)), 0, 255).astype(np.uint8)
+    return noisy
+
+
+def _uniform(_real: RealData, count: int) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64(_SEED)).integers(0, 256, (count, 28, 28), np.uint8)
+
+
+def _spoiled(spoil: Callable[[np.ndarray], np.ndarray]) -> Callable[[RealData, int], np.ndarray]:
+    return lambda real, count: spoil(validation(real, count))
+
+
+CONTROLS: Mapping[str, Control] = {
+    "real": Control("real validation images: the floor", validation),
+    "uniform_noise": Control("every pixel drawn evenly from 0 to 255", _uniform),
+    "black": Control("black images", lambda _real, count: np.zeros((count, 28, 28), np.uint8)),
+    "no_8": Control("no 8 among them", lambda real, count: without_digit(real, count).images),
+    "one_digit": Control("8s alone", one_digit),
+    "repeated_100": Control("100 images repeated", lambda real, count: few_repeated(real, count, 100)),
+    "repeated_1000": Control("1,000 images repeated", lambda real, count: few_repeated(real, count, 1000)),
+    "repeated_2000": Control("2,000 images repeated", lambda real, count: few_repeated(real, count, 2000)),
+    "blur": Control("blurred, 3x3 mean", _spoiled(blurred)),
+    "noise": Control(f"normal noise, {NOISE} of 255", _spoiled(noised)),
+    "binarised": Control("every pixel black or white", _spoiled(binarised)),
+    "inverted": Control("black on white", _spoiled(inverted)),
+    "shifted": Control("moved by 2 px", _spoiled(shifted)),
+    "haze": Control("every pixel 8 lighter", _spoiled(haze)),
+    "checkerboard": Control("checkerboard of +8 and -8", _spoiled(checkerboard)),
+    "dilated": Control("strokes thicker by 1 px", _spoiled(thickened)),
+    "eroded": Control("strokes thinner by 1 px", _spoiled(thinned)),
+    "copies": Control("training images", training),
+    "copies_shifted": Control("training images moved by 1 px", lambda real, n: np.roll(training(real, n), 1, axis=2)),
+    "copies_noised": Control("training images, noise of 8", lambda real, n: _faint(training(real, n))),
+}
+
+
+def copied(real: RealData, count: int, dose: float) -> np.ndarray:
+    """A share ``dose`` of the images replaced by training images."""
+    return _dosed(real, count, dose, lambda some: training(real, count)[: len(some)])
+
+
+def repeated(real: RealData, count: int, dose: float) -> np.ndarray:
+    """A share ``dose`` of the images replaced by others of the set, 100 of them over and over."""
+    kept = validation(real, count)[fixed_order(count)[-FEW:]]
+    return _dosed(real, count, dose, lambda some: _repeat(kept, len(some)))
+
+
+def spoiled_by_noise(real: RealData, count: int, dose: float) -> np.ndarray:
+    """A share ``dose`` of the images noised."""
+    return _dosed(real, count, dose, noised)
+
+
+def class_removed(real: RealData, count: int, dose: float) -> np.ndarray:
+    """A share ``dose`` of the 8s left out, other digits of validation and then of train in their place."""
+    rows = subset(len(real.validation), count, "validation")
+    images, labels = real.validation.images[rows], real.validation.labels[rows]
+    eights = np.flatnonzero(labels == MISSING_DIGIT)
+    gone = eights[: round(dose * len(eights))]
+    left = Images(np.delete(images, gone, axis=0), np.delete(labels, gone))
+    others = real.train.images[real.train.labels != MISSING_DIGIT][: len(gone)]
+    return np.concatenate([left.images, others])
+
+
+DOSED: Mapping[str, Callable[[RealData, int, float], np.ndarray]] = {
+    "copied": copied,
+    "repeated": repeated,
+    "noised": spoiled_by_noise,
+    "class_removed": class_removed,
+}
+
+
+def dosed_name(fault: str, dose: float) -> str:
+    """What the set with a dose of a fault is called."""
+    return f"{fault} {dose:g}"
+
+
+def spread_sets() -> list[str]:
+    """What the sets of training images are called that show how far chance moves a metric."""
+    return [f"training {place}" for place in range(SPREAD_SETS)]
+
+
+def every_set() -> dict[str, Callable[[RealData, int], np.ndarray]]:
+    """All sets by name, each made from the real images and a count: controls, doses, and those of chance."""
+    sets = {name: control.make for name, control in CONTROLS.items()}
+    sets |= {dosed_name(fault, dose): partial(_at, make, dose) for fault, make in DOSED.items() for dose in DOSES}
+    return sets | {name: partial(training, place=place) for place, name in enumerate(spread_sets())}
+
+
+def _at(make: Callable[[RealData, int, float], np.ndarray], dose: float, real: RealData, count: int) -> np.ndarray:
+    return make(real, count, dose)
+
+
+def _dosed(real: RealData, count: int, dose: float, spoil: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    images = validation(real, count).copy()
+    rows = fixed_order(count)[: round(dose * count)]
+    images[rows] = spoil(images[rows])
+    return images
+
+
+def _repeat(images: np.ndarray, count: int) -> np.ndarray:
+    return images[np.arange(count) % len(images)]
+
+
+def _normal(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64(_SEED)).standard_normal(shape, np.float32)

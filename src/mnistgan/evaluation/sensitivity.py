@@ -1,0 +1,74 @@
+"""What each metric sees of the controls and of the doses: how far it moves, and the smallest dose that moves it.
+
+A metric sees a set where it stands five spreads or more from what real validation images give it. Its spread is the
+standard deviation over disjoint sets of as many training images, which differ by nothing but chance.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mnistgan.rulers.rounding import rounded
+
+SPREADS = 5.0
+
+METRICS = (
+    *("fid.units", "fid_logits.units", "fid_pixels.units", "kid.value"),
+    *("precision.value", "recall.value", "density.value", "coverage.value", "coverage.worst"),
+    *("classifier_score.value", "unsure.value", "unsure.worst", "classes.divergence", "classes.smallest_ratio"),
+    *("novelty_pixels.copied", "novelty_features.copied", "repetition.value", "repetition.worst"),
+    *("pixels.ink", "pixels.background", "pixels.spectrum_gap"),
+)
+"""Every metric by section and figure of the report."""
+
+Report = Mapping[str, Any]
+Figures = Mapping[str, float]
+
+
+def figures(report: Report) -> dict[str, float]:
+    """Each metric's figure by its dotted name."""
+    return {name: report[name.split(".")[0]][name.split(".")[1]] for name in METRICS}
+
+
+def spreads(real: Report, others: Sequence[Report]) -> dict[str, float]:
+    """The spread of each metric over sets of real images; of a share of copies, that of its own interval at ``real``.
+
+    Sets of training images are copies by their nature, so they can't tell how far chance moves that share.
+    """
+    found = {}
+    for name in METRICS:
+        section, figure = name.split(".")
+        if figure == "copied":
+            found[name] = (
+                real[section]["copied_high"] - real[section]["copied_low"]
+            ) / 4  # 95% is 2 deviations each way
+        else:
+            found[name] = float(np.std([report[section][figure] for report in others], ddof=1))
+    return {name: rounded(spread) for name, spread in found.items()}
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """``real`` and ``spread``: each metric's figure for real images and how far chance moves it."""
+
+    real: Figures
+    spread: Figures
+
+    def sees(self, name: str, value: float) -> bool:
+        """Whether a metric at ``value`` stands further from real images than chance has it."""
+        return abs(value - self.real[name]) > SPREADS * self.spread[name]
+
+    def seen_by(self, set_of: Figures) -> list[str]:
+        """The metrics that see a set."""
+        return [name for name in METRICS if self.sees(name, set_of[name])]
+
+    def smallest_dose(self, name: str, doses: Mapping[str, Figures]) -> str | None:
+        """The smallest dose from which on a metric sees every larger one; None where it does not see the largest."""
+        smallest = None
+        for dose in sorted(doses, key=float, reverse=True):
+            if not self.sees(name, doses[dose][name]):
+                break
+            smallest = dose
+        return smallest

@@ -1,0 +1,115 @@
+"""One word on a generator, with its evidence: healthy, collapsed, memorised or unsure.
+
+Each piece of evidence is a figure of the report that a dose of a known fault moves. Its threshold lies half-way between
+what the figure is at a dose of 5% and at one of 20%: a generator for which a fifth of the samples is at fault trips it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from mnistgan import files
+from mnistgan.errors import DataError, RulerError
+from mnistgan.metrics.checks import DIGITS
+from mnistgan.rulers.rounding import is_number, rounded
+
+HEALTHY = "healthy"
+FILE = "controls.json"
+RESTORE = "restore pretrained/ from git, or make it anew by `python -m pipeline controls`"
+QUIET, TRIPS = "0.05", "0.2"  # doses, as the figures of the controls name them
+CHANCE = 3.0  # standard deviations that chance may take a class from its prior
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A figure, the dose that moves it, and how it and its bound are said; ``{digit}`` is the worst digit."""
+
+    verdict: str
+    section: str
+    figure: str
+    dose: str
+    sentence: str
+    bound: str = "{:.0%} or less"
+
+    @property
+    def key(self) -> str:
+        """``section.figure``, as thresholds name it."""
+        return f"{self.section}.{self.figure}"
+
+
+SMALLEST = Evidence(
+    *("collapsed", "classes", "smallest_ratio", "class_removed"),
+    "digit {digit} at {value:.2f} of its share",
+    "{:.2f} or more",
+)
+EVIDENCE = (
+    SMALLEST,
+    Evidence("collapsed", "repetition", "worst", "repeated", "{value:.0%} of the {digit}s repeat others"),
+    Evidence("memorised", "novelty_pixels", "copied", "copied", "{value:.0%} copied by their pixels"),
+    Evidence("memorised", "novelty_features", "copied", "copied", "{value:.0%} copied by their features"),
+    Evidence("unsure", "unsure", "value", "noised", "{value:.0%} are no clear digit"),
+    Evidence("unsure", "pixels", "spectrum_gap", "noised", "spectrum {value:.1f} dB off", "{:.1f} or less"),
+)
+
+Thresholds = Mapping[str, float]
+
+
+def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
+    """The threshold of each piece of evidence, by key, from figures by dosed fault and dose (``"0.05"``, ``"0.2"``)."""
+    return {
+        evidence.key: rounded(sum(doses[evidence.dose][dose][evidence.key] for dose in (QUIET, TRIPS)) / 2)
+        for evidence in EVIDENCE
+    }
+
+
+def load(folder: Path) -> Thresholds:
+    """The pinned thresholds, kept beside the rulers. Raises RulerError where they are missing or are none."""
+    path = folder / FILE
+    try:
+        record = files.read_json(path)
+    except DataError as error:
+        raise RulerError(f"{error}; {RESTORE}") from error
+    limits = record.get("thresholds") if isinstance(record, dict) else None
+    if not isinstance(limits, dict) or limits.keys() != {evidence.key for evidence in EVIDENCE}:
+        held = ", ".join(limits) if isinstance(limits, dict) else ""
+        raise RulerError(f"{path}: holds thresholds of {held or 'nothing'}; {RESTORE}")
+    if wrong := [key for key, limit in limits.items() if not is_number(limit)]:
+        raise RulerError(f"{path}: the threshold of {wrong[0]} is {limits[wrong[0]]!r}, no finite number; {RESTORE}")
+    return {key: float(limit) for key, limit in limits.items()}
+
+
+def verdict(report: Report, limits: Thresholds) -> str:
+    """``healthy``, or each fault with its evidence: ``collapsed: digit 8 at 0.10 of its share (0.88 or more)``."""
+    faults: dict[str, list[str]] = {}
+    for evidence in EVIDENCE:
+        if _trips(evidence, report, limits[evidence.key]):
+            faults.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key]))
+    return "; ".join(f"{name}: {', '.join(said)}" for name, said in faults.items()) or HEALTHY
+
+
+def _trips(evidence: Evidence, report: Report, limit: float) -> bool:
+    section = report[evidence.section]
+    value: float = section[evidence.figure]
+    if evidence is SMALLEST:
+        # Of few samples chance alone leaves some class short.
+        return value < min(limit, 1 - CHANCE * _deviation(report["samples"]))
+    if evidence.verdict == "memorised":
+        return value > limit and section["copied_low"] > 0
+    return value > limit
+
+
+def _deviation(count: int) -> float:
+    """Standard deviation of a tenth's share over its expectation, for ``count`` draws."""
+    share = 1 / len(DIGITS)
+    return sqrt((1 - share) / (share * count))
+
+
+def _said(evidence: Evidence, report: Report, limit: float) -> str:
+    section = report[evidence.section]
+    digit = section.get("smallest_digit", section.get("worst_digit"))
+    said = evidence.sentence.format(value=section[evidence.figure], digit=digit)
+    return f"{said} ({evidence.bound.format(limit)})"
