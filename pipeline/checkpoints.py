@@ -1,42 +1,60 @@
 """Where a training's checkpoints lie: in a folder that its key names, under the main repository, outside DVC's outs."""
 
-import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mnistgan.errors import UsageError
 from pipeline import state
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FOLDER = "checkpoints"
 KEPT_TRAININGS = 2  # folders: the state at work, and the one before it
 
 
 @contextmanager
-def folder_of(images: "np.ndarray", declared: bool) -> Iterator[Path]:
+def folder_of(other: str | None) -> Iterator[Path]:
     """Give the folder of the workspace's training state, locked for the block.
 
-    Where the images are not the ones that dvc.yaml declares, their digest is in the name too. The folders of older
-    states are removed, unless something trains in them. Raises UsageError while another process trains this state.
+    ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too. The
+    folders of older states are removed, unless something trains in them. Raises UsageError while another process trains
+    this state.
     """
     from filelock import FileLock, Timeout
 
     name = state.train_key_of_workspace()[: state.SHORT]
-    if not declared:
-        name += f"-{hashlib.sha256(images.tobytes()).hexdigest()[: state.SHORT]}"
+    if other:
+        name += f"-{other[: state.SHORT]}"
     folder = state.main_root() / FOLDER / name
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(_lock(folder), timeout=0):
+        with FileLock(_lock(folder), timeout=0), _named(_holder(folder)):
             _remove_older(folder)
             yield folder
     except Timeout as error:
-        raise UsageError(f"another process is training this very state ({_lock(folder)}); wait for it") from error
+        raise UsageError(_refusal(folder)) from error
+
+
+@contextmanager
+def _named(holder: Path) -> Iterator[None]:
+    """Have the process that holds a lock named beside it; a kill leaves the name, but not the lock."""
+    holder.write_text(f"{os.getpid()}\n", "utf-8")
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+
+
+def _refusal(folder: Path) -> str:
+    try:
+        pid = int(_holder(folder).read_text("utf-8"))
+    except (OSError, ValueError):  # it is about to name itself, or an earlier version holds the lock
+        return f"another process is training this very state ({_lock(folder)}); wait for it"
+    return (
+        f"another process is training this very state: pid {pid} ({_lock(folder)}); wait for it, or end it by "
+        f"`kill {pid}`, and it saves first"
+    )
 
 
 def _remove_older(own: Path) -> None:
@@ -48,12 +66,17 @@ def _remove_older(own: Path) -> None:
             with FileLock(_lock(old), timeout=0):
                 shutil.rmtree(old, ignore_errors=True)
                 _lock(old).unlink(missing_ok=True)
+                _holder(old).unlink(missing_ok=True)
         except Timeout:
             continue  # at work
 
 
 def _lock(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
+
+
+def _holder(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.pid")
 
 
 def _modified(path: Path) -> float:

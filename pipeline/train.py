@@ -1,5 +1,6 @@
-"""The train stage: params and images in, weights, grids and curves out. It never opens the test images."""
+"""The train stage: params and images in, weights, grids, curves and looks out. It never opens the test images."""
 
+import hashlib
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,25 +14,34 @@ import typer
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
 from pipeline import checkpoints, console, journal, state
-from pipeline.stage import Verbose, load_tensorflow, running
+from pipeline.stage import Verbose, load_tensorflow, naming, running
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from mnistgan.data.arrays import Images
     from mnistgan.params import Params
+    from mnistgan.training.looks import Look
+    from mnistgan.training.state import TrainingState
+    from mnistgan.training.validation import Validation
 
 
 def train(
     train: Annotated[Path, typer.Option(help="Training images, as `prepare` writes them.")],
     validation: Annotated[
         Path,
-        typer.Option(help="Validation images: trained on too where the recipe says `images: all`, else not opened."),
+        typer.Option(help="Validation images, looked at while training; trained on too by a recipe of `images: all`."),
     ],
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers that looks are measured by.")],
     generator: Annotated[Path, typer.Option(help="Where the generator's final weights go (.npz).")],
+    best: Annotated[Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz).")],
     discriminator: Annotated[Path, typer.Option(help="Where the discriminator's final weights go (.npz).")],
     versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json).")],
     grids: Annotated[Path, typer.Option(help="Folder for the fixed latents' grids, one PNG each few epochs.")],
     curves: Annotated[Path, typer.Option(help="Where the curves go (.csv), a row each `train.report_every` steps.")],
+    looks: Annotated[
+        Path, typer.Option(help="Where the looks at validation go (.csv), a row each `look_every` epochs.")
+    ],
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore checkpoints and start at step 0.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -44,57 +54,83 @@ def train(
     generated: 1.39 (2 log 2) when it can't tell, 0 when it always can. probability_real and probability_fake are what
     the discriminator gives real and generated images on average, 0 to 1, where 1 means real: both near 0.5 when the two
     are matched, far apart when the discriminator wins.
+
+    A look measures 2,000 samples against 2,000 validation images by the pinned rulers: FID, class balance, coverage
+    and repetition. Three collapsed looks in a row are said aloud. None of it steers the training: --generator gets
+    the last weights, --best those that looked best.
     """
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
-        load_tensorflow(verbose, params.train.threads)
+        from mnistgan.data import arrays
         from mnistgan.data import grids as grid_files
+
+        labelled, held_out = arrays.load(train), arrays.load(validation)
+        data = _data(params, labelled, held_out, train)
+        load_tensorflow(verbose, params.train.threads)
         from mnistgan.files import write_json
         from mnistgan.models import sampling
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
 
-        images = _images(params, train, validation)
-        watcher = _Files(grids, curves, progress, params.recipe.batch_size)
-        options = state.part_of_workspace("train").options
-        declared = (options["train"], options["validation"]) == (train, validation)
-        with checkpoints.folder_of(images, declared) as folder:
+        with naming(train, validation):
+            judge = _judge(labelled, held_out, rulers, params.train.seed)
+        watcher = _Files(grids, curves, looks, progress, params.recipe.batch_size)
+        declared = state.options_of_workspace("train")
+        is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
+        with checkpoints.folder_of(None if is_declared else _digest(data, judge)) as folder:
             grid_files.clear(grids)
-            loop = Loop(params.train, params.recipe, images, watcher, Checkpoints(folder), should_stop)
+            loop = Loop(params.train, params.recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
             final = loop.run(fresh=fresh)
+        overhead = watcher.speed.overhead_share()
         sampling.save(generator, params.recipe.kind, loop.snapshot(final))
+        sampling.save(best, params.recipe.kind, loop.best(final))
         sampling.save(discriminator, params.recipe.kind, final.discriminator)
         write_json(versions, state.installed_versions())
         if watcher.images_per_second:
-            journal.note(images_per_second=round(watcher.images_per_second, 1))
-        last = final.rows[-1]
-        console.summary(
-            f"trained {params.train.recipe} (seed {params.train.seed}) to step {final.step}: "
-            f"generator loss {last['generator_loss']:.2f}, discriminator loss {last['discriminator_loss']:.2f}, "
-            f"D(real) {last['probability_real']:.2f}, D(fake) {last['probability_fake']:.2f}; "
-            f"{watcher.images_per_second:.0f} images/s"
-        )
+            journal.note(
+                images_per_second=round(watcher.images_per_second, 1),
+                overhead_share=round(overhead, 4),
+            )
+        speed = f"{watcher.images_per_second:.0f} images/s, {overhead:.0%} of the time on looks, grids and checkpoints"
+        console.summary(f"trained {params.train.recipe} (seed {params.train.seed}) {_told(final)}; {speed}")
+
+
+def _told(final: "TrainingState") -> str:
+    """How a training ended, in a line."""
+    from mnistgan.training.looks import Collapse, best
+
+    last, look, lowest, collapse = final.rows[-1], final.looks[-1], best(final.looks), Collapse.of(final.looks)
+    assert lowest
+    return (
+        f"to step {final.step}: generator loss {last['generator_loss']:.2f}, "
+        f"discriminator loss {last['discriminator_loss']:.2f}, "
+        f"D(real) {last['probability_real']:.2f}, D(fake) {last['probability_fake']:.2f}; "
+        f"FID on validation {look.fid:.2f}, best {lowest.fid:.2f} after epoch {lowest.epoch}"
+        + (f"; collapsed {collapse}" if collapse and collapse.lasts else "")
+    )
 
 
 class _Files:
-    """Writes what the loop reports: the curves and grids as files, progress to the terminal, speed to the journal."""
+    """Writes what the loop reports: curves, looks and grids as files, progress to the terminal; measures speed."""
 
-    def __init__(self, grids: Path, curves: Path, progress: Progress, batch_size: int):
+    def __init__(self, grids: Path, curves: Path, looks: Path, progress: Progress, batch_size: int):
         self.grids = grids
         self.curves = curves
+        self.looks_table = looks
         self.progress = progress
         self.batch_size = batch_size
+        self.note = ""
         self.speed = _Speed()
 
     def resumed(self, step: int, checkpoint: Path) -> None:
         console.say(f"goes on at step {step} from {checkpoint}")
 
-    def stepped(self, step: int, total: int, scalars: dict[str, float]) -> None:
-        self.speed.see(step)
+    def stepped(self, step: int, total: int, scalars: dict[str, float], seconds: float) -> None:
+        self.speed.see(step, seconds)
         self.progress(
             "train",
             step,
             total,
-            f"{self.images_per_second:.0f} images/s, losses G {scalars['generator_loss']:.2f} "
+            f"{self.images_per_second:.0f} images/s, {self.note}losses G {scalars['generator_loss']:.2f} "
             f"D {scalars['discriminator_loss']:.2f}, "
             f"D(real) {scalars['probability_real']:.2f} D(fake) {scalars['probability_fake']:.2f}",
         )
@@ -109,6 +145,13 @@ class _Files:
         with replacing(self.curves) as beside:
             table.to_csv(beside, index=False, float_format="%.6g", lineterminator="\n")
 
+    def looks(self, looks: "list[Look]") -> None:
+        from mnistgan.files import write_bytes
+        from mnistgan.training.looks import table
+
+        write_bytes(self.looks_table, table(looks).encode())
+        self.note = f"FID {looks[-1].fid:.1f}, " if looks else ""
+
     def grid(self, epoch: int, images: "np.ndarray") -> None:
         from mnistgan.data import grids
 
@@ -119,40 +162,63 @@ class _Files:
 
     @property
     def images_per_second(self) -> float:
-        """How fast it trains; 0 where nothing was left to train."""
+        """Images over the seconds that the steps on them took, nothing else counted; 0 where none were left."""
         return self.speed.per_second * self.batch_size
 
 
 class _Speed:
-    """Steps per second since the first report, which the compilation before it would slow."""
+    """How fast the steps go, and what share of the time goes elsewhere; both since the first report.
+
+    The compilation before that would slow the one and swell the other.
+    """
 
     def __init__(self) -> None:
-        self.first: tuple[float, int] | None = None
+        self._first: tuple[float, int] | None = None
+        self._seconds = 0.0
         self.per_second = 0.0
 
-    def see(self, step: int) -> None:
-        now = time.monotonic()
-        if self.first is None:
-            self.first = now, step
-        elif now > self.first[0]:
-            self.per_second = (step - self.first[1]) / (now - self.first[0])
+    def see(self, step: int, seconds: float) -> None:
+        if self._first is None:
+            self._first = time.monotonic(), step
+            return
+        self._seconds += seconds
+        if self._seconds:
+            self.per_second = (step - self._first[1]) / self._seconds
+
+    def overhead_share(self) -> float:
+        """The share of the time until now that was not spent in steps: on looks, grids, checkpoints and files."""
+        passed = time.monotonic() - self._first[0] if self._first else 0.0
+        return max(0.0, 1 - self._seconds / passed) if passed else 0.0
 
 
-def _images(params: "Params", train: Path, validation: Path) -> "np.ndarray":
-    """The images that the recipe trains on, uint8 [N, 28, 28]."""
+def _data(params: "Params", train: "Images", validation: "Images", source: Path) -> "Images":
+    """The labelled images that the recipe trains on; ``source`` is where ``train`` came from."""
     import numpy as np
 
-    from mnistgan.data import arrays
+    from mnistgan.data.arrays import Images
 
     wanted = params.recipe.images
-    images = arrays.load(train).images
     if wanted == "all":
-        return np.concatenate([images, arrays.load(validation).images])
+        both = (train, validation)
+        return Images(np.concatenate([part.images for part in both]), np.concatenate([part.labels for part in both]))
     if wanted == "train":
-        return images
-    if wanted > len(images):
-        raise UsageError(f"recipes.{params.train.recipe}.images: got {wanted}; {train} holds {len(images)}")
-    return images[:wanted]
+        return train
+    if wanted > len(train):
+        raise UsageError(f"recipes.{params.train.recipe}.images: got {wanted}; {source} holds {len(train)}")
+    return train[np.arange(wanted)]
+
+
+def _judge(train: "Images", validation: "Images", rulers: Path, seed: int) -> "Validation":
+    from mnistgan.rulers import classifier, pixels
+    from mnistgan.training.validation import Validation
+
+    return Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed)
+
+
+def _digest(data: "Images", judge: "Validation") -> str:
+    """Of all that decides a training beside params and code: images, those it is held against, and by what."""
+    parts = (data.digest, judge.real.digest, judge.classifier.digest, judge.pixels.digest)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 @contextmanager

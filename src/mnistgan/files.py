@@ -5,8 +5,6 @@ import io
 import json
 import os
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +13,6 @@ from typing import Any
 import numpy as np
 
 from mnistgan.errors import DataError, FormatError
-
-# What NumPy and zipfile raise on bytes that are no whole NPZ, depending on where these go wrong.
-_NOT_AN_NPZ = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError)
 
 
 @contextmanager
@@ -63,7 +58,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except ValueError as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise FormatError(f"{path}: not JSON: {error}") from error
 
 
@@ -77,16 +72,28 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read every array of an NPZ, never unpickling.
 
-    Raises DataError when it is missing and FormatError when it is truncated, corrupt (each member has a CRC) or
-    holds objects.
+    Raises DataError when it is missing and FormatError when it is truncated, corrupt (each member has a CRC), holds
+    what is no array, or unpacks to more bytes than it has: arrays are kept uncompressed here.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            found = dict(_members(archive, path.stat().st_size))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (*_NOT_AN_NPZ, OSError) as error:
-        raise FormatError(f"{path}: not a whole NPZ of plain arrays: {error}") from error
+    except Exception as error:  # NumPy, zipfile and what unpacks for them raise a dozen kinds, MemoryError among them
+        raise FormatError(f"{path}: not a whole NPZ of plain arrays: {error or type(error).__name__}") from error
+    return found
+
+
+def _members(archive: Any, size: int) -> Iterator[tuple[str, np.ndarray]]:
+    unpacked = sum(member.file_size for member in archive.zip.infolist())
+    if unpacked > size:
+        raise ValueError(f"unpacks to {unpacked:,} bytes, more than the {size:,} that it has; save it uncompressed")
+    for name in archive.files:
+        array = archive[name]
+        if not isinstance(array, np.ndarray):  # NumPy hands out the bytes of any other file
+            raise ValueError(f"{name} is no array")
+        yield name, array
 
 
 def sha256(path: Path) -> str:

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from mnistgan.errors import ParamsError
+from mnistgan.errors import MnistganError, ParamsError
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -23,10 +23,18 @@ _SOURCE = re.compile(
     r"|npm:(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*|folder:.+"
 )
 
+_RECIPE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
 
 def _source(value: str) -> str:
     if not _SOURCE.fullmatch(value):
         raise ValueError("should be https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH")
+    return value
+
+
+def _recipe_name(value: str) -> str:
+    if not _RECIPE_NAME.fullmatch(value):
+        raise ValueError("should be a name of letters, digits, _ and -: DVC looks it up as recipes.NAME")
     return value
 
 
@@ -44,7 +52,7 @@ class PrepareParams(_Section):
     """Where the data comes from and how the training images are split."""
 
     sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
-    validation_size: Annotated[int, Field(ge=1000, le=30000)]
+    validation_size: Annotated[int, Field(ge=2000, le=30000)]
     split_seed: Seed
 
 
@@ -61,9 +69,11 @@ class Recipe(_Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     decay_from: Share
     dropout: Decay
+    label_weight: Annotated[float, Field(ge=0, le=100)]
     average_decay: Decay
     recompute_batchnorm: bool
     grid_every: Annotated[int, Field(ge=1)]
+    look_every: Annotated[int, Field(ge=1)]
 
 
 class TrainParams(_Section):
@@ -95,7 +105,7 @@ class Params(_Section):
 
     prepare: PrepareParams
     train: TrainParams
-    recipes: Annotated[dict[str, Recipe], Field(min_length=1)]
+    recipes: Annotated[dict[Annotated[str, AfterValidator(_recipe_name)], Recipe], Field(min_length=1)]
     evaluate: EvaluateParams
     render: RenderParams
 
@@ -143,25 +153,33 @@ def _read(path: Path) -> str:
 
 
 def _document(text: str, name: str) -> Any:
-    try:
-        document = YAML(typ="safe", pure=True).load(text)
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        problem = str(error.problem).split(" with value")[0]
-        raise ParamsError(f"{name}, line {line}: {problem}; keep one of the two") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else "?"
-        raise ParamsError(f"{name}, line {line}: not YAML: {error.problem or error.context}") from error
-    except (YAMLError, ValueError) as error:
-        raise ParamsError(f"{name}: not YAML: {error}") from error
-    except Exception as error:  # the parser's own, on `!!bool maybe`, an escape past Unicode, or nesting without end
-        raise ParamsError(f"{name}: not YAML that can be read: {error!r}") from error
+    document = yaml_document(text, name, ParamsError)
     if not isinstance(document, dict):
         got = "nothing" if document is None else type(document).__name__
         sections = ", ".join(Params.model_fields)
         raise ParamsError(f"{name}: got {got}; should be a mapping with the sections {sections}")
     return document
+
+
+def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
+    """What a YAML 1.2 text holds; ``name`` stands in messages.
+
+    Raises ``refusal`` with the line where it is no YAML or names a key twice.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        problem = str(error.problem).split(" with value")[0]
+        raise refusal(f"{name}, line {line}: {problem}; keep one of the two") from error
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else "?"
+        raise refusal(f"{name}, line {line}: not YAML: {error.problem or error.context}") from error
+    except (YAMLError, ValueError) as error:
+        raise refusal(f"{name}: not YAML: {error}") from error
+    except Exception as error:  # the parser's own, on `!!bool maybe`, an escape past Unicode, or nesting without end
+        raise refusal(f"{name}: not YAML that can be read: {error!r}") from error
 
 
 def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
@@ -174,7 +192,7 @@ def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
 
 
 def _problem(detail: ErrorDetails) -> str:
-    path = ".".join(str(part) for part in detail["loc"])
+    path = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "missing":
         return f"{path}: missing; add it"
     if detail["type"] == "extra_forbidden":

@@ -15,6 +15,7 @@ def latents():
 def test_the_networks_have_the_articles_weight_counts():
     assert dcgan.generator(0).count_params() == 2_330_944
     assert dcgan.Discriminator(0, dropout=0.3).count_params() == 212_865
+    assert dcgan.Discriminator(0, dropout=0.3, classes=10).count_params() == 212_865 + 9 * 6_273
 
 
 def test_the_generator_draws_28x28_images_within_minus_one_and_one(latents):
@@ -64,4 +65,5 @@ def test_every_kind_in_the_table_is_one_that_a_recipe_takes():
 def test_each_kinds_networks_fit_each_other(kind):
     architecture = KINDS[kind]
     images = architecture.generator(0)(np.zeros((2, architecture.latent_size), np.float32))
-    assert architecture.discriminator(0, 0.1)(images).shape == (2, 1)
+    for classes in (1, 10):
+        assert architecture.discriminator(0, 0.1, classes)(images).shape == (2, classes)

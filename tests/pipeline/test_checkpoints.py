@@ -1,15 +1,13 @@
 """Where checkpoints lie: one folder a training, locked, the older ones removed."""
 
+import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from filelock import FileLock
 
 from mnistgan.errors import UsageError
 from pipeline import checkpoints, state
-
-IMAGES = np.zeros((2, 28, 28), np.uint8)
 
 
 @pytest.fixture
@@ -21,8 +19,8 @@ def keyed(tmp_path, monkeypatch):
     return lambda key: monkeypatch.setattr(state, "train_key_of_workspace", lambda: key * 64)
 
 
-def made(declared=True, images=IMAGES):
-    with checkpoints.folder_of(images, declared) as folder:
+def made(other=None):
+    with checkpoints.folder_of(other) as folder:
         (folder / "step_000000001.npz").touch()
     return folder
 
@@ -46,7 +44,7 @@ def test_the_two_newest_trainings_are_kept_and_the_rest_removed_with_their_locks
 
 def test_a_training_at_work_keeps_its_folder_however_old(keyed):
     keyed("a")
-    with checkpoints.folder_of(IMAGES, declared=True) as at_work:
+    with checkpoints.folder_of(None) as at_work:
         for key in "bcd":
             keyed(key)
             made()
@@ -60,8 +58,24 @@ def test_a_second_training_of_the_same_state_is_refused_while_the_first_runs(key
         made()
 
 
-def test_images_that_dvc_yaml_does_not_declare_have_a_folder_of_their_own(keyed):
+def test_what_dvc_yaml_does_not_declare_has_a_folder_of_its_own(keyed):
     keyed("a")
-    declared, other = made(), made(declared=False, images=IMAGES + 1)
+    declared, other = made(), made("b" * 64)
     assert declared != other
-    assert made(declared=False, images=IMAGES + 1) == other
+    assert made("b" * 64) == other
+
+
+def test_the_refusal_names_the_process_that_holds_the_lock(keyed):
+    keyed("a")
+    with checkpoints.folder_of(None), pytest.raises(UsageError, match=rf"pid {os.getpid()} .*`kill {os.getpid()}`"):
+        made()
+
+
+def test_a_holder_that_was_killed_is_in_nobodys_way_and_a_torn_name_is_left_out(keyed):
+    keyed("a")
+    folder = made()
+    assert not folder.with_name(f"{folder.name}.pid").exists()
+    folder.with_name(f"{folder.name}.pid").write_text("")
+    with FileLock(f"{folder}.lock"), pytest.raises(UsageError, match=r"very state \(.*\.lock\); wait for it"):
+        made()
+    made()

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
+from mnistgan.data.arrays import Images
 from mnistgan.params import Recipe, TrainParams
 from pipeline.stage import load_tensorflow
+from tests.rulers.conftest import components, network, real
+
+__all__ = ["components", "network", "real"]
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
@@ -20,9 +24,11 @@ def recipe():
         warmup_steps=0,
         decay_from=1.0,
         dropout=0.3,
+        label_weight=1.0,
         average_decay=0.9,
         recompute_batchnorm=True,
         grid_every=1,
+        look_every=1,
     )
 
 
@@ -32,6 +38,7 @@ def params():
 
 
 @pytest.fixture(scope="session")
-def images():
-    """90 images of noise: a batch of 16 leaves the epoch's last one short."""
-    return np.random.default_rng(0).integers(0, 256, (90, 28, 28), np.uint8)
+def data():
+    """90 labelled images of noise: a batch of 16 leaves the epoch's last one short."""
+    rng = np.random.default_rng(0)
+    return Images(rng.integers(0, 256, (90, 28, 28), np.uint8), rng.integers(0, 10, 90, np.uint8))

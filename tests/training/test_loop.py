@@ -1,12 +1,16 @@
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mnistgan.errors import CheckpointError, DivergedError, Interrupted
 from mnistgan.files import write_arrays
+from mnistgan.models import sampling
+from mnistgan.training import checkpoint
 from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import KEPT, Checkpoints
+from mnistgan.training.looks import Look
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
 
@@ -18,17 +22,21 @@ class Watcher:
         self.resumed_at = None
         self.steps = []
         self.curves = []
+        self.seen = []
         self.grids = {}
         self.warnings = []
 
     def resumed(self, step, checkpoint):
         self.resumed_at = step
 
-    def stepped(self, step, total, scalars):
+    def stepped(self, step, total, scalars, seconds):
         self.steps.append(step)
 
     def rows(self, rows):
         self.curves = list(rows)
+
+    def looks(self, looks):
+        self.seen = list(looks)
 
     def grid(self, epoch, images):
         self.grids[epoch] = images
@@ -37,13 +45,23 @@ class Watcher:
         self.warnings.append(message)
 
 
-def training(params, recipe, images, folder, should_stop=lambda: False):
-    return Loop(params, recipe, images, Watcher(), Checkpoints(folder), should_stop)
+def look(generator, epoch, step, **figures):
+    """A look without a ruler: a figure of some image's ink, and the first look is the best one."""
+    ink = generator.images(sampling.latents(5, 1, generator.latent_size)).mean()
+    healthy = {
+        "fid": step + ink / 1e3, "fid_pixels": 1.0, "class_divergence": 0.01, "missing_digit": 0.095,
+        "smallest_ratio": 0.9, "dropped": 0, "dropped_digits": "", "coverage": 0.9, "repetition": 0.01,
+    }  # fmt: skip
+    return Look(epoch, step, **{**healthy, **figures})
+
+
+def training(params, recipe, data, folder, should_stop=lambda: False, look=look):
+    return Loop(params, recipe, data, look, Watcher(), Checkpoints(folder), should_stop)
 
 
 def stopping_after(steps):
-    """A ``should_stop`` that says yes from its n-th question on."""
-    asked = iter(range(10**6))
+    """A ``should_stop`` that says yes from its n-th question on, the one before the first step not counted."""
+    asked = iter(range(-1, 10**6))
     return lambda: next(asked) >= steps
 
 
@@ -56,10 +74,10 @@ def few_statistics():
 
 
 @pytest.fixture(scope="module")
-def whole(params, recipe, images, few_statistics, tmp_path_factory):
+def whole(params, recipe, data, few_statistics, tmp_path_factory):
     """A training that nothing stopped: its state, what it reported, and its folder."""
     folder = tmp_path_factory.mktemp("whole")
-    loop = training(params, recipe, images, folder)
+    loop = training(params, recipe, data, folder)
     return loop.run(), loop.observer, folder
 
 
@@ -80,34 +98,85 @@ def test_it_reports_every_row_and_grid(whole, recipe):
     assert [row["epoch"] for row in watcher.curves] == [0.6667, 1.3333, 2.0]
     assert sorted(watcher.grids) == [0, 1, 2]
     assert watcher.grids[2].shape == (256, 28, 28)
+    assert [(seen.epoch, seen.step) for seen in watcher.seen] == [(1, 6), (2, 12)]
 
 
-def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe, images, tmp_path):
-    first = training(params, recipe, images, tmp_path / "cut", stopping_after(1))
+def test_the_best_weights_are_those_of_the_step_whose_look_was_best(whole, params, recipe, data):
+    state, watcher, folder = whole
+    assert min(watcher.seen, key=lambda seen: seen.fid).epoch == 1
+    best = training(params, recipe, data, folder).best(state)
+    drawn = sampling.Generator(recipe.kind, best).images(sampling.latents(params.grid_seed, 256, 100))
+    assert np.array_equal(drawn, watcher.grids[1])
+    assert not np.array_equal(drawn, watcher.grids[2])
+
+
+def test_looks_come_every_few_epochs_and_after_the_last(params, recipe, data, tmp_path):
+    some = recipe.model_copy(update={"epochs": 3, "look_every": 2, "grid_every": 3})
+    loop = training(params, some, data[np.arange(16)], tmp_path)
+    loop.run()
+    assert [seen.epoch for seen in loop.observer.seen] == [2, 3]
+
+
+def test_a_collapse_is_said_once_when_it_has_lasted_and_again_after_a_recovery(params, recipe, data, tmp_path):
+    figures = [{"repetition": 0.5}] * 4 + [{}] + [{"dropped": 1, "dropped_digits": "4"}] * 3
+    loop = training(
+        params,
+        recipe.model_copy(update={"epochs": len(figures), "grid_every": 99}),
+        data[np.arange(16)],
+        tmp_path,
+        look=lambda generator, epoch, step: look(generator, epoch, step, **figures[epoch - 1]),
+    )
+    loop.run()
+    first, second = loop.observer.warnings
+    assert first.startswith("the generator has collapsed from epoch 1: 50% of samples repeat")
+    assert second.startswith("the generator has collapsed from epoch 6: digit 4 nearly gone")
+    assert "what usually helps" in first
+
+
+@pytest.mark.parametrize("questions", [1, 2])  # right after the first look, and on the way to the next
+def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe, data, tmp_path, questions):
+    first = training(params, recipe, data, tmp_path / "cut", stopping_after(questions))
     with pytest.raises(Interrupted, match="the same command goes on"):
         first.run()
-    second = training(params, recipe, images, tmp_path / "cut")
+    second = training(params, recipe, data, tmp_path / "cut")
     state = second.run()
     assert second.observer.resumed_at == first.observer.steps[-1] < 12
     assert same(state, whole[0])
     assert second.observer.curves == whole[1].curves
+    assert second.observer.seen == whole[1].seen
     assert {epoch: grid.tobytes() for epoch, grid in second.observer.grids.items()} == {
         epoch: grid.tobytes() for epoch, grid in whole[1].grids.items()
     }
 
 
-def test_fresh_starts_over_and_is_itself_resumable(whole, its_folder, params, recipe, images):
-    cut = training(params, recipe, images, its_folder, stopping_after(0))
+def test_killed_after_a_look_that_no_checkpoint_knows_it_ends_with_the_same_bits(whole, params, recipe, data, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def killing(generator, epoch, step):
+        raise Killed
+
+    killed = training(params, recipe, data, tmp_path, stopping_after(0))
+    with pytest.raises(Interrupted):
+        killed.run()
+    at_its_look = training(params, recipe, data, tmp_path, look=killing)
+    with pytest.raises(Killed):
+        at_its_look.run()
+    assert same(training(params, recipe, data, tmp_path).run(), whole[0])
+
+
+def test_fresh_starts_over_and_is_itself_resumable(whole, its_folder, params, recipe, data):
+    cut = training(params, recipe, data, its_folder, stopping_after(0))
     with pytest.raises(Interrupted):
         cut.run(fresh=True)
     assert cut.observer.resumed_at is None
-    again = training(params, recipe, images, its_folder)
+    again = training(params, recipe, data, its_folder)
     assert same(again.run(), whole[0])
     assert again.observer.resumed_at == cut.observer.steps[-1]
 
 
-def test_a_finished_training_has_nothing_left_to_do(whole, its_folder, params, recipe, images):
-    loop = training(params, recipe, images, its_folder)
+def test_a_finished_training_has_nothing_left_to_do(whole, its_folder, params, recipe, data):
+    loop = training(params, recipe, data, its_folder)
     assert same(loop.run(), whole[0])
     assert loop.observer.steps == []
 
@@ -121,31 +190,77 @@ def flipped(content):
 
 
 @pytest.mark.parametrize("damage", [truncated, flipped])
-def test_a_damaged_newest_checkpoint_is_passed_over(params, recipe, images, tmp_path, monkeypatch, damage):
+def test_a_damaged_newest_checkpoint_is_passed_over(params, recipe, data, tmp_path, monkeypatch, damage):
     monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    first = training(params, recipe, images, tmp_path)
+    first = training(params, recipe, data, tmp_path)
     end = first.run()
     newest, before = first.checkpoints.newest_first()
     newest.write_bytes(damage(newest.read_bytes()))
-    second = training(params, recipe, images, tmp_path)
+    second = training(params, recipe, data, tmp_path)
     assert same(second.run(), end)
     assert second.observer.resumed_at == int(before.stem.removeprefix("step_"))
     assert [newest.name in warning for warning in second.observer.warnings] == [True]
 
 
-def test_only_the_newest_checkpoints_are_kept(params, recipe, images, tmp_path, monkeypatch):
+def test_with_every_checkpoint_damaged_it_names_each_and_starts_again(
+    whole, its_folder, params, recipe, data, monkeypatch
+):
     monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    loop = training(params, recipe, images, tmp_path)
+    names = [path.name for path in Checkpoints(its_folder).newest_first()]
+    for name, damage in zip(names, (truncated, flipped), strict=False):
+        (its_folder / name).write_bytes(damage((its_folder / name).read_bytes()))
+    second = training(params, recipe, data, its_folder)
+    assert same(second.run(), whole[0])
+    assert second.observer.resumed_at is None
+    assert second.observer.steps[0] == 4
+    *named, last = second.observer.warnings
+    assert all(name in warning for name, warning in zip(names, named, strict=True))
+    assert last == "no checkpoint is whole, so that training starts again"
+
+
+def test_a_request_to_stop_that_came_while_it_started_stops_it_before_the_first_step(params, recipe, data, tmp_path):
+    loop = training(params, recipe, data, tmp_path, should_stop=lambda: True)
+    with pytest.raises(Interrupted, match="stopped before a step was made; the same command goes on at step 0"):
+        loop.run()
+    assert loop.observer.steps == []
+
+
+def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, recipe, data, tmp_path, monkeypatch):
+    clock, saved = SimpleNamespace(now=0.0), [0.0]
+    monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    class Slow(Watcher):
+        def stepped(self, step, total, scalars, seconds):
+            clock.now += 6.0  # 10 steps of the article's batch on two cores: the longest call
+
+    class Noting(Checkpoints):
+        def save(self, state):
+            saved.append(clock.now)
+            return super().save(state)
+
+    def slow_look(generator, epoch, step):
+        clock.now += 5.0  # more than one takes
+        return look(generator, epoch, step)
+
+    longer = recipe.model_copy(update={"epochs": 20, "grid_every": 20})
+    Loop(params, longer, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
+    assert clock.now > 3 * 60
+    assert 0 < max(np.diff(saved)) < 60
+
+
+def test_only_the_newest_checkpoints_are_kept(params, recipe, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    loop = training(params, recipe, data, tmp_path)
     loop.run()
     assert len(loop.checkpoints.newest_first()) == KEPT
 
 
-def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weights(params, recipe, images, tmp_path):
-    calm = training(params, recipe, images, tmp_path, stopping_after(0))
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weights(params, recipe, data, tmp_path):
+    calm = training(params, recipe, data, tmp_path, stopping_after(0))
     with pytest.raises(Interrupted):
         calm.run()
     good = calm.checkpoints.newest_first()
-    wild = training(params, recipe.model_copy(update={"learning_rate": 1e30}), images, tmp_path)
+    wild = training(params, recipe.model_copy(update={"learning_rate": 1e30}), data, tmp_path)
     with pytest.raises(DivergedError, match=r"became (nan|inf) at step \d+; a lower learning_rate.*step_0+\d+\.npz"):
         wild.run()
     assert wild.checkpoints.newest_first() == good
@@ -166,7 +281,7 @@ def assert_passed_over(state, named, folder):
     before = state.arrays()
     warnings = []
     assert Checkpoints(folder).restore(state, warnings.append) is None
-    assert [str(path) in warning for warning in warnings] == [True]
+    assert [str(path) in warning for warning in warnings] == [True, False]  # the second: training starts again
     assert all(np.array_equal(array, before[name]) for name, array in state.arrays().items())
 
 
@@ -185,16 +300,25 @@ def test_a_checkpoint_that_lacks_a_part_is_not_taken(recipe, tmp_path, part):
     assert_passed_over(TrainingState.start(recipe, seed=0), kept, tmp_path)
 
 
-def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe, images, tmp_path):
+@pytest.mark.parametrize("damage", ["missing", "of another network"])
+def test_a_checkpoint_whose_best_weights_do_not_fit_is_not_taken(whole, recipe, tmp_path, damage):
+    named = whole[0].arrays()
+    broken = named.pop("best/conv7/kernel")
+    if damage != "missing":
+        named["best/conv7/kernel"] = broken[:1]
+    assert_passed_over(TrainingState.start(recipe, seed=0), named, tmp_path)
+
+
+def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe, data, tmp_path):
     article = recipe.model_copy(update={"average_decay": 0.0, "recompute_batchnorm": False})
-    loop = training(params, article, images, tmp_path)
+    loop = training(params, article, data, tmp_path)
     state = loop.run()
     judged = loop.snapshot(state)
     assert all(np.array_equal(*pair) for pair in zip(judged.get_weights(), state.generator.get_weights(), strict=True))
 
 
-def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(params, recipe, images, tmp_path):
-    loop = training(params, recipe.model_copy(update={"recompute_batchnorm": False}), images, tmp_path)
+def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(params, recipe, data, tmp_path):
+    loop = training(params, recipe.model_copy(update={"recompute_batchnorm": False}), data, tmp_path)
     state = loop.run()
     judged = loop.snapshot(state)
     for layer, trained in zip(judged.layers, state.generator.layers, strict=True):

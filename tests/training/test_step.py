@@ -3,18 +3,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mnistgan.data.arrays import Images
 from mnistgan.models import dcgan
 from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average, recompute_batchnorm
-from mnistgan.training.losses import discriminator_loss, generator_loss
+from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Step, scaled
 
 
 @pytest.fixture
-def step(recipe, images):
-    return Step(TrainingState.start(recipe, seed=0), recipe, 0, images)
+def step(recipe, data):
+    return Step(TrainingState.start(recipe, seed=0), recipe, 0, data)
 
 
 def run(step, begin, count):
@@ -33,6 +34,46 @@ def test_losses_are_the_cross_entropies_by_hand():
 
 def test_an_undecided_discriminator_has_a_loss_of_two_log_two():
     assert float(discriminator_loss(tf.zeros([5, 1]), tf.zeros([5, 1]))) == pytest.approx(2 * np.log(2))
+
+
+def test_one_logit_is_its_own_realness_and_class_logits_have_the_log_of_their_mean_exponential():
+    one = tf.constant([[-3.0], [40.0]])
+    np.testing.assert_allclose(realness(one), one)
+    classes = tf.math.log(tf.constant([[1.0, 3.0, 5.0]]))
+    assert float(realness(classes)[0, 0]) == pytest.approx(np.log(3), rel=1e-6)
+
+
+def test_the_label_loss_is_the_cross_entropy_by_hand():
+    logits = tf.math.log(tf.constant([[1.0, 3.0], [2.0, 2.0]]))
+    assert float(label_loss(logits, tf.constant([1, 0]))) == pytest.approx((np.log(4 / 3) + np.log(2)) / 2, rel=1e-6)
+
+
+def test_the_balance_loss_is_the_divergence_of_the_batchs_classes_by_hand():
+    logits = tf.math.log(tf.constant([[1.0, 3.0], [3.0, 1.0], [3.0, 1.0], [3.0, 1.0]]))  # on average 5/8 and 3/8
+    assert float(balance_loss(logits, tf.constant([5 / 8, 3 / 8]))) == pytest.approx(0, abs=1e-6)
+    by_hand = 5 / 8 * np.log(5 / 4) + 3 / 8 * np.log(3 / 4)
+    assert float(balance_loss(logits, tf.constant([1 / 2, 1 / 2]))) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_labels_teach_a_discriminator_with_a_logit_a_class_and_leave_the_articles_alone(recipe, data):
+    def trained(weight, labels):
+        named = recipe.model_copy(update={"label_weight": weight})
+        one = Step(TrainingState.start(named, 0), named, 0, Images(data.images, labels))
+        run(one, 0, 1)
+        return one.state
+
+    assert trained(1.0, data.labels).discriminator.dense.units == 10
+    assert trained(0.0, data.labels).discriminator.dense.units == 1
+    for weight, told in ((1.0, False), (0.0, True)):
+        one, other = (trained(weight, labels).arrays() for labels in (data.labels, data.labels[::-1].copy()))
+        assert all(np.array_equal(one[name], other[name]) for name in one) is told
+
+
+def test_a_class_that_few_images_lack_is_rare_and_not_impossible(recipe, data):
+    named = Images(data.images[:16], np.zeros(16, np.uint8))
+    step = Step(TrainingState.start(recipe, 0), recipe, 0, named)
+    assert np.isfinite(run(step, 0, 1)).all()
+    np.testing.assert_allclose(step.prior, [17 / 26] + [1 / 26] * 9, rtol=1e-6)
 
 
 def test_images_are_scaled_as_the_article_scales_them():
@@ -61,11 +102,11 @@ def test_the_generators_gradient_passes_through_the_discriminator():
 
 
 @pytest.mark.parametrize(("moving", "still"), [("generator", "discriminator"), ("discriminator", "generator")])
-def test_an_update_of_one_network_leaves_the_others_weights(step, images, moving, still, monkeypatch):
+def test_an_update_of_one_network_leaves_the_others_weights(step, data, moving, still, monkeypatch):
     networks = {name: getattr(step.state, name) for name in (moving, still)}
     before = {name: [w.numpy() for w in network.trainable_variables] for name, network in networks.items()}
     monkeypatch.setattr(getattr(step.state, f"{still}_adam"), "apply", lambda *_: None)
-    step.train(scaled(images[:8]), tf.constant(0, tf.int64))
+    step.train(scaled(data.images[:8]), tf.constant(data.labels[:8].astype(np.int32)), tf.constant(0, tf.int64))
     for name, network in networks.items():
         unchanged = [
             np.array_equal(w, first) for w, first in zip(network.trainable_variables, before[name], strict=True)
@@ -73,8 +114,8 @@ def test_an_update_of_one_network_leaves_the_others_weights(step, images, moving
         assert all(unchanged) if name == still else not any(unchanged)
 
 
-def test_several_steps_a_call_equal_one_step_a_call(recipe, images):
-    together, apart = (Step(TrainingState.start(recipe, 0), recipe, 0, images) for _ in range(2))
+def test_several_steps_a_call_equal_one_step_a_call(recipe, data):
+    together, apart = (Step(TrainingState.start(recipe, 0), recipe, 0, data) for _ in range(2))
     scalars = run(together, 0, 4)
     assert np.array_equal(scalars, np.concatenate([run(apart, place, 1) for place in range(4)]))
     for one, other in zip(together.state.arrays().items(), apart.state.arrays().items(), strict=True):
@@ -86,10 +127,10 @@ def test_the_last_batch_of_an_epoch_is_short(step):
     assert np.isfinite(run(step, 5, 1)).all()
 
 
-def test_noise_differs_by_step_and_by_seed(recipe, images):
+def test_noise_differs_by_step_and_by_seed(recipe, data):
     state = TrainingState.start(recipe, seed=0)
     draws = [
-        tf.random.stateless_normal([3], Step(state, recipe, seed, images)._draw(0, tf.constant(now, tf.int64))).numpy()
+        tf.random.stateless_normal([3], Step(state, recipe, seed, data)._draw(0, tf.constant(now, tf.int64))).numpy()
         for seed, now in ((0, 0), (0, 1), (1, 0))
     ]
     assert len({draw.tobytes() for draw in draws}) == 3

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mnistgan.errors import DataError, FormatError
 from mnistgan.files import replacing
@@ -64,10 +64,12 @@ def by_epoch(folder: Path) -> dict[int, Path]:
 def read(path: Path) -> np.ndarray:
     """Read a training's grid as grey pixels, uint8 [448, 448]. Raises FormatError where it is no such picture."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(path, formats=["PNG"]) as image:  # reads the header alone
             if image.size != (TRAINING_PIXELS, TRAINING_PIXELS):
                 got = f"{image.width} x {image.height}"
                 raise FormatError(f"{path}: {got} pixels; a grid has {TRAINING_PIXELS} x {TRAINING_PIXELS}")
             return np.asarray(image.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except FormatError:
+        raise
+    except Exception as error:  # Pillow's own dozen kinds: on a torn file, one bomb or another
         raise FormatError(f"{path}: not a whole PNG: {error}") from error

@@ -10,11 +10,12 @@ from mnistgan.models import dcgan
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to build a pair of networks from a seed (int) and the discriminator's dropout rate."""
+    """How to build a pair of networks from a seed (int); the discriminator also from its dropout rate and how many
+    logits it has: one, or one a class."""
 
     latent_size: int
     generator: Callable[[int], keras.Model]
-    discriminator: Callable[[int, float], keras.Model]
+    discriminator: Callable[[int, float, int], keras.Model]
     plain_generator: Callable[[int], keras.Model]
 
 

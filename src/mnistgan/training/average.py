@@ -45,12 +45,17 @@ def recompute_batchnorm(network: keras.Sequential, latents: np.ndarray) -> None:
     0 and variance 1 over these latents as it did over a batch while training. In chunks, to bound memory.
     """
     chunks = [latents[begin : begin + CHUNK] for begin in range(0, len(latents), CHUNK)]
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
+    places = [place for place, layer in enumerate(network.layers) if _is_batchnorm(layer)]
+    for layer in network.layers[: max(places, default=-1) + 1]:  # what follows the last of them decides none
+        if _is_batchnorm(layer):
             mean, variance = _moments(chunks)
             layer.moving_mean.assign(mean)
             layer.moving_variance.assign(variance)
         chunks = [layer(chunk) for chunk in chunks]
+
+
+def _is_batchnorm(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _moments(chunks: Sequence[tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Checkpoints of one training: written beside and renamed, read back newest first, a broken one passed over."""
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -7,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mnistgan.data.grids import SIDE
 from mnistgan.errors import CheckpointError, DivergedError, FormatError
 from mnistgan.files import read_arrays, write_arrays
 from mnistgan.training.state import TrainingState
 
 KEPT = 2
 _NAME = re.compile(r"step_(\d{9})\.npz")
+_GRID = re.compile(r"grid_(\d{6})\.npz")
 
 
 class Checkpoints:
@@ -47,11 +50,18 @@ class Checkpoints:
     def restore(self, state: TrainingState, warn: Callable[[str], None]) -> Path | None:
         """Take ``state`` over from the newest checkpoint that is whole; None, and as it was, where there is none.
 
-        ``warn`` is told of each one that is broken; they are deleted, or they would pass for the newest for ever.
+        ``warn`` is told of each one that is broken; they are deleted, or they would pass for the newest for ever. A
+        broken grid, which can't be drawn again, takes all of them with it.
         """
         for half_written in self.folder.glob(".*"):
             half_written.unlink(missing_ok=True)
-        for path in self.newest_first():
+        try:
+            self.grids()
+        except FormatError as error:
+            warn(f"a broken grid, so that training starts again: {error}")
+            self.clear()
+        kept = self.newest_first()
+        for path in kept:
             try:
                 state.restore(read_arrays(path), str(path))
             except (FormatError, CheckpointError) as error:
@@ -59,6 +69,8 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
             else:
                 return path
+        if kept:
+            warn("no checkpoint is whole, so that training starts again")
         return None
 
     def clear(self) -> None:
@@ -76,10 +88,11 @@ class Checkpoints:
         """Keep an epoch's grid uint8 [N, 28, 28] beside the checkpoints: a resumed training can't draw it again."""
         self._write(self.folder / f"grid_{epoch:06d}.npz", {"images": images})
 
-    def grids(self, until: int) -> dict[int, np.ndarray]:
-        """The kept grids up to an epoch, by epoch."""
-        found = {int(path.stem.removeprefix("grid_")): path for path in sorted(self.folder.glob("grid_*.npz"))}
-        return {epoch: read_arrays(path)["images"] for epoch, path in found.items() if epoch <= until}
+    def grids(self, until: float = math.inf) -> dict[int, np.ndarray]:
+        """The kept grids up to an epoch, by epoch. Raises FormatError where one is broken."""
+        named = ((_GRID.fullmatch(path.name), path) for path in sorted(self.folder.glob("grid_*.npz")))
+        found = {int(match[1]): path for match, path in named if match}
+        return {epoch: _grid(path) for epoch, path in found.items() if epoch <= until}
 
     def newest(self) -> str:
         """The newest checkpoint's path, for a message."""
@@ -91,6 +104,13 @@ class Checkpoints:
         if not self.folder.is_dir():
             return []
         return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+
+
+def _grid(path: Path) -> np.ndarray:
+    images = read_arrays(path).get("images", np.empty(0))
+    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
+        raise FormatError(f"{path}: holds {images.dtype} {list(images.shape)}; takes uint8 [N, {SIDE}, {SIDE}]")
+    return images
 
 
 def _finite(array: np.ndarray) -> bool:

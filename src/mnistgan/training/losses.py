@@ -1,4 +1,12 @@
-"""Losses on the discriminator's logits, in nats (Goodfellow et al., arXiv 1406.2661)."""
+"""Losses on the discriminator's logits, in nats (Goodfellow et al., arXiv 1406.2661).
+
+Where it has a logit a class instead of one, it learns to name real digits too, and the generator is led by what makes
+a digit: Salimans et al., "Improved Techniques for Training GANs", arXiv 1606.03498, section 5. Left at that, the
+generator gives up digits that are hard; that its classes should be balanced is an idea of Springenberg, arXiv
+1511.06390.
+"""
+
+import math
 
 import tensorflow as tf
 
@@ -14,6 +22,22 @@ def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Ten
 def generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
     """Binary cross-entropy of passing generated images off as real (the non-saturating form); scalar >= 0."""
     return _cross_entropy(fake_logits, 1.0)
+
+
+def realness(logits: tf.Tensor) -> tf.Tensor:
+    """The logit of being real, float32 [B, 1], of class logits [B, C]: log(mean exp). Of one logit, that logit."""
+    return tf.reduce_logsumexp(logits, axis=1, keepdims=True) - math.log(logits.shape[1])
+
+
+def label_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of naming real images, of logits [B, C] and labels int32 [B]; scalar >= 0."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+def balance_loss(logits: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
+    """KL(classes of generated images || prior), of logits [B, C] averaged over the batch, prior [C]; scalar >= 0."""
+    shares = tf.reduce_mean(tf.nn.softmax(logits), axis=0)
+    return tf.reduce_sum(shares * tf.math.log(shares / prior))
 
 
 def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:

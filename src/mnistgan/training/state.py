@@ -1,25 +1,28 @@
 """All that a training carries from one step to the next, in one object."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
+from mnistgan.data.idx import CLASSES
 from mnistgan.errors import CheckpointError
 from mnistgan.models import weights
 from mnistgan.models.kinds import KINDS
 from mnistgan.params import Recipe
 from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average
+from mnistgan.training.looks import Look
 
 
 @dataclass
 class TrainingState:
-    """Both networks, their moments, the average, the step, and the curves so far.
+    """Both networks, their moments, the average, the step, the curves and the looks so far, and the best weights.
 
-    ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them.
+    ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them. ``best``
+    are the generator's weights by name as the best of the ``looks`` saw them; empty before the first.
     """
 
     generator: keras.Model
@@ -30,13 +33,16 @@ class TrainingState:
     step: int = 0
     scalars: list[list[float]] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    best: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def start(cls, recipe: Recipe, seed: int) -> "TrainingState":
         """The state before the first step: a function of the recipe and the seed."""
         architecture = KINDS[recipe.kind]
         generator = architecture.generator(seed)
-        discriminator = architecture.discriminator(seed, recipe.dropout)
+        classes = CLASSES if recipe.label_weight else 1
+        discriminator = architecture.discriminator(seed, recipe.dropout, classes)
         average = Average(generator, recipe.average_decay) if recipe.average_decay else None
         return cls(
             generator=generator,
@@ -53,7 +59,9 @@ class TrainingState:
             named.update({f"{part}/{name}": array for name, array in weights.arrays(network).items()})
         for part, variables in self._variables().items():
             named.update({f"{part}/{place}": variable.numpy() for place, variable in enumerate(variables)})
-        progress = {"step": self.step, "scalars": self.scalars, "rows": self.rows}
+        named.update({f"best/{name}": array for name, array in self.best.items()})
+        looks = [asdict(look) for look in self.looks]
+        progress = {"step": self.step, "scalars": self.scalars, "rows": self.rows, "looks": looks}
         named["progress"] = np.array(json.dumps(progress))
         return named
 
@@ -68,6 +76,7 @@ class TrainingState:
         try:
             progress: dict[str, Any] = json.loads(str(named["progress"]))
             step, scalars, rows = progress["step"], progress["scalars"], progress["rows"]
+            looks = [Look(**look) for look in progress["looks"]]
             moved = [
                 (variable, named[f"{part}/{place}"])
                 for part, variables in self._variables().items()
@@ -75,6 +84,9 @@ class TrainingState:
             ]
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(f"{source}: not a whole training state: {error}") from error
+        best = _of_part("best", named)
+        if looks:
+            weights.check(self.generator, best, f"{source}, best")
         for variable, array in moved:
             if array.shape != tuple(variable.shape) or array.dtype != np.float32:
                 raise CheckpointError(f"{source}: holds {array.dtype} {array.shape}; takes float32 {variable.shape}")
@@ -82,7 +94,7 @@ class TrainingState:
             weights.load(network, own, source)
         for variable, array in moved:
             variable.assign(array)
-        self.step, self.scalars, self.rows = step, scalars, rows
+        self.step, self.scalars, self.rows, self.looks, self.best = step, scalars, rows, looks, best
 
     def _networks(self) -> dict[str, keras.Model]:
         return {"generator": self.generator, "discriminator": self.discriminator}

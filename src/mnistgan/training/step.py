@@ -3,10 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
+from mnistgan.data.arrays import Images
 from mnistgan.data.batches import Batches
 from mnistgan.models.kinds import KINDS
 from mnistgan.params import Recipe
-from mnistgan.training.losses import discriminator_loss, generator_loss
+from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 
@@ -17,16 +18,21 @@ SCALARS = ("generator_loss", "discriminator_loss", "probability_real", "probabil
 
 
 class Step:
-    """Steps on one state over images uint8 [N, 28, 28], which are held in memory and gathered in the graph."""
+    """Steps on one state over labelled images, which are held in memory and gathered in the graph."""
 
-    def __init__(self, state: TrainingState, recipe: Recipe, seed: int, images: np.ndarray):
+    def __init__(self, state: TrainingState, recipe: Recipe, seed: int, data: Images):
         self.state = state
         self.latent_size = KINDS[recipe.kind].latent_size
-        self.batches = Batches(len(images), recipe.batch_size, seed)
+        self.batches = Batches(len(data), recipe.batch_size, seed)
         total = recipe.epochs * self.batches.steps_per_epoch
         self.schedule = Schedule(recipe.learning_rate, recipe.warmup_steps, recipe.decay_from, total)
         self.seed = seed
-        self.images = tf.constant(images)
+        self.label_weight = recipe.label_weight
+        self.images = tf.constant(data.images)
+        self.labels = tf.constant(data.labels.astype(np.int32))
+        # One more of each class than there are: a class that a few images lack is rare, not impossible.
+        counts = np.array(data.class_counts) + 1
+        self.prior = tf.constant(counts / counts.sum(), tf.float32)
 
     @tf.function(reduce_retracing=True)
     def run(self, order: tf.Tensor, step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -39,28 +45,38 @@ class Step:
         for place in tf.range(count):
             now = step + tf.cast(place, tf.int64)
             begin = now % self.batches.steps_per_epoch * size
-            batch = tf.gather(self.images, order[begin : begin + size])
-            scalars = scalars.write(place, self.train(scaled(batch), now))
+            rows = order[begin : begin + size]
+            images, labels = tf.gather(self.images, rows), tf.gather(self.labels, rows)
+            scalars = scalars.write(place, self.train(scaled(images), labels, now))
         return scalars.stack()
 
-    def train(self, real: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """Update both networks from one forward pass over ``real`` float32 [B, 28, 28, 1]; the scalars float32 [4]."""
+    def train(self, real: tf.Tensor, labels: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Update both networks from one forward pass over ``real`` float32 [B, 28, 28, 1] with labels int32 [B].
+
+        The scalars, float32 [4]: the losses among them are those of telling real from generated alone, so that
+        recipes with and without labels compare.
+        """
         state = self.state
         latents = tf.random.stateless_normal(
             [tf.shape(real)[0], self.latent_size], self._draw(NOISE, step), alg="philox"
         )
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fake = state.generator(latents, training=True)
-            real_logits = state.discriminator(real, dropout_seed=self._draw(DROPOUT_REAL, step))
-            fake_logits = state.discriminator(fake, dropout_seed=self._draw(DROPOUT_FAKE, step))
+            real_classes = state.discriminator(real, dropout_seed=self._draw(DROPOUT_REAL, step))
+            fake_classes = state.discriminator(fake, dropout_seed=self._draw(DROPOUT_FAKE, step))
+            real_logits, fake_logits = realness(real_classes), realness(fake_classes)
             loss_of_generator = generator_loss(fake_logits)
             loss_of_discriminator = discriminator_loss(real_logits, fake_logits)
+            to_generator, to_discriminator = loss_of_generator, loss_of_discriminator
+            if self.label_weight:
+                to_generator += self.label_weight * balance_loss(fake_classes, self.prior)
+                to_discriminator += self.label_weight * label_loss(real_classes, labels)
         # Each tape reaches its own network's weights alone: the generator's gradient passes through the
         # discriminator's layers without touching their weights.
         rate = self.schedule.at(step)
         for tape, loss, adam in (
-            (generator_tape, loss_of_generator, state.generator_adam),
-            (discriminator_tape, loss_of_discriminator, state.discriminator_adam),
+            (generator_tape, to_generator, state.generator_adam),
+            (discriminator_tape, to_discriminator, state.discriminator_adam),
         ):
             adam.apply(tape.gradient(loss, adam.variables), step, rate)
         if state.average:

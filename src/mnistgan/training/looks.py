@@ -1,0 +1,135 @@
+"""What a training's looks at validation say: which one is best, and whether the generator has collapsed.
+
+Of the standard library alone: whoever tells of a training reads its looks without loading what made them.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Self
+
+from mnistgan.errors import FormatError
+
+COLLAPSED_LOOKS = 3
+"""So many collapsed looks in a row are a collapse; one alone may be a bad moment."""
+REPEATED = 0.21
+"""Share of samples that repeat: a fifth, and the hundredth of real images that do so too."""
+REMEDIES = "what usually helps: another seed, a lower learning_rate, some dropout in the discriminator"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the generator as it would be kept, after ``epoch`` epochs and ``step`` steps."""
+
+    epoch: int
+    step: int
+    fid: float
+    """On the classifier's penultimate layer, against validation."""
+    fid_pixels: float
+    """On the pixel ruler's components, against validation."""
+    class_divergence: float
+    """KL of the samples' classes from the training images', in nats."""
+    missing_digit: float
+    """The class divergence of a generator that lacks the rarest digit and is otherwise perfect, in nats."""
+    smallest_ratio: float
+    """Share of the class that is furthest below its prior, over that prior."""
+    dropped: int
+    """How many digits are nearly gone."""
+    dropped_digits: str
+    """Which, with spaces between."""
+    coverage: float
+    """Share of real images that have a sample among their nearest neighbours."""
+    repetition: float
+    """Share of samples nearer to another one than real images stand."""
+
+    @property
+    def is_collapsed(self) -> bool:
+        """Whether it is no better than a generator without a digit, or one that repeats a fifth of its samples."""
+        return bool(self.evidence())
+
+    def evidence(self) -> list[str]:
+        """What says that it is collapsed; empty where it isn't."""
+        digits = self.dropped_digits.replace(" ", ", ")
+        found = {
+            f"{'digit' if self.dropped == 1 else 'digits'} {digits} nearly gone ({self.dropped} of 10)": self.dropped
+            > 0,
+            f"class divergence {self.class_divergence:.3f} nats (a missing digit: {self.missing_digit:.3f})": (
+                self.class_divergence > self.missing_digit
+            ),
+            f"{self.repetition:.0%} of samples repeat (real images: 1%)": self.repetition >= REPEATED,
+        }
+        return [said for said, holds in found.items() if holds]
+
+
+COLUMNS = tuple(column.name for column in fields(Look))
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """Looks in a row that are all collapsed, three or more; as text, the sentence with its evidence."""
+
+    looks: Sequence[Look]
+    lasts: bool
+    """Whether the last look of the training is one of them."""
+
+    @classmethod
+    def of(cls, looks: Sequence[Look]) -> Self | None:
+        """The last collapse that a training's looks show; None where they show none."""
+        found, run = None, list[Look]()
+        for look in looks:
+            run = [*run, look] if look.is_collapsed else []
+            if len(run) >= COLLAPSED_LOOKS:
+                found = run
+        return cls(found, lasts=found is run) if found else None
+
+    def __str__(self) -> str:
+        first, last = self.looks[0], self.looks[-1]
+        when = f"from epoch {first.epoch}" if self.lasts else f"epochs {first.epoch} to {last.epoch}, then no more"
+        return f"{when}: {', '.join(last.evidence())}"
+
+
+def divergence_without(share: float) -> float:
+    """The class divergence, in nats, of samples that lack one class of prior ``share`` and draw the rest as often.
+
+    Each other class then has its prior over 1 - share, so KL = -log(1 - share): the least that its lack can make.
+    """
+    return -math.log1p(-share)
+
+
+def best(looks: Sequence[Look]) -> Look | None:
+    """The look with the lowest FID, the first of equals; None before the first one."""
+    return min(looks, key=lambda look: look.fid, default=None)
+
+
+def table(looks: Sequence[Look]) -> str:
+    """The looks as CSV, a line each."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(COLUMNS)
+    lines.writerows(map(astuple, looks))
+    return text.getvalue()
+
+
+def parse(text: str, name: str = "metrics/looks.csv") -> list[Look]:
+    """The looks that :func:`table` wrote, exactly; ``name`` stands in messages.
+
+    Raises FormatError on other columns, a row of another length, or what is no number.
+    """
+    try:
+        header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+    except csv.Error as error:
+        raise FormatError(f"{name}: not a CSV: {error}") from error
+    if tuple(header) != COLUMNS:
+        raise FormatError(f"{name}: begins with {', '.join(header[:5]) or 'nothing'}; expected {', '.join(COLUMNS)}")
+    return [_parsed(cells, f"{name}, line {line}") for line, cells in enumerate(lines, start=2)]
+
+
+def _parsed(cells: Sequence[str], where: str) -> Look:
+    if len(cells) != len(COLUMNS):
+        raise FormatError(f"{where}: {len(cells)} cells; expected {len(COLUMNS)}")
+    try:
+        return Look(*(column.type(cell) for column, cell in zip(fields(Look), cells, strict=True)))  # type: ignore[operator]
+    except ValueError as error:
+        raise FormatError(f"{where}: {error}") from error

@@ -1,0 +1,72 @@
+"""A generator held against validation images while it trains; what it looks at is decided once."""
+
+import numpy as np
+
+from mnistgan.data.arrays import Images
+from mnistgan.metrics.class_balance import class_balance, class_prior
+from mnistgan.metrics.fid import frechet_distance, gaussian
+from mnistgan.metrics.manifold import manifold
+from mnistgan.metrics.repetition import repetition
+from mnistgan.models import sampling
+from mnistgan.rulers.classifier import Classifier
+from mnistgan.rulers.pixels import PixelRuler
+from mnistgan.rulers.real import subset
+from mnistgan.rulers.rounding import rounded
+from mnistgan.training.looks import Look, divergence_without
+
+LOOK_SAMPLES = 2000
+LOOK_STREAM = 8  # sets a look's latents apart from BatchNorm's, every grid's and evaluation's
+
+
+class Validation:
+    """2,000 of the validation images, always the same ones, as both rulers see them; all where there are fewer.
+
+    ``train`` gives the classes' prior. ``seed`` draws the latents, as many as there are images, the same each time:
+    what changes from look to look is the generator alone. Raises MetricError where there are too few images of a class
+    for a look.
+    """
+
+    def __init__(self, train: Images, validation: Images, classifier: Classifier, pixels: PixelRuler, seed: int):
+        count = min(LOOK_SAMPLES, len(validation))
+        self.real = validation[subset(len(validation), count, "validation")]
+        self.prior = class_prior(train.labels)
+        self.classifier = classifier
+        self.pixels = pixels
+        self.seed = seed
+        self._features = classifier.features(self.real.images).penultimate
+        self._gaussian = gaussian(self._features, "validation")
+        self._pixels_gaussian = gaussian(pixels.features(self.real.images), "validation")
+        # What these images can't measure is said now, not after the first epoch.
+        class_balance(self.real.labels, self.prior)
+        repetition(self._features, self.real.labels, self._features, self.real.labels)
+
+    def look(self, generator: sampling.Generator, epoch: int, step: int) -> Look:
+        """Look at a generator."""
+        latents = sampling.latents([self.seed, LOOK_STREAM], len(self.real), generator.latent_size)
+        return self.measure(generator.images(latents), epoch, step)
+
+    def measure(self, samples: np.ndarray, epoch: int, step: int) -> Look:
+        """Measure samples uint8 [N, 28, 28], as many as there are validation images; figures are rounded.
+
+        Raises MetricError for another number.
+        """
+        features = self.classifier.features(samples)
+        digits = features.logits.argmax(axis=1)
+        balance = class_balance(digits, self.prior)
+        repeating = repetition(features.penultimate, digits, self._features, self.real.labels)
+        within = manifold(features.penultimate, self._features)
+        return Look(
+            epoch=epoch,
+            step=step,
+            fid=rounded(frechet_distance(gaussian(features.penultimate, "samples"), self._gaussian)),
+            fid_pixels=rounded(
+                frechet_distance(gaussian(self.pixels.features(samples), "samples"), self._pixels_gaussian)
+            ),
+            class_divergence=rounded(balance.divergence),
+            missing_digit=rounded(divergence_without(self.prior.min())),
+            smallest_ratio=rounded(balance.smallest_ratio),
+            dropped=len(balance.dropped),
+            dropped_digits=" ".join(balance.dropped),
+            coverage=rounded(within.coverage),
+            repetition=rounded(repeating.share),
+        )
