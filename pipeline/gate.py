@@ -1,0 +1,123 @@
+"""Hold a result to gate.yaml's rules, beside the result that it would follow."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistgan.errors import GateError
+from pipeline import telling
+
+if TYPE_CHECKING:
+    from mnistgan.comparison.rules import Judged, Outcome
+    from pipeline.results import Results
+
+RULES = Path("gate.yaml")
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
+WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
+COLUMNS = ("outcome", "figure", "rule", "found")
+
+
+def gate(
+    base: Annotated[str, typer.Option(help="What to compare with: whatever `diff` takes, for instance main.")],
+    head: Annotated[str, typer.Option(help="What to hold to the rules: whatever `diff` takes.")] = "workspace",
+    rules: Annotated[Path, typer.Option(help="The rules.")] = RULES,
+    markdown: telling.Markdown = None,
+    json: telling.Json = None,
+) -> None:
+    """Hold a result to the rules of gate.yaml; exits with 0 passed, 1 failed, 3 inconclusive, 2 on bad use.
+
+    A rule passes where the one-sided 95% bound of what it asks about is inside its margin, fails where the whole
+    interval between both bounds is outside, and is inconclusive between. A rule about the head alone takes the
+    interval of the samples that its file holds. One that compares with the base takes the spread between seeds: of the
+    two groups, or that which metrics/seeds.csv records for the base's or the head's recipe. Where neither is there,
+    such a rule can't pass, unless both are identical. No network and no MLflow. See docs/comparing.md.
+    """
+    telling.check_outputs(markdown, json)
+    asked = _rules(rules)
+    from mnistgan.comparison import rules as judging
+    from pipeline import results
+
+    of_base, of_head = results.read(base), results.read(head)
+    recorded = results.recorded_seeds(of_base, of_head)
+    judged = judging.judge(asked, of_base.side, of_head.side, recorded)
+    told = Told(judging.overall(judged), judged, of_base, of_head)
+    if telling.STDOUT not in (markdown, json):
+        told.show()
+    telling.write("--markdown", markdown, told.markdown)
+    telling.write("--json", json, lambda: telling.as_json(told.content()))
+    raise typer.Exit(EXIT_CODES[told.outcome.value])
+
+
+def _rules(path: Path) -> Any:
+    from mnistgan.comparison import rules
+    from mnistgan.params import yaml_document
+
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise GateError(f"{path}: no such file; run from the repository's root, or give --rules") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise GateError(f"{path}: can't be read as UTF-8 text: {error}") from error
+    return rules.parse(yaml_document(text, str(path), GateError), str(path))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of the rules, as a table, as Markdown and as JSON."""
+
+    outcome: "Outcome"
+    judged: "Sequence[Judged]"
+    base: "Results"
+    head: "Results"
+
+    @property
+    def headline(self) -> str:
+        """What became of them all."""
+        counts = {word: sum(one.outcome.value == word for one in self.judged) for word in EXIT_CODES}
+        counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
+        return f"gate {WORDS[self.outcome.value]}: {counted} of {len(self.judged)} rules"
+
+    def legend(self) -> str:
+        """Which results."""
+        return f"head: {self.head.side.name}; base: {self.base.side.name}; one-sided 95% bounds"
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """A row a rule, those that failed first."""
+        order = ("fail", "inconclusive", "pass")
+        for one in sorted(self.judged, key=lambda one: order.index(one.outcome.value)):
+            yield one.outcome.value, one.name, one.rule, one.said
+
+    def notes(self) -> Iterator[str]:
+        """What a reader must know of the results."""
+        yield from dict.fromkeys((*self.base.notes, *self.head.notes))
+
+    def show(self) -> None:
+        """Print it for a person at a terminal."""
+        telling.show(self.headline)
+        telling.show_table(self.legend(), COLUMNS, self.rows())
+        for note in self.notes():
+            telling.show(f"note: {note}")
+
+    def markdown(self) -> str:
+        """The same for a pull request."""
+        lines = [f"**{self.headline}**", "", telling.escaped(self.legend()), ""]
+        lines += [*telling.markdown_table(COLUMNS, self.rows()), ""]
+        lines += [f"- note: {telling.escaped(note)}" for note in self.notes()]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def content(self) -> dict[str, Any]:
+        """The same for a machine."""
+        return {
+            "outcome": self.outcome.value,
+            "headline": self.headline,
+            "base": self.base.side.name,
+            "head": self.head.side.name,
+            "rules": [
+                {"figure": one.name, "rule": one.rule, "outcome": one.outcome.value, "found": one.said}
+                for one in self.judged
+            ],
+            "notes": list(self.notes()),
+        }

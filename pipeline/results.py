@@ -1,0 +1,320 @@
+"""The results that a commit, an experiment, a file or the workspace records, read for comparison.
+
+Git's are read by git's own plumbing and DVC's experiments as the refs that they are: no library has to be loaded, and
+nothing has to be checked out.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mnistgan.comparison import seeds
+from mnistgan.comparison.figures import Figures
+from mnistgan.comparison.seeds import SeedRow
+from mnistgan.comparison.verdict import Side, Trained
+from mnistgan.errors import DataError, FormatError, UsageError
+from pipeline import state
+
+METRICS = Path("metrics/evaluation.json")
+SEEDS = Path("metrics/seeds.csv")
+WORKSPACE = "workspace"
+RUN = "run:"
+TAKEN = (
+    "a git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file (.json), a seeds file (.csv), a folder or "
+    f"glob of metrics files, {RUN}ID of an MLflow run, `{WORKSPACE}`, or several of these joined by commas"
+)
+_RECIPE = re.compile(r"^recipes\.[^.]+")
+_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+
+Read = Callable[[Path], bytes | None]
+
+
+@dataclass(frozen=True)
+class Results:
+    """One side of a comparison, and what is recorded of how it came to be."""
+
+    side: Side
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """By dotted name, a recipe's as ``recipe.KNOB``; empty where nothing records them."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """MD5 of what prepare made, by path."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """MD5 of the code and rulers that the stages up to evaluate read, by path."""
+    seeds: tuple[SeedRow, ...] = ()
+    """The rows of its metrics/seeds.csv."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is known how the figures came to be."""
+        return bool(self.params)
+
+
+def read(text: str) -> Results:
+    """The results that ``text`` names. Raises UsageError where it names nothing, DataError or FormatError where what
+    it names has no results."""
+    parts = [part.strip() for part in ([text] if _exists(text) else text.split(","))]
+    return _group(text, [found for part in parts for found in _named(part)])
+
+
+def recorded_seeds(*sides: Results) -> list[SeedRow]:
+    """The seeds that the sides record; those of the workspace too, which may be newer. The first of equals counts."""
+    path = Path(SEEDS)
+    here = seeds.loads(_text(str(path), path.read_bytes()), str(path)) if path.is_file() else []
+    return [*(row for side in sides for row in side.seeds), *here]
+
+
+def _named(text: str) -> list[Results]:
+    if not text:
+        raise UsageError(f"got an empty name; takes {TAKEN}")
+    if text == WORKSPACE:
+        return [_of_place(text, _bytes_of)]
+    if text.startswith(RUN):
+        return [_of_run(text)]
+    path, commit = Path(text), _commit(text)
+    if commit is not None and _exists(text) and not text.startswith((".", "/")):
+        raise UsageError(
+            f"{text}: both a file and a commit; write ./{text} for the file, refs/heads/{text} for a branch"
+        )
+    if _exists(text) and path.is_dir():
+        return _of_folder(path)
+    if _exists(text):
+        return _of_file(text, path.read_bytes())
+    if commit is not None:
+        return [_of_place(text, lambda wanted: _blob(commit, wanted.as_posix()))]
+    if glob.has_magic(text):
+        return _of_files(text, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 - Path's takes no absolute pattern
+    return _of_path_in_commit(text)
+
+
+def _exists(text: str) -> bool:
+    return os.path.exists(text)  # noqa: PTH110 - Path's raises where a long list of names makes no file's name
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _of_folder(folder: Path) -> list[Results]:
+    if (folder / state.LOCK).is_file():
+        return [_of_place(str(folder), lambda wanted: _bytes_of(folder / wanted))]
+    found = sorted(folder.glob("*.json")) or sorted(folder.rglob(METRICS.name))
+    return _of_files(f"{folder}/*.json", [str(path) for path in found])
+
+
+def _of_files(pattern: str, paths: Sequence[str]) -> list[Results]:
+    if not paths:
+        raise UsageError(f"{pattern}: no such file")
+    return [found for path in paths for found in _of_file(path, Path(path).read_bytes())]
+
+
+def _of_path_in_commit(text: str) -> list[Results]:
+    rev, _, path = text.partition(":")
+    commit = _commit(rev) if path else None
+    if commit is None:
+        raise UsageError(
+            f"{text}: neither a file nor a commit, branch, tag or DVC experiment of this repository (fetched, and from "
+            f"its root); takes {TAKEN}"
+        )
+    content = _blob(commit, path)
+    if content is None:
+        raise UsageError(f"{text}: {rev} has no {path}")
+    return _of_file(text, content)
+
+
+def _of_file(name: str, content: bytes) -> list[Results]:
+    """A metrics file's figures, or a seeds file's: one of each seed, all of one recipe."""
+    if not name.endswith(".csv"):
+        return [Results(Side(name, (Trained(name, _figures(name, content)),)))]
+    rows = seeds.loads(_text(name, content), name)
+    recipes = sorted({row.digest for row in rows})
+    if len(recipes) != 1:
+        raise UsageError(f"{name}: holds seeds of {len(recipes)} recipes ({', '.join(recipes)}); a group is of one")
+    members = tuple(Trained(f"{name}, seed {row.seed}", row.figures) for row in rows)
+    return [Results(Side(name, members, recipes[0]), seeds=tuple(rows))]
+
+
+def _of_run(text: str) -> Results:
+    from pipeline import tracking
+
+    places = {str(path): path for path in (METRICS, SEEDS, state.LOCK, state.PARAMS)}
+    held = tracking.read_files(text.removeprefix(RUN), list(places))
+    return _of_place(text, lambda wanted: held.get(str(wanted)))
+
+
+def _of_place(name: str, read_bytes: Read) -> Results:
+    """What a whole checkout of the repository records: a commit's, or a folder's."""
+    content = read_bytes(METRICS)
+    if content is None:
+        raise DataError(f"{name}: has no {METRICS}; `make repro` there makes one")
+    figures = _figures(f"{name}, {METRICS}", content)
+    recorded = read_bytes(SEEDS)
+    rows = seeds.loads(_text(f"{name}, {SEEDS}", recorded), f"{name}, {SEEDS}") if recorded is not None else []
+    lock, written = read_bytes(state.LOCK), read_bytes(state.PARAMS)
+    if lock is None:
+        side = Side(name, (Trained(name, figures),))
+        return Results(side, seeds=tuple(rows), notes=(f"{name} has no {state.LOCK}: its params and code are unknown",))
+    parts = state.parts_of_lock(_text(f"{name}, {state.LOCK}", lock))
+    found = Results(
+        side=Side(name, (Trained(name, figures, _weights(parts)),), _recipe_digest(parts, figures)),
+        params=_params(parts),
+        data=_data(parts),
+        code=_code(parts),
+        seeds=tuple(rows),
+    )
+    stale = [*_stale_metrics(name, content, parts), *_stale_params(name, written, found.params)]
+    return replace(found, notes=tuple(stale))
+
+
+def _figures(name: str, content: bytes) -> Figures:
+    try:
+        return Figures.of(json.loads(_text(name, content)), name)
+    except (ValueError, RecursionError, OverflowError) as error:  # nested without end, or a number without end
+        raise FormatError(f"{name}: not JSON: {error}") from error
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{name}: not UTF-8 text: {error}") from error
+
+
+def _measuring(parts: Mapping[str, state.Part]) -> list[state.Part]:
+    """The parts of the stages that the figures come from."""
+    return [parts[stage] for stage in ("prepare", "train", "evaluate") if stage in parts]
+
+
+def _params(parts: Mapping[str, state.Part]) -> dict[str, Any]:
+    """Params as the stages resolved them when they ran, so that recipes of other names line up.
+
+    Where the data was fetched from is no property of it.
+    """
+    flat: dict[str, Any] = {}
+    for part in _measuring(parts):
+        for named in part.params.values():
+            for name, value in named.items():
+                flat.update(state.flatten(value, _RECIPE.sub("recipe", name)))
+    return {name: value for name, value in flat.items() if not name.startswith("prepare.sources")}
+
+
+def _data(parts: Mapping[str, state.Part]) -> dict[str, str]:
+    made = parts["prepare"].outs if "prepare" in parts else {}
+    used = {path for part in _measuring(parts) for path in part.deps}
+    return {path: digest for path, digest in made.items() if path in used}
+
+
+def _code(parts: Mapping[str, state.Part]) -> dict[str, str]:
+    made = {path for part in parts.values() for path in part.outs}
+    deps = {path: digest for part in _measuring(parts) for path, digest in part.deps.items()}
+    return {path: digest for path, digest in sorted(deps.items()) if path not in made}
+
+
+def _weights(parts: Mapping[str, state.Part]) -> str | None:
+    train = parts.get("train")
+    return train.outs.get(str(train.options.get("generator"))) if train else None
+
+
+def _recipe_digest(parts: Mapping[str, state.Part], figures: Figures) -> str | None:
+    named = parts["train"].params.get(str(state.PARAMS), {}) if "train" in parts else {}
+    knobs = next((value for name, value in named.items() if _RECIPE.fullmatch(name)), None)
+    if knobs is None:
+        return None
+    return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), figures.pins)
+
+
+def _stale_metrics(name: str, content: bytes, parts: Mapping[str, state.Part]) -> Iterable[str]:
+    recorded = parts["evaluate"].outs.get(METRICS.as_posix()) if "evaluate" in parts else None
+    if recorded is None:
+        yield f"{name}: {state.LOCK} records no {METRICS}, so whose figures it holds is unknown"
+    elif hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded:
+        yield f"{name}: {METRICS} is not the one that {state.LOCK} records; params, data and code may be another run's"
+
+
+def _stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> Iterable[str]:
+    """What params.yaml says otherwise than the run whose figures these are."""
+    if written is None:
+        return
+    document = state.parse_yaml(_text(f"{name}, {state.PARAMS}", written), f"{name}, {state.PARAMS}")
+    try:
+        recipe = document["recipes"][document["train"]["recipe"]]
+    except (KeyError, TypeError):
+        yield f"{name}: {state.PARAMS} names no recipe; the figures are of the run that {state.LOCK} records"
+        return
+    now = dict(state.flatten({**document, "recipe": recipe}, ""))
+    changed = [key for key, value in ran.items() if key in now and now[key] != value]
+    if changed:
+        shown = ", ".join(f"{key} {now[key]} (ran with {ran[key]})" for key in changed)
+        yield f"{name}: {state.PARAMS} has changed since the run: {shown}; the figures are of the run"
+
+
+def _group(name: str, found: Sequence[Results]) -> Results:
+    """Several results as one side: the first one's causes, with what varies among them written out."""
+    if len(found) == 1:
+        return replace(found[0], side=replace(found[0].side, name=name))
+    recipes = {one.side.recipe for one in found}
+    varying = _varying(found)
+    knobs = [key for key in varying if key.startswith("recipe.")]
+    notes = [note for one in found for note in one.notes]
+    if knobs:
+        notes.append(f"{name}: its members differ in {', '.join(knobs)}, not in the seed alone")
+    return Results(
+        side=Side(
+            name, tuple(m for one in found for m in one.side.members), recipes.pop() if len(recipes) == 1 else None
+        ),
+        params={**found[0].params, **varying},
+        data=found[0].data,
+        code=found[0].code,
+        seeds=tuple(row for one in found for row in one.seeds),
+        notes=tuple(notes),
+    )
+
+
+def _varying(found: Sequence[Results]) -> dict[str, str]:
+    """Each param in which members of a group differ, with all of its values."""
+    recorded = [one.params for one in found if one.recorded]
+    names = dict.fromkeys(name for params in recorded for name in params)
+    values = {name: list(dict.fromkeys(str(params.get(name)) for params in recorded)) for name in names}
+    return {name: ", ".join(distinct) for name, distinct in values.items() if len(distinct) > 1}
+
+
+def _commit(name: str) -> str | None:
+    """The commit that a rev or a DVC experiment's name means; None where it means none."""
+    if not name or name.startswith("-"):
+        return None
+    found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return found.decode().strip() if found is not None else _experiment(name)
+
+
+def _experiment(name: str) -> str | None:
+    listed = _git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
+    refs = [line.split(" ", 1) for line in (listed or b"").decode().splitlines()]
+    found = [(commit, ref) for commit, ref in refs if (match := _EXPERIMENT.fullmatch(ref)) and match[1] == name]
+    if len({commit for commit, _ in found}) > 1:
+        raise UsageError(
+            f"{name}: experiments of several commits have this name; give one of {', '.join(r for _, r in found)}"
+        )
+    return found[0][0] if found else None
+
+
+def _blob(commit: str, path: str) -> bytes | None:
+    return _git("cat-file", "blob", f"{commit}:./{path}")
+
+
+def _git(*arguments: str) -> bytes | None:
+    """What git prints; None where it fails, outside a repository too."""
+    try:
+        return subprocess.run(  # noqa: S603 - no shell reads the words
+            ["git", *arguments],  # noqa: S607 - the git that the person uses
+            capture_output=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None

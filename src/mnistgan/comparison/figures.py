@@ -1,0 +1,74 @@
+"""What one evaluation found: every number of its file by a dotted name, its pins, and its verdict."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from mnistgan.errors import FormatError
+from mnistgan.rulers.pins import Pins
+
+PINS, VERDICT = "pins", "verdict"
+HEALTHY, COLLAPSED = "healthy", "collapsed"
+DROPPED = "classes.dropped"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The numbers of a metrics/evaluation.json.
+
+    ``leaves``: each number by its dotted name, in the file's order, NaN where the file holds NaN or null. ``verdict``:
+    the file's own, None where it has none.
+    """
+
+    leaves: Mapping[str, float]
+    pins: str
+    verdict: str | None
+
+    @classmethod
+    def of(cls, report: Any, name: str) -> Self:
+        """The figures of a parsed metrics file; ``name`` stands in messages.
+
+        Raises FormatError where it is no mapping, holds no numbers or no pins; PinsError where its pins are none.
+        """
+        if not isinstance(report, Mapping) or PINS not in report:
+            raise FormatError(
+                f"{name}: has no pins, so it is no metrics/evaluation.json; `dvc repro evaluate` writes one"
+            )
+        verdict = report.get(VERDICT)
+        Pins.parse(str(report[PINS]))
+        leaves = dict(_numbers(report, ""))
+        if not leaves:
+            raise FormatError(f"{name}: holds no numbers; `dvc repro evaluate` writes some")
+        return cls(leaves, str(report[PINS]), None if verdict is None else str(verdict))
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The words that the verdict's parts begin with: ``("healthy",)``, ``("memorised", "unsure")``."""
+        return tuple(re.split(r"[\s:]", part.strip())[0] for part in (self.verdict or "").split(";") if part.strip())
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the verdict says so; a file without one is judged by its number of dropped classes."""
+        if self.verdict is None:
+            return self.leaves.get(DROPPED, 0) > 0
+        return COLLAPSED in self.findings
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """Equal for equal pins and figures, NaN included."""
+        return (self.pins, *sorted((name, repr(value)) for name, value in self.leaves.items()))
+
+
+def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _numbers(inner, f"{name}.{index}")
+    elif value is None:
+        yield name, math.nan
+    elif isinstance(value, int | float):
+        yield name, float(value)

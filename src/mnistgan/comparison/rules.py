@@ -1,0 +1,308 @@
+"""gate.yaml: rules that a person reads, and whether two results keep them.
+
+A rule passes where the one-sided 95% bound of what it asks about is inside its margin, fails where the whole interval
+between the two one-sided bounds is outside, and is inconclusive between.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist, fmean
+from typing import Any
+
+from mnistgan.comparison import distributions
+from mnistgan.comparison.differences import Difference, SeedSpread, difference, pooled
+from mnistgan.comparison.figures import VERDICT
+from mnistgan.comparison.metrics import KNOWN, Better, Metric, Scale, find, sampling_interval
+from mnistgan.comparison.seeds import RecordedSpread, SeedRow
+from mnistgan.comparison.verdict import Side, Trained, are_identical, check_pins, widest
+from mnistgan.errors import GateError, UsageError
+from mnistgan.metrics.intervals import Z
+
+ONE_SIDED = 0.95
+FORMS = (
+    "at least NUMBER; at most NUMBER; at least NUMBER of real; at most NUMBER of real; "
+    "no worse than base by more than PERCENT%; and for verdict its words, for instance: healthy, or: healthy or unsure"
+)
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+_BOUND = re.compile(rf"at (least|most) ({_NUMBER})( of real)?")
+_NO_WORSE = re.compile(r"no worse than base by more than (\d+(?:\.\d+)?) ?%")
+_WORDS = re.compile(r"[a-z]+(?: or [a-z]+)*")
+_NORMAL = NormalDist().inv_cdf(ONE_SIDED)
+
+
+class Outcome(StrEnum):
+    """What became of a rule, or of all of them."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A rule with its outcome, and the figures that it rests on in words."""
+
+    name: str
+    rule: str
+    outcome: Outcome
+    said: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A metric of the head is at least, or at most, a number, or so much of what real images get."""
+
+    name: str
+    least: bool
+    limit: float
+    of_real: bool
+
+    def judge(self, case: "Case") -> tuple[Outcome, str]:
+        """Judge the head, by the sampling's interval where one seed has one, by the seeds' where there are more."""
+        metric = case.metric(self.name)
+        values = case.values(metric, case.head)
+        if gap := case.gap(metric, head=values):
+            return Outcome.INCONCLUSIVE, gap
+        real = case.real(metric) if self.of_real else 1.0
+        if real is None:
+            raise GateError(f"{self.name}: real images get no value for it; give a number without `of real`")
+        limit = self.limit * real
+        value, half, basis = _spread_of_head(metric, values, case.head)
+        said = (
+            f"{value:.4g}{_bounds(value - half, value + half)}, {'at least' if self.least else 'at most'} {limit:.4g}"
+        )
+        if self.of_real:
+            said += f" ({self.limit:g} of {real:.4g})"
+        distance = limit - value if self.least else value - limit
+        return _outcome(distance - half, distance + half), f"{said}{basis}"
+
+
+@dataclass(frozen=True)
+class NoWorse:
+    """A metric of the head is worse than the base's by no more than a share of the base's."""
+
+    name: str
+    share: float
+
+    def judge(self, case: "Case") -> tuple[Outcome, str]:
+        """Judge the change by the spread between seeds; without one, by the sampling's interval, and pass nothing."""
+        metric = case.metric(self.name)
+        base, head = case.values(metric, case.base), case.values(metric, case.head)
+        if gap := case.gap(metric, base=base, head=head):
+            return Outcome.INCONCLUSIVE, gap
+        shown = f"{metric.scale.back(fmean(base)):.4g} → {metric.scale.back(fmean(head)):.4g}"
+        if are_identical(case.base, case.head):
+            return Outcome.PASS, f"{shown}, identical"
+        harm, basis = self._harm(metric, base, head, case)
+        shown += f", {self._change(metric, base, harm.estimate):+.1%}"
+        half = _half(harm)
+        ends = sorted(self._change(metric, base, end) for end in (harm.estimate - half, harm.estimate + half))
+        said = f"{shown} [{ends[0]:+.1%}, {ends[1]:+.1%}] ({basis})"
+        outcome = _outcome(harm.estimate - half, harm.estimate + half)
+        if basis == SAMPLING and (outcome is Outcome.PASS or half == 0):
+            outcome = Outcome.INCONCLUSIVE
+        return outcome, said
+
+    def _harm(
+        self, metric: Metric, base: Sequence[float], head: Sequence[float], case: "Case"
+    ) -> tuple[Difference, str]:
+        """How far the head is beyond what is allowed, on the metric's scale: positive where it is too bad."""
+        sign, factor, shift = self._allowed(metric, base)
+        allowed = [sign * factor * value for value in base]
+        found = [sign * value for value in head]
+        if min(len(base), len(head)) >= 2 and (groups := difference(allowed, found)):
+            return _shifted(groups, shift), f"Welch's test, {len(base)} and {len(head)} seeds"
+        spread, basis = _spread(metric, base, head, case.spread)
+        if spread and spread.deviation > 0:
+            error = spread.deviation * math.sqrt(1 / len(head) + factor**2 / len(base))
+            return _shifted(Difference(fmean(found) - fmean(allowed), error, spread.degrees), shift), basis
+        error = math.hypot(factor * _sampling_error(metric, case.base), _sampling_error(metric, case.head))
+        return _shifted(Difference(fmean(found) - fmean(allowed), error, math.inf), shift), SAMPLING
+
+    def _allowed(self, metric: Metric, base: Sequence[float]) -> tuple[float, float, float]:
+        """Sign of what is worse, factor of the base that is still allowed, and what is allowed beyond it."""
+        if metric.scale is Scale.LOG:
+            return 1.0, 1.0, math.log1p(self.share)
+        sign = 1.0 if metric.better is Better.LOWER else -1.0
+        return sign, 1 + math.copysign(self.share, sign * fmean(base)), 0.0
+
+    def _change(self, metric: Metric, base: Sequence[float], harm: float) -> float:
+        """The change of the metric, as a share of the base, that a harm means."""
+        sign, factor, shift = self._allowed(metric, base)
+        if metric.scale is Scale.LOG:
+            return math.expm1(harm + shift)
+        before = fmean(base)
+        return (sign * harm + factor * before - before) / abs(before) if before else math.nan
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The verdict of the head is one of these words."""
+
+    name: str
+    words: tuple[str, ...]
+
+    def judge(self, case: "Case") -> tuple[Outcome, str]:
+        """Judge every seed of the head."""
+        said = "; ".join(f"{member.figures.verdict or 'no verdict in ' + member.name}" for member in case.head.members)
+        if any(set(member.figures.findings) - set(self.words) for member in case.head.members):
+            return Outcome.FAIL, said
+        if any(not member.figures.findings for member in case.head.members):
+            return Outcome.INCONCLUSIVE, f"{said}; `dvc repro evaluate` adds one"
+        return Outcome.PASS, said
+
+
+Rule = Bound | NoWorse | OneOf
+SAMPLING = "the spread between seeds is unknown, the sampling's alone passes nothing"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What rules are held against."""
+
+    base: Side
+    head: Side
+    spread: RecordedSpread | None
+
+    def metric(self, name: str) -> Metric:
+        """The metric that a rule names. Raises UsageError where neither side has it."""
+        names = [leaf for side in (self.head, self.base) for member in side.members for leaf in member.figures.leaves]
+        found = find(name, names)
+        if found is None:
+            known = ", ".join(dict.fromkeys(names))
+            raise UsageError(f"gate.yaml, {name}: no such figure; {self.head.name} has {known}")
+        return found
+
+    def values(self, metric: Metric, side: Side) -> list[float]:
+        """The finite values of a side, on the metric's scale."""
+        leaves = [member.figures.leaves.get(metric.name, math.nan) for member in side.members]
+        return [scaled for scaled in map(metric.scale.of, leaves) if math.isfinite(scaled)]
+
+    def gap(self, metric: Metric, **values: Sequence[float]) -> str | None:
+        """Which side lacks the metric, or has no number for it."""
+        sides: Mapping[str, Side] = {"base": self.base, "head": self.head}
+        for name, found in values.items():
+            side = sides[name]
+            if len(found) < len(side.members):
+                held = any(metric.name in member.figures.leaves for member in side.members)
+                return f"{metric.short} is {'NaN' if held else 'missing'} in {side.name}"
+        return None
+
+    def real(self, metric: Metric) -> float | None:
+        """What real images get."""
+        found = [member.figures.leaves.get(metric.real or "") for member in self.head.members]
+        known = [value for value in found if value is not None]
+        return fmean(known) if known else None
+
+
+def parse(document: Any, name: str) -> dict[str, tuple[str, Rule]]:
+    """The rules of a parsed gate.yaml, each with its own text, by the figure that it is about.
+
+    Raises GateError with every rule that is not understood, and the forms that there are.
+    """
+    if not isinstance(document, dict) or not document:
+        got = "nothing" if not document else type(document).__name__
+        raise GateError(f"{name}: got {got}; should be a line `FIGURE: RULE` or more; rules: {FORMS}")
+    rules: dict[str, tuple[str, Rule]] = {}
+    problems = []
+    for key, text in document.items():
+        try:
+            rules[str(key)] = (str(text), _rule(str(key), text))
+        except ValueError as error:
+            problems.append(f"{key}: got {text!r}; {error}")
+    if problems:
+        count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+        raise GateError("\n  ".join([f"{name}: {count}", *problems, f"rules: {FORMS}"]))
+    return rules
+
+
+def _rule(name: str, text: object) -> Rule:
+    """A rule from its words. Raises ValueError, saying why, where they make none."""
+    words = " ".join(text.split()) if isinstance(text, str) else ""
+    if name == VERDICT:
+        if not _WORDS.fullmatch(words) or words.startswith(("at least", "at most", "no worse")):
+            raise ValueError("should be words of the verdict, as `healthy`, or several joined by `or`")
+        return OneOf(name, tuple(words.split(" or ")))
+    if found := _BOUND.fullmatch(words):
+        return Bound(name, found[1] == "least", float(found[2]), bool(found[3]))
+    if found := _NO_WORSE.fullmatch(words):
+        metric = KNOWN.get(f"{name}.value") or KNOWN.get(name)
+        if metric is None or metric.better not in (Better.LOWER, Better.HIGHER):
+            raise ValueError("lower or higher is not known to be worse for it; use `at least` or `at most`")
+        return NoWorse(name, float(found[1]) / 100)
+    raise ValueError("not a rule")
+
+
+def judge(rules: Mapping[str, tuple[str, Rule]], base: Side, head: Side, recorded: Sequence[SeedRow]) -> list[Judged]:
+    """Each rule's outcome.
+
+    ``recorded``: rows of a seeds.csv, of which those of the base's or the head's recipe tell the spread between seeds.
+    Raises PinsError where rulers differ, UsageError where a rule names a figure that neither side has.
+    """
+    check_pins(base, head)
+    case = Case(base, head, widest(recorded, base, head))
+    return [Judged(name, text, *rule.judge(case)) for name, (text, rule) in rules.items()]
+
+
+def overall(judged: Sequence[Judged]) -> Outcome:
+    """Fail if any failed; else inconclusive if any is; else pass."""
+    outcomes = {one.outcome for one in judged}
+    return next((o for o in (Outcome.FAIL, Outcome.INCONCLUSIVE) if o in outcomes), Outcome.PASS)
+
+
+def _outcome(low: float, high: float) -> Outcome:
+    """Of a distance beyond the limit, from its two one-sided bounds."""
+    if high <= 0:
+        return Outcome.PASS
+    return Outcome.FAIL if low > 0 else Outcome.INCONCLUSIVE
+
+
+def _half(found: Difference) -> float:
+    """From an estimate to its one-sided bound."""
+    if math.isinf(found.degrees):
+        return _NORMAL * found.standard_error
+    return distributions.quantile(ONE_SIDED, found.degrees) * found.standard_error
+
+
+def _shifted(found: Difference, shift: float) -> Difference:
+    return Difference(found.estimate - shift, found.standard_error, found.degrees)
+
+
+def _spread(
+    metric: Metric, base: Sequence[float], head: Sequence[float], recorded: RecordedSpread | None
+) -> tuple[SeedSpread | None, str]:
+    """What tells the spread between seeds where a side has one: a record, else the other side's seeds."""
+    if recorded:
+        return recorded.of(metric), f"recorded spread of recipe {recorded.recipe}, {len(recorded.healthy)} seeds"
+    return pooled([base, head]), f"spread of the other side's {max(len(base), len(head))} seeds"
+
+
+def _spread_of_head(metric: Metric, scaled: Sequence[float], head: Side) -> tuple[float, float, str]:
+    """The head's value, how far its one-sided bounds lie from it, and what gave them."""
+    values = [metric.scale.back(value) for value in scaled]
+    if len(values) >= 2:
+        spread = difference([0.0, 0.0], values)  # against what does not vary: the mean, by its own spread
+        return fmean(values), _half(spread) if spread else 0.0, f"; mean of {len(values)} seeds"
+    error = _sampling_error(metric, head, on_scale=False)
+    return values[0], _NORMAL * error, "" if error else "; its file has no interval"
+
+
+def _sampling_error(metric: Metric, side: Side, on_scale: bool = True) -> float:
+    """The standard error that latents' sampling gives the mean of a side; 0 where its files have no interval."""
+    errors = [_error_of(metric, member, on_scale) for member in side.members]
+    return math.hypot(*errors) / len(errors)
+
+
+def _error_of(metric: Metric, member: Trained, on_scale: bool) -> float:
+    interval = sampling_interval(metric, member.figures.leaves)
+    if interval is None:
+        return 0.0
+    error = (interval.high - interval.low) / (2 * Z)
+    return error / interval.value if on_scale and metric.scale is Scale.LOG else error
+
+
+def _bounds(low: float, high: float) -> str:
+    return "" if low == high else f" [{low:.4g}, {high:.4g}]"

@@ -1,0 +1,116 @@
+"""metrics/seeds.csv: what seeds of one recipe gave, and so how far two trainings differ by luck.
+
+One row a seed: the recipe's name, its digest, the seed, the verdict, the pins, then every number of its evaluation by
+its dotted name. The digest is of the recipe's params, the data and the pins: elsewhere the spread was not measured.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import variance
+from typing import Any
+
+from mnistgan.comparison.differences import SeedSpread
+from mnistgan.comparison.figures import PINS, VERDICT, Figures
+from mnistgan.comparison.metrics import Metric
+from mnistgan.errors import FormatError
+
+FIXED = ("recipe", "digest", "seed", VERDICT, PINS)
+DIGEST = 12  # hex digits
+
+
+def recipe_digest(knobs: Mapping[str, Any], data: str, pins: str) -> str:
+    """What a spread holds for: a recipe's resolved params, the data's digest, and the pins, as 12 hex digits."""
+    content = json.dumps({"recipe": dict(knobs), "data": data, "pins": pins}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:DIGEST]
+
+
+@dataclass(frozen=True)
+class SeedRow:
+    """One seed's training, measured."""
+
+    recipe: str
+    digest: str
+    seed: int
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class RecordedSpread:
+    """The seeds of one recipe, whose spread judges two trainings of one seed each."""
+
+    rows: tuple[SeedRow, ...]
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.rows[0].recipe
+
+    @property
+    def healthy(self) -> list[SeedRow]:
+        """Those whose samples did not collapse."""
+        return [row for row in self.rows if not row.figures.collapsed]
+
+    def of(self, metric: Metric) -> SeedSpread | None:
+        """A metric's spread on its own scale; None where fewer than two healthy seeds have it."""
+        values = [metric.scale.of(row.figures.leaves.get(metric.name, math.nan)) for row in self.healthy]
+        values = [value for value in values if math.isfinite(value)]
+        return SeedSpread(math.sqrt(variance(values)), len(values) - 1) if len(values) >= 2 else None
+
+
+def spread_of(rows: Iterable[SeedRow], digest: str | None) -> RecordedSpread | None:
+    """The recorded seeds of the recipe with ``digest``, a seed that comes twice once; None with fewer than two."""
+    found = {row.seed: row for row in reversed(list(rows)) if digest is not None and row.digest == digest}
+    return RecordedSpread(tuple(found[seed] for seed in sorted(found))) if len(found) >= 2 else None
+
+
+def dumps(rows: Iterable[SeedRow]) -> str:
+    """The text of a seeds.csv, sorted by recipe and seed, so that the same rows give the same bytes."""
+    rows = sorted(rows, key=lambda row: (row.recipe, row.digest, row.seed))
+    names = list(dict.fromkeys(name for row in rows for name in row.figures.leaves))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*FIXED, *names])
+    for row in rows:
+        fixed = (row.recipe, row.digest, row.seed, row.figures.verdict or "", row.figures.pins)
+        table.writerow([*fixed, *(_cell(row.figures.leaves.get(name)) for name in names)])
+    return text.getvalue()
+
+
+def _cell(value: float | None) -> str:
+    """A number that reads back as the same; empty for one that its file lacks."""
+    return "" if value is None else repr(value).removesuffix(".0")
+
+
+def loads(text: str, name: str) -> list[SeedRow]:
+    """The rows of a seeds.csv; ``name`` stands in messages.
+
+    Raises FormatError on another header, a row of another length, what is no number, or a seed that comes twice.
+    """
+    try:
+        header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+    except csv.Error as error:
+        raise FormatError(f"{name}: not a CSV: {error}") from error
+    if tuple(header[: len(FIXED)]) != FIXED:
+        raise FormatError(f"{name}: begins with {', '.join(header[:5]) or 'nothing'}; expected {', '.join(FIXED)}, ...")
+    rows = [_row(header, cells, f"{name}, line {line}") for line, cells in enumerate(lines, start=2) if cells]
+    keys = [(row.digest, row.seed) for row in rows]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise FormatError(f"{name}: seed {twice[1]} of recipe {twice[0]} comes twice; keep one of the two")
+    return rows
+
+
+def _row(header: Sequence[str], cells: Sequence[str], where: str) -> SeedRow:
+    if len(cells) != len(header):
+        raise FormatError(f"{where}: {len(cells)} cells; expected {len(header)}, as the header has")
+    recipe, digest, seed, verdict, pins = cells[: len(FIXED)]
+    try:
+        numbers = zip(header[len(FIXED) :], cells[len(FIXED) :], strict=True)
+        leaves = {column: float(cell) for column, cell in numbers if cell}
+        return SeedRow(recipe, digest, int(seed), Figures(leaves, pins, verdict or None))
+    except ValueError as error:
+        raise FormatError(f"{where}: {error}; expected numbers") from error

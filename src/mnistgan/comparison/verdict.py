@@ -1,0 +1,346 @@
+"""Two states compared: better, worse, can't tell yet, or identical; and every metric beside the one that decides."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from statistics import fmean, stdev
+
+from mnistgan.comparison import distributions
+from mnistgan.comparison.differences import Difference, SeedSpread, difference, fisher, holm, pooled
+from mnistgan.comparison.figures import Figures
+from mnistgan.comparison.metrics import PRIMARY, Better, Metric, metrics_in, sampling_interval
+from mnistgan.comparison.power import LEVEL, SeedsNeeded, seeds_needed
+from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
+from mnistgan.errors import PinsError
+from mnistgan.metrics.intervals import Interval
+from mnistgan.rulers.pins import check_same
+
+MARGIN = 0.25  # the share of FID that planning the number of seeds aims at
+
+
+class Verdict(StrEnum):
+    """What a comparison says of B, seen from A."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    CANT_TELL = "cant_tell"
+    IDENTICAL = "identical"
+
+
+class Basis(StrEnum):
+    """What tells how large a difference chance makes."""
+
+    GROUPS = "groups"
+    """Seeds on both sides: Welch's test."""
+    RECORDED = "recorded"
+    """The recorded spread of a recipe, since a side has one seed."""
+    OTHER = "other"
+    """The spread within the other side's seeds, since one side has one seed and nothing is recorded."""
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training, measured. ``weights``: the digest of its generator, None where no record says it."""
+
+    name: str
+    figures: Figures
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """One or more trainings that differ in the seed alone. ``recipe``: their recipe's digest, None where unknown."""
+
+    name: str
+    members: tuple[Trained, ...]
+    recipe: str | None = None
+
+    @property
+    def healthy(self) -> tuple[Trained, ...]:
+        """Those whose samples did not collapse."""
+        return tuple(member for member in self.members if not member.figures.collapsed)
+
+    @property
+    def collapsed(self) -> int:
+        """How many collapsed."""
+        return len(self.members) - len(self.healthy)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric on one side, over the seeds that are averaged.
+
+    ``mean``: on the metric's scale, turned back; NaN where no seed has a finite value. ``interval``: of the sampling
+    for one seed, of the mean over seeds for more; None where nothing gives one.
+    """
+
+    mean: float
+    interval: Interval | None
+    real: float | None
+    seeds: int
+    missing: int
+    not_finite: int
+
+    @property
+    def absent(self) -> bool:
+        """Whether no seed's file has the metric."""
+        return self.missing == self.seeds
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of both sides. ``difference`` is on the metric's scale; ``p`` adjusted by Holm, unless primary."""
+
+    metric: Metric
+    a: Value
+    b: Value
+    difference: Difference | None
+    p: float | None = None
+
+    @property
+    def estimate(self) -> float:
+        """B's mean less A's, on the metric's scale; NaN where either has none."""
+        return self.metric.scale.of(self.b.mean) - self.metric.scale.of(self.a.mean)
+
+    @property
+    def improves(self) -> bool | None:
+        """Whether the estimate goes the better way; None where neither is, or no way is known to be better."""
+        if math.isnan(self.estimate) or self.estimate == 0 or self.metric.better is Better.UNKNOWN:
+            return None
+        if self.metric.better is Better.NEAR:
+            if self.a.real is None or self.b.real is None:
+                return None
+            return abs(self.b.mean - self.b.real) < abs(self.a.mean - self.a.real)
+        return (self.estimate > 0) is (self.metric.better is Better.HIGHER)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What this metric says by itself."""
+        if self.p is None or self.p >= LEVEL or self.improves is None:
+            return Verdict.CANT_TELL
+        return Verdict.BETTER if self.improves else Verdict.WORSE
+
+
+@dataclass(frozen=True)
+class Collapses:
+    """How many seeds of each side collapsed, and Fisher's p for it; 1 where none did."""
+
+    a: int
+    of_a: int
+    b: int
+    of_b: int
+
+    @property
+    def any(self) -> bool:
+        """Whether any did."""
+        return self.a + self.b > 0
+
+    @property
+    def p(self) -> float:
+        """Fisher's exact test, two-sided."""
+        return fisher(self.a, self.of_a, self.b, self.of_b)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What they say at half the level, which is their part of it."""
+        if not self.any or self.p >= LEVEL / 2:
+            return Verdict.CANT_TELL
+        return Verdict.WORSE if self.b / self.of_b > self.a / self.of_a else Verdict.BETTER
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that two sides have to say to one another."""
+
+    a: Side
+    b: Side
+    verdict: Verdict
+    basis: Basis
+    spread: RecordedSpread | None
+    primary: Compared
+    others: tuple[Compared, ...]
+    collapses: Collapses
+    margin: float
+    more_seeds: SeedsNeeded | None
+    notes: tuple[str, ...]
+
+    @property
+    def level(self) -> float:
+        """The level that the primary metric is judged at."""
+        return level(self.collapses)
+
+
+def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = MARGIN) -> Comparison:
+    """Compare two sides of one member or more each.
+
+    ``recorded``: the rows of a seeds.csv, of which those of A's or B's recipe tell the spread where a side has one
+    seed. ``margin``: the share of FID, for instance 0.25, whose detection the number of seeds aims at. Raises PinsError
+    where two evaluations were measured by different rulers.
+    """
+    check_pins(a, b)
+    a, repeated_a = _distinct(a)
+    b, repeated_b = _distinct(b)
+    rows = list(recorded)
+    spread = widest(rows, a, b)
+    metrics = metrics_in(name for side in (a, b) for member in side.members for name in member.figures.leaves)
+    if PRIMARY not in [metric.name for metric in metrics]:
+        metrics = metrics_in([PRIMARY, *(metric.name for metric in metrics)])
+    primary, *others = (_compared(metric, a, b, spread) for metric in metrics)
+    collapses = Collapses(a.collapsed, len(a.members), b.collapsed, len(b.members))
+    values = [_values(primary.metric, side.healthy) for side in (a, b)]
+    planned = (spread and spread.of(primary.metric)) or pooled(values)
+    return Comparison(
+        a=a,
+        b=b,
+        verdict=Verdict.IDENTICAL if are_identical(a, b) else judge(primary.difference, collapses),
+        basis=_basis(values, primary.difference, spread),
+        spread=spread,
+        primary=replace(primary, p=primary.difference.p if primary.difference else None),
+        others=_adjusted(others),
+        collapses=collapses,
+        margin=margin,
+        more_seeds=_more_seeds(planned, margin, min(map(len, values))),
+        notes=(*repeated_a, *repeated_b, *_shared(a, b)),
+    )
+
+
+def level(collapses: Collapses) -> float:
+    """The level of the primary metric: where a seed collapsed, it shares 5% with Fisher's test, half each."""
+    return LEVEL / 2 if collapses.any else LEVEL
+
+
+def judge(primary: Difference | None, collapses: Collapses) -> Verdict:
+    """The overall verdict, wrong at most once in twenty where there is no difference.
+
+    Log FID of the seeds that did not collapse decides, and where any did, their number too. Should the two
+    contradict each other, nothing can be told.
+    """
+    found = {collapses.verdict}
+    if primary is not None and primary.p < level(collapses):
+        found.add(Verdict.BETTER if primary.estimate < 0 else Verdict.WORSE)
+    found.discard(Verdict.CANT_TELL)
+    return found.pop() if len(found) == 1 else Verdict.CANT_TELL
+
+
+def are_identical(a: Side, b: Side) -> bool:
+    """Whether both hold the same trainings: by the weights' digests where all are known, else by pins and figures."""
+    weights_a, weights_b = ({member.weights for member in side.members} for side in (a, b))
+    if None not in weights_a | weights_b and weights_a == weights_b:
+        return True
+    return {member.figures.signature for member in a.members} == {member.figures.signature for member in b.members}
+
+
+def check_pins(a: Side, b: Side) -> None:
+    """Raises PinsError, naming who and what, unless all members were measured by the same rulers."""
+    first, *others = (*a.members, *b.members)
+    for other in others:
+        try:
+            check_same(first.figures.pins, other.figures.pins)
+        except PinsError as error:
+            raise PinsError(f"{first.name} and {other.name} do not compare: {error}") from error
+
+
+def widest(rows: Sequence[SeedRow], a: Side, b: Side) -> RecordedSpread | None:
+    """The recorded spread of A's recipe or of B's; of two, the one in which FID varies more."""
+    known = [spread for side in (a, b) if (spread := spread_of(rows, side.recipe))]
+    primary = metrics_in([PRIMARY])[0]
+
+    def deviation(spread: RecordedSpread) -> float:
+        found = spread.of(primary)
+        return found.deviation if found else 0.0
+
+    return max(known, key=deviation, default=None)
+
+
+def _distinct(side: Side) -> tuple[Side, list[str]]:
+    """The side without members that are another's copy: the same seed twice is no second seed."""
+    members = {member.figures.signature: member for member in reversed(side.members)}
+    kept = tuple(member for member in side.members if members[member.figures.signature] is member)
+    if len(kept) == len(side.members):
+        return side, []
+    copies = ", ".join(member.name for member in side.members if member not in kept)
+    return replace(side, members=kept), [f"counted once: {copies} has the figures of another of {side.name}"]
+
+
+def _shared(a: Side, b: Side) -> list[str]:
+    held = {member.figures.signature for member in a.members}
+    shared = [member.name for member in b.members if member.figures.signature in held]
+    if not shared or len(shared) == len(a.members) == len(b.members):
+        return []
+    return [f"on both sides: {', '.join(shared)}; the groups are not independent, and p says too little"]
+
+
+def _compared(metric: Metric, a: Side, b: Side, spread: RecordedSpread | None) -> Compared:
+    of_a, of_b = _values(metric, a.healthy), _values(metric, b.healthy)
+    found = difference(of_a, of_b, spread.of(metric) if spread else pooled([of_a, of_b]))
+    return Compared(metric, _value(metric, a), _value(metric, b), found)
+
+
+def _values(metric: Metric, members: Iterable[Trained]) -> list[float]:
+    """The finite values of a metric, on its scale."""
+    scaled = (metric.scale.of(member.figures.leaves.get(metric.name, math.nan)) for member in members)
+    return [value for value in scaled if math.isfinite(value)]
+
+
+def _value(metric: Metric, side: Side) -> Value:
+    """A metric over the healthy members; where none is, over all, since a figure is shown in any case."""
+    members = side.healthy or side.members
+    leaves = [member.figures.leaves for member in members]
+    values = _values(metric, members)
+    missing = sum(metric.name not in held for held in leaves)
+    real = [held[metric.real] for held in leaves if metric.real in held] if metric.real else []
+    return Value(
+        mean=_mean(metric, members, values),
+        interval=sampling_interval(metric, leaves[0]) if len(leaves) == 1 else _of_mean(metric, values),
+        real=fmean(real) if real else None,
+        seeds=len(members),
+        missing=missing,
+        not_finite=len(members) - missing - len(values),
+    )
+
+
+def _mean(metric: Metric, members: Sequence[Trained], values: Sequence[float]) -> float:
+    """The mean on the metric's scale, turned back; the file's own number, to the last digit, where there is one."""
+    if len(members) == 1:
+        value = members[0].figures.leaves.get(metric.name, math.nan)
+        return value if math.isfinite(value) else math.nan
+    return metric.scale.back(fmean(values)) if values else math.nan
+
+
+def _of_mean(metric: Metric, values: Sequence[float]) -> Interval | None:
+    """The 95% interval of the mean over seeds."""
+    if len(values) < 2:
+        return None
+    middle, half = (
+        fmean(values),
+        distributions.quantile(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values)),
+    )
+    low, centre, high = map(metric.scale.back, (middle - half, middle, middle + half))
+    return Interval(centre, low, high)
+
+
+def _adjusted(others: Sequence[Compared]) -> tuple[Compared, ...]:
+    """The metrics that do not decide, with Holm's p over those that have any."""
+    tested = [other for other in others if other.difference]
+    adjusted: Mapping[str, float] = dict(
+        zip(
+            [other.metric.name for other in tested],
+            holm([other.difference.p for other in tested if other.difference]),
+            strict=True,
+        )
+    )
+    return tuple(replace(other, p=adjusted.get(other.metric.name)) for other in others)
+
+
+def _basis(values: Sequence[Sequence[float]], primary: Difference | None, spread: RecordedSpread | None) -> Basis:
+    if primary is None:
+        return Basis.NONE
+    if min(map(len, values)) >= 2:
+        return Basis.GROUPS
+    return Basis.RECORDED if spread else Basis.OTHER
+
+
+def _more_seeds(spread: SeedSpread | None, margin: float, present: int) -> SeedsNeeded | None:
+    return seeds_needed(spread, math.log1p(margin)).beyond(present) if spread else None

@@ -1,0 +1,192 @@
+"""A comparison in words: the one line that stands first, and what a reader must know besides."""
+
+import math
+from collections.abc import Iterator
+
+from mnistgan.comparison.metrics import Better, Scale
+from mnistgan.comparison.power import SeedsNeeded
+from mnistgan.comparison.verdict import Basis, Compared, Comparison, Side, Value, Verdict
+
+WORDS = {
+    Verdict.BETTER: "better",
+    Verdict.WORSE: "worse",
+    Verdict.CANT_TELL: "can't tell yet",
+    Verdict.IDENTICAL: "identical",
+}
+NOTHING = "–"
+
+
+def number(value: float) -> str:
+    """Four digits; NaN said as such."""
+    return "NaN" if math.isnan(value) else f"{value:.4g}"
+
+
+def headline(found: Comparison) -> str:
+    """The verdict, what decided it, and on can't tell yet how many more seeds it would take."""
+    word = WORDS[found.verdict]
+    if found.verdict is Verdict.IDENTICAL:
+        return f"{word}: {_same(found)}"
+    parts = [f"FID {number(found.primary.a.mean)} → {number(found.primary.b.mean)}"]
+    if not math.isnan(found.primary.estimate):
+        parts[0] += f" ({_headline_change(found)})"
+    parts.append(_basis(found))
+    if found.collapses.any:
+        parts.append(collapsed(found))
+    if found.verdict is Verdict.CANT_TELL:
+        parts.append(more_seeds(found))
+    return f"{word}: {'; '.join(parts)}"
+
+
+def _headline_change(found: Comparison) -> str:
+    """``-19.4%, 95% interval -27.5% to -10.4%``; the interval that agrees with the verdict."""
+    level = 1 - found.level
+    estimate, bracket, bounds = change(found.primary, level).partition(" [")
+    if not bracket:
+        return estimate
+    return f"{estimate}, {100 * level:.3g}% interval {bounds.removesuffix(']').replace(', ', ' to ')}"
+
+
+def _same(found: Comparison) -> str:
+    weights = {member.weights for member in (*found.a.members, *found.b.members)}
+    if None not in weights and found.primary.estimate != 0:
+        return "the same weights; the figures beside them differ"
+    return "the same weights" if None not in weights and len(weights) == 1 else "the same pins and figures"
+
+
+def change(compared: Compared, level: float = 0.95) -> str:
+    """The difference with its interval: in percent where the logarithm is tested, else in the metric's unit."""
+
+    def put(estimate: float) -> str:
+        if compared.metric.scale is Scale.LOG:
+            share = math.expm1(min(estimate, 700.0))
+            return f"{share:+.1%}" if share < 10 else f"× {share + 1:.3g}"
+        return f"{estimate:+.3g}"
+
+    if math.isnan(compared.estimate):
+        return NOTHING
+    if compared.difference is None:
+        return put(compared.estimate) if compared.estimate else "0"
+    low, high = compared.difference.interval(level)
+    return f"{put(compared.estimate)} [{put(low)}, {put(high)}]"
+
+
+def _basis(found: Comparison) -> str:
+    if found.basis is Basis.GROUPS:
+        a, b = len(found.a.healthy), len(found.b.healthy)
+        return f"p = {p_value(found.primary.p)}, Welch's test on log FID, {a} and {b} seeds"
+    if found.basis is Basis.RECORDED and found.spread is not None:
+        return (
+            f"p = {p_value(found.primary.p)}, one seed on a side, so judged by the recorded spread of recipe "
+            f"{found.spread.recipe} ({len(found.spread.healthy)} seeds)"
+        )
+    if found.basis is Basis.OTHER:
+        seeds = max(len(found.a.healthy), len(found.b.healthy))
+        return f"p = {p_value(found.primary.p)}, one seed on a side, so judged by the spread of the other's {seeds}"
+    return f"nothing tells how far seeds differ: {_why_no_basis(found)}"
+
+
+def _why_no_basis(found: Comparison) -> str:
+    for side in (found.a, found.b):
+        if not side.healthy:
+            return f"{side.name} has no seed that did not collapse"
+    if math.isnan(found.primary.estimate):
+        return "FID is not on both sides"
+    if found.a.recipe is None and found.b.recipe is None:
+        return "one seed on a side, of a recipe that its file does not tell"
+    if found.spread is None:
+        return "one seed on a side, and metrics/seeds.csv has no spread for this recipe on this data under these pins"
+    return "what was recorded does not vary"
+
+
+def collapsed(found: Comparison) -> str:
+    """How many seeds collapsed."""
+    of = found.collapses
+    return (
+        f"collapsed {of.a} of {of.of_a} and {of.b} of {of.of_b}, counted and not averaged in "
+        f"(Fisher's p = {p_value(of.p)}; with it, each test is held to 2.5%)"
+    )
+
+
+def more_seeds(found: Comparison) -> str:
+    """How many more seeds would show a difference of the margin."""
+    target = f"a difference of {found.margin:.0%} in FID"
+    if found.more_seeds is None:
+        return "how many seeds it takes is unknown without a spread; two a side give one"
+    if found.more_seeds == SeedsNeeded(0, 0):
+        return f"{target} would have shown four times in five; a smaller one takes more seeds"
+    count = str(found.more_seeds).replace("0 to", "up to", 1) if found.more_seeds.low == 0 else found.more_seeds
+    return f"about {count} more seeds a side would show {target}, four times in five"
+
+
+def p_value(p: float | None) -> str:
+    """Two digits, and no more zeros than a reader counts."""
+    if p is None:
+        return NOTHING
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def value(of: Value) -> str:
+    """A metric's value with its interval, or why there is none."""
+    if of.absent:
+        return "missing"
+    text = number(of.mean)
+    if of.interval is not None and of.interval.low < of.interval.high:
+        text += f" [{number(of.interval.low)}, {number(of.interval.high)}]"
+    gaps = [f"{count} {what}" for count, what in ((of.missing, "missing"), (of.not_finite, "NaN")) if count]
+    return f"{text} ({', '.join(gaps)} of {of.seeds})" if gaps and of.seeds > 1 else text
+
+
+def says(compared: Compared) -> str:
+    """What a metric says by itself, in the last column."""
+    if compared.a.absent or compared.b.absent:
+        return "new" if compared.a.absent else "missing in B"
+    if math.isnan(compared.estimate):
+        return "NaN" if compared.a.not_finite + compared.b.not_finite else NOTHING
+    if compared.verdict is not Verdict.CANT_TELL:
+        return WORDS[compared.verdict]
+    if compared.p is not None and compared.metric.better is Better.UNKNOWN and compared.p < 0.05:
+        return "differs"
+    if compared.difference is None:
+        return "equal" if compared.estimate == 0 else "no spread"
+    return WORDS[Verdict.CANT_TELL]
+
+
+def notes(found: Comparison) -> Iterator[str]:
+    """What a reader must know besides: copies in a group, whose spread judged, verdicts, what is missing or new."""
+    yield from found.notes
+    if found.basis is Basis.RECORDED and found.spread is not None:
+        yield from _about_spread(found)
+    for side in (found.a, found.b):
+        yield from _verdicts(side)
+    for name, missing in (("B", _only_in(found.a, found.b)), ("A", _only_in(found.b, found.a))):
+        if missing:
+            yield f"{'missing in B' if name == 'B' else 'new in B'}: {', '.join(missing)}"
+    for side in (found.a, found.b):
+        spoiled = sorted({n for m in side.members for n, leaf in m.figures.leaves.items() if not math.isfinite(leaf)})
+        if spoiled:
+            yield f"not a number in {side.name}: {', '.join(spoiled)}"
+
+
+def _about_spread(found: Comparison) -> Iterator[str]:
+    assert found.spread is not None
+    digest = found.spread.rows[0].digest
+    others = [side.name for side in (found.a, found.b) if side.recipe != digest]
+    if others:
+        yield (
+            f"the spread between seeds of {' and '.join(others)} is not recorded; it is taken to be that of recipe "
+            f"{found.spread.recipe} ({digest})"
+        )
+
+
+def _verdicts(side: Side) -> Iterator[str]:
+    for member in side.members:
+        verdict = member.figures.verdict
+        if verdict is None:
+            yield f"{member.name} has no verdict (`dvc repro evaluate` adds it); counted by its dropped classes"
+        elif member.figures.findings != ("healthy",):
+            yield f"{member.name} is {verdict}"
+
+
+def _only_in(one: Side, other: Side) -> list[str]:
+    held, lacking = ({name for member in side.members for name in member.figures.leaves} for side in (one, other))
+    return sorted(held - lacking)

@@ -1,0 +1,117 @@
+"""A git repository that records made-up results of a few commits, for tests of what compares them."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnistgan.comparison import seeds
+from mnistgan.comparison.seeds import SeedRow
+from pipeline import results, state
+from tests.comparison.made_up import figures, seeds_around, write
+
+KNOBS = {"kind": "dcgan", "images": "train", "epochs": 5, "batch_size": 32, "learning_rate": 0.001}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository that records made-up results; the current folder of a test."""
+
+    root: Path
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True).stdout.strip()
+
+    def record(
+        self, fid: float = 27.0, seed: int = 0, code: str = "c0", weights: str | None = None, **knobs: Any
+    ) -> None:
+        """Write what a run with these knobs would leave."""
+        recipe = KNOBS | knobs
+        params = {
+            "train": {"recipe": "fast", "seed": seed},
+            "recipes": {"fast": recipe},
+            "evaluate": {"samples": 10000},
+        }
+        (self.root / "params.yaml").write_text(json.dumps(params))
+        metrics = write(self.root / results.METRICS, fid=fid)
+        (self.root / "dvc.lock").write_text(
+            json.dumps(
+                {
+                    "schema": "2.0",
+                    "stages": {
+                        "prepare": stage(outs={"data/train.npz": "d0"}, deps={"src/mnistgan/data": "p0"}),
+                        "train": stage(
+                            deps={"data/train.npz": "d0", "src/mnistgan/training": code},
+                            params={"recipes.fast": recipe, "train": {"recipe": "fast", "seed": seed}},
+                            outs={"models/generator.npz": weights or f"w{fid}"},
+                            options="--generator models/generator.npz",
+                        ),
+                        "evaluate": stage(
+                            deps={"models/generator.npz": weights or f"w{fid}", "pretrained": "r0"},
+                            params={"evaluate": {"samples": 10000}, "recipes.fast.images": "train"},
+                            outs={str(results.METRICS): state.digest(metrics)},
+                        ),
+                    },
+                }
+            )
+        )
+
+    def record_seeds(self, count: int = 5) -> None:
+        """Write the spread of the recipe that is recorded."""
+        digest = results.read("workspace").side.recipe
+        assert digest is not None
+        made = enumerate(seeds_around(27.0, count))
+        rows = [SeedRow("fast", digest, seed, figures(fid, coverage={"value": fid / 50})) for seed, fid in made]
+        (self.root / results.SEEDS).write_text(seeds.dumps(rows))
+
+    def commit(self, *tags: str) -> str:
+        self.git("add", "--all")
+        self.git("commit", "--allow-empty", "-m", "recorded")
+        for tag in tags:
+            self.git("tag", tag)
+        return self.git("rev-parse", "HEAD")
+
+    def experiment(self, name: str, **recorded: Any) -> None:
+        """What `dvc exp run` leaves: a commit on the side, under refs/exps."""
+        baseline = self.git("rev-parse", "HEAD")
+        self.record(**recorded)
+        commit = self.commit()
+        self.git("reset", "--hard", baseline)
+        self.git("update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/{name}", commit)
+
+
+def stage(options: str = "", params: dict[str, Any] | None = None, **files: dict[str, str]) -> dict[str, Any]:
+    listed = {kind: [{"path": path, "md5": md5} for path, md5 in held.items()] for kind, held in files.items()}
+    return {"cmd": f"python {options}", "params": {"params.yaml": params or {}}, **listed}
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of three tags: `base`; `knob`, another batch size and a FID of 60; `again`, another seed."""
+    made = Repository(tmp_path_factory.mktemp("recorded"))
+    made.git("init", "--initial-branch=main")
+    made.record()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made.root)
+        made.record_seeds()
+    made.commit("base")
+    made.record(28.0, seed=1)
+    made.commit("again")
+    made.record(60.0, batch_size=256, learning_rate=0.002, code="c1")
+    made.commit("knob")
+    return made.root
+
+
+@pytest.fixture
+def repository(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A copy of it for one test: the current folder."""
+    made = Repository(tmp_path / "repository")
+    shutil.copytree(recorded, made.root)
+    monkeypatch.chdir(made.root)
+    return made
