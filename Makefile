@@ -17,6 +17,7 @@ venv: ## make .venv from requirements.lock, unless it is made
 
 .PHONY: repro
 repro: check-params ## run the pipeline: what is out of date is made again, then shown in MLflow
+	@python -m pipeline repair
 	dvc repro
 	@python -m pipeline sync
 

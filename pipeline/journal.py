@@ -23,6 +23,8 @@ from mnistgan.errors import Interrupted
 from pipeline import console, provenance, state
 
 FOLDER = "journal"
+PREPARE = "prepare"
+"""Name of prepare's journal: it runs before there is any key."""
 
 
 class Kind(StrEnum):
@@ -58,9 +60,13 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._stage = stage
         self._file = path.open("ab+")
-        fcntl.flock(self._file, fcntl.LOCK_SH)
-        if self._file.tell() and not _ends_with_newline(path):
-            self._file.write(b"\n")  # the last writer was killed within a line
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+            if self._file.tell() and not _ends_with_newline(path):
+                self._file.write(b"\n")  # the last writer was killed within a line
+        except BaseException:
+            self._file.close()
+            raise
 
     def write(self, kind: Kind, **facts: Any) -> None:
         """Append one event. A full disk is warned about, not raised: a journal is not worth a training."""
@@ -90,8 +96,8 @@ def recording(path: Path, stage: str) -> Iterator[None]:
         yield
         return
     _open.append(journal)
-    journal.write(Kind.START, **_surroundings())
     try:
+        journal.write(Kind.START, **_surroundings())
         yield
     except BaseException as error:
         journal.write(Kind.END, outcome=_outcome(error), reason=provenance.without_secrets(str(error)))

@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnistgan.errors import MnistganError
-from pipeline import console, follower, journal, publication, state
-
-PREPARE_JOURNAL = "prepare"
-"""Name of prepare's journal: it runs before there is any key."""
+from pipeline import console, follower, journal, patches, publication, state
 
 
 @contextmanager
@@ -23,7 +20,7 @@ def observed(stage: str) -> Iterator[None]:
     if not _is_declared(stage):
         yield
     elif stage == "prepare":
-        with journal.recording(journal.path_of(root, PREPARE_JOURNAL), stage):
+        with journal.recording(journal.path_of(root, journal.PREPARE), stage):
             yield
     else:
         try:
@@ -33,6 +30,8 @@ def observed(stage: str) -> Iterator[None]:
             yield
             return
         key = now.train_key if stage == "train" else now.run_key
+        if stage in publication.MAKING:
+            patches.keep(patches.path_of(root, key))
         with follower.following(stage, now, since, root), journal.recording(journal.path_of(root, key), stage):
             yield
 

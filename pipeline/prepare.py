@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.errors import DataError
-from pipeline import console
+from pipeline import console, journal
 from pipeline.stage import running
 
 if TYPE_CHECKING:
@@ -37,8 +37,15 @@ def prepare(
         from mnistgan.data.arrays import Images
         from mnistgan.fetching import raw, sources
 
+        origins: dict[str, str] = {}
         with console.progress() as progress:
-            found = sources.fetch(raw.MNIST, params.prepare.sources, cache or sources.default_cache(), progress)
+            found = sources.fetch(
+                raw.MNIST,
+                params.prepare.sources,
+                cache or sources.default_cache(),
+                progress,
+                took=lambda file, source: origins.update({file.name: source}),
+            )
         labelled = {
             part: Images(
                 idx.parse_images(found[images], images.name),
@@ -61,6 +68,8 @@ def prepare(
                 "splits": {name: _described(images) for name, images in splits.items()},
             },
         )
+        given = ", ".join(dict.fromkeys(origins[file.name] for file in raw.MNIST))
+        journal.note(data_source=given, splits={name: images.digest for name, images in splits.items()})
         counts = ", ".join(f"{len(images):,} {name}" for name, images in splits.items())
         console.summary(f"prepared {counts} images of 28x28; every file is the pinned one")
 

@@ -5,11 +5,11 @@ import platform
 import re
 import subprocess
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from pipeline import state
 
-_USERINFO = re.compile(r"(?<=://)[^\s/@]*:[^\s/]*@")
+_USERINFO = re.compile(r"(?<=://)[^\s/]+@")
 _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -37,12 +37,17 @@ def cpu_model() -> str:
 
 def without_secrets(text: str) -> str:
     """``text`` with the user and password of any URL in it, and any password known from the environment, struck out."""
-    uri = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", ""))
-    known = [uri.password, *(os.environ.get(name) for name in _SECRET_VARIABLES)]
-    text = _USERINFO.sub("***@", text)
-    for secret in filter(None, known):
+    for secret in secrets():
         text = text.replace(secret, "***")
-    return text
+    return _USERINFO.sub("***@", text)
+
+
+def secrets() -> list[str]:
+    """The tracking store's passwords and tokens that the environment tells, as they may be written."""
+    userinfo = os.environ.get("MLFLOW_TRACKING_URI", "").partition("://")[2].rpartition("@")[0]
+    password = userinfo.partition(":")[2]
+    told = [userinfo, password, unquote(password), *(os.environ.get(name) for name in _SECRET_VARIABLES)]
+    return [secret for secret in told if secret]
 
 
 def _git(workspace: Path, *arguments: str) -> str | None:

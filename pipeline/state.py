@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib import metadata
@@ -45,10 +45,25 @@ class Part:
     """MD5 by path; empty where the stage has not ended yet."""
     options: Mapping[str, Path]
     """The paths on the stage's command line, by option: ``{"curves": Path("metrics/training.csv"), ...}``."""
+    command: str = ""
+    """That command line."""
 
     def changed_outs(self, workspace: Path = Path()) -> list[str]:
         """The outs that are missing in ``workspace`` or hold other bytes than the record says."""
         return [path for path, digest in self.outs.items() if _digest_if_there(workspace / path, workspace) != digest]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What dvc.yaml and params.yaml say of a stage, whatever is there."""
+
+    command: str
+    params: Mapping[str, Any]
+    """As :attr:`Part.params`."""
+    deps: Sequence[str]
+    outs: Sequence[str]
+    in_git: Sequence[str]
+    """Those outs that git keeps, and DVC's cache does not."""
 
 
 @dataclass(frozen=True)
@@ -144,27 +159,46 @@ def read_lock(workspace: Path = Path()) -> str:
 def parts_of_lock(text: str) -> dict[str, Part]:
     """Every stage's part, by its name. Raises FormatError when the text is no dvc.lock."""
     try:
-        stages = _yaml(text, str(LOCK))["stages"]
+        stages = parse_yaml(text, str(LOCK))["stages"]
         return {name: _recorded_part(entry) for name, entry in stages.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{LOCK}: not a lock that DVC wrote; restore it with git, or delete it and repro") from error
 
 
-def part_of_workspace(stage: str, workspace: Path = Path()) -> Part:
+def part_of_workspace(stage: str, workspace: Path = Path(), known: Mapping[str, str] | None = None) -> Part:
     """A stage's part as the next run would record it, but for the deps that training makes.
 
-    Those may be still to come, and the train key stands for them. Raises DataError when another dep is missing.
+    Those may be still to come, and the train key stands for them. ``known``: MD5 by path of deps that are not to be
+    opened. Raises DataError when another dep is missing.
     """
+    known = known or {}
     params, stages = _params(workspace), _stages(workspace)
     entry, trained = stages[stage], _out_paths(stages["train"])
     named = _named_params(entry, params)
     deps = [path for path in (_resolve(path, params) for path in entry.get("deps", [])) if path not in trained]
     return Part(
         params={str(PARAMS): named} if named else {},
-        deps={path: digest(workspace / path, workspace) for path in deps},
+        deps={path: known.get(path) or digest(workspace / path, workspace) for path in deps},
         outs=dict.fromkeys(_out_paths(entry), ""),
         options=_options(entry["cmd"]),
+        command=entry["cmd"],
     )
+
+
+def declared(workspace: Path = Path()) -> dict[str, Declared]:
+    """Every stage as dvc.yaml and params.yaml declare it, by its name."""
+    params = _params(workspace)
+    found = {}
+    for name, entry in _stages(workspace).items():
+        named = _named_params(entry, params)
+        found[name] = Declared(
+            command=entry["cmd"],
+            params={str(PARAMS): named} if named else {},
+            deps=[_resolve(path, params) for path in entry.get("deps", [])],
+            outs=_out_paths(entry),
+            in_git=_outs_in_git(entry),
+        )
+    return found
 
 
 def params_of_workspace(workspace: Path = Path()) -> dict[str, Scalar]:
@@ -270,6 +304,7 @@ def _recorded_part(entry: Mapping[str, Any]) -> Part:
         deps={dep["path"]: dep["md5"] for dep in entry.get("deps", [])},
         outs={out["path"]: out["md5"] for out in entry.get("outs", [])},
         options=_options(entry["cmd"]),
+        command=entry["cmd"],
     )
 
 
@@ -285,7 +320,7 @@ def _params(workspace: Path) -> Mapping[str, Any]:
 
 def _document(name: Path, workspace: Path) -> Any:
     try:
-        return _yaml((workspace / name).read_text("utf-8"), str(name))
+        return parse_yaml((workspace / name).read_text("utf-8"), str(name))
     except FileNotFoundError as error:
         raise UsageError(f"{workspace / name}: no such file; run from the repository's root") from error
 
@@ -298,6 +333,11 @@ def _named_params(entry: Mapping[str, Any], params: Mapping[str, Any]) -> dict[s
 def _out_paths(entry: Mapping[str, Any]) -> list[str]:
     listed = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
     return [out if isinstance(out, str) else next(iter(out)) for out in listed]
+
+
+def _outs_in_git(entry: Mapping[str, Any]) -> list[str]:
+    flagged = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, []) if not isinstance(out, str)]
+    return [path for out in flagged for path, flags in out.items() if flags.get("cache") is False]
 
 
 def _options(command: str) -> dict[str, Path]:
@@ -350,7 +390,8 @@ def _sha256(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _yaml(text: str, name: str) -> Any:
+def parse_yaml(text: str, name: str) -> Any:
+    """What a YAML 1.2 text holds; ``name`` stands in messages. Raises FormatError where it is none."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 

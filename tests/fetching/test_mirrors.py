@@ -154,6 +154,26 @@ def test_a_redirect_to_another_scheme_is_refused(site, impatient, target):
     assert len(site.asked) == 1
 
 
+@pytest.mark.parametrize("target", ["http://a..b/file.gz", "https://[::bad/", "https://" + "a" * 300 + "/", "//", ""])
+def test_a_redirect_to_what_is_no_address_is_refused(site, impatient, target):
+    site.answers["file.gz"] = redirect(target)
+    with pytest.raises(SourceError, match=r"file\.gz: "):
+        mirrors.download(f"{site.url}file.gz", 10, silent, impatient)
+
+
+@pytest.mark.parametrize("length", ["many", "-1", "9" * 30, "1, 2"])
+def test_a_length_that_is_none_is_refused(site, impatient, length):
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", length)
+        handler.end_headers()
+        handler.wfile.write(b"x")
+
+    site.answers["file.gz"] = answer
+    with pytest.raises(SourceError, match=r"file\.gz: "):
+        mirrors.download(f"{site.url}file.gz", 10, silent, impatient)
+
+
 def test_redirects_without_end_are_refused(site, impatient):
     site.answers["file.gz"] = redirect("/file.gz")
     with pytest.raises(SourceError, match="maximum allowed redirects"):
@@ -165,9 +185,10 @@ def test_plain_http_beyond_the_loopback_is_refused_before_anybody_is_asked(impat
         mirrors.download("http://mirror.invalid/file.gz", 10, silent, impatient)
 
 
-def test_an_address_that_is_none_is_refused(impatient):
+@pytest.mark.parametrize("host", ["[::bad", "a..b", "a" * 300, "xn--0"])
+def test_an_address_that_is_none_is_refused(impatient, host):
     with pytest.raises(SourceError, match=r"file\.gz: "):
-        mirrors.download("https://[::bad/file.gz", 10, silent, impatient)
+        mirrors.download(f"https://{host}/file.gz", 10, silent, impatient)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import gzip
 import hashlib
 import io
@@ -9,6 +10,8 @@ import tarfile
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mnistgan.errors import DataError, SourceError
 from mnistgan.fetching import npm
@@ -162,3 +165,66 @@ def test_the_real_client_fetches_from_the_registry_that_the_user_set(site, tmp_p
     monkeypatch.setenv("npm_config_cache", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert npm.read("tiny-idx@1.0.0", ["a"]) == {"a": b"one"}
+
+
+def packed(content):
+    return gzip.compress(content, 1)
+
+
+def header(name, size, kind=b"0"):
+    """A member's header, its checksum right; ``size`` is the field of 12 bytes as it stands."""
+    block = name.ljust(100, b"\0") + b"0000644\0" * 3 + size + b"00000000000\0" + b" " * 8 + kind
+    block = block.ljust(257, b"\0") + b"ustar\x0000" + bytes(247)
+    return block[:148] + f"{sum(block):06o}\0 ".encode() + block[156:]
+
+
+def test_a_member_of_a_size_below_0_does_not_lead_round_and_round(packs):
+    backwards = b"\xff" * 10 + (-1024 & 0xFFFF).to_bytes(2, "big")
+    packs(packed(header(b"package/a", b"00000000000\0") * 3 + header(b"package/data/b", backwards)))
+    with pytest.raises(SourceError, match=r"pkg@1\.0\.0: a broken package"):
+        npm.read("pkg@1.0.0", ["a"])
+
+
+def test_long_names_nested_without_end_are_refused(packs):
+    packs(packed(header(b"x", b"00000000000\0", kind=b"L") * 5000))
+    with pytest.raises(SourceError, match=r"pkg@1\.0\.0: a broken package"):
+        npm.read("pkg@1.0.0", ["a"])
+
+
+def test_a_package_that_unpacks_to_too_much_is_stopped(packs, monkeypatch):
+    monkeypatch.setattr(npm, "_UNPACKED_LIMIT", 1024**2)
+    packs(packed(bytes(2 * 1024**2)))
+    with pytest.raises(DataError, match="unpacks to more than the 1,048,576 bytes"):
+        npm.read("pkg@1.0.0", ["a"])
+
+
+def test_a_member_that_says_it_is_larger_than_the_package_is_refused(packs):
+    packs(packed(header(b"package/data/a", b"77777777777\0") + b"one".ljust(512, b"\0")))
+    with pytest.raises(SourceError, match=r"pkg@1\.0\.0: a broken package"):
+        npm.read("pkg@1.0.0", ["a"])
+
+
+def test_nothing_of_a_package_is_unpacked_to_disk(packs, tmp_path):
+    link = tarfile.TarInfo("package/data/link")
+    link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "outside")
+    through = tarfile.TarInfo("package/data/link/a")
+    up = tarfile.TarInfo("../../outside")
+    absolute = tarfile.TarInfo(str(tmp_path / "outside"))
+    before = sorted(tmp_path.rglob("*"))
+    packs(package({"link": link, "through": through, "up": up, "absolute": absolute, "data/a": b"one"}))
+    assert npm.read("pkg@1.0.0", ["a", "outside", "link"]) == {"a": b"one"}
+    assert sorted(set(tmp_path.rglob("*")) - set(before)) == sorted(
+        [tmp_path / "bin", tmp_path / "bin" / "npm", tmp_path / "prepared.tgz"]
+    )
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.tuples(st.integers(0, 2047), st.binary(max_size=12)), max_size=4))
+def test_any_package_gives_files_or_a_source_error(changes):
+    content = bytearray(header(b"package/data/a", b"00000000003\0") + b"one".ljust(512, b"\0") + bytes(1024))
+    for place, changed in changes:
+        content[place : place + len(changed)] = changed
+    # The checksum is put right, or hardly anything would get past it.
+    content[148:156] = f"{sum(content[:148]) + 8 * 32 + sum(content[156:512]):06o}\0 ".encode()
+    with contextlib.suppress(DataError):
+        npm._members(packed(bytes(content)), "pkg@1.0.0", ["a"])

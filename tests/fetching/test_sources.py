@@ -28,8 +28,8 @@ def folder(tmp_path, small):
 def fetch(small, tmp_path, impatient):
     """Fetches the small set from sources; gives the contents by name."""
 
-    def run(*names, progress=sources.silent):
-        found = sources.fetch(small.files, names, tmp_path / "cache", progress, impatient)
+    def run(*names, progress=sources.silent, **options):
+        found = sources.fetch(small.files, names, tmp_path / "cache", progress, impatient, **options)
         return {file.name: content for file, content in found.items()}
 
     return run
@@ -37,7 +37,25 @@ def fetch(small, tmp_path, impatient):
 
 def test_a_mirror_gives_all_four_files_and_fills_the_cache(served, small, fetch, tmp_path):
     assert fetch(served.url) == small.contents
-    assert {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir()} == small.contents
+    cached = {path.name: path.read_bytes() for path in (tmp_path / "cache").iterdir() if path.name != sources.ORIGINS}
+    assert cached == small.contents
+
+
+def test_where_each_file_came_from_is_told_and_of_a_cached_one_too(served, folder, small, fetch, tmp_path):
+    del served.answers["t10k-images-idx3-ubyte.gz"]
+    told: dict[str, str] = {}
+    given = (served.url.replace("//", "//user:secret@"), f"folder:{folder}")
+    fetch(*given, took=lambda file, source: told.update({file.name: source}))
+    expected = dict.fromkeys(small.contents, served.url) | dict.fromkeys(
+        ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"), f"folder:{folder}"
+    )
+    assert told == expected
+    told.clear()
+    fetch(*given, took=lambda file, source: told.update({file.name: source}))
+    assert told == expected
+    (tmp_path / "cache" / sources.ORIGINS).write_text("{")
+    fetch(*given, took=lambda file, source: told.update({file.name: source}))
+    assert set(told.values()) == {sources.UNKNOWN}
 
 
 def test_a_mirror_may_be_named_with_or_without_its_last_slash(served, small, fetch):

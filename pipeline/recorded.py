@@ -1,0 +1,194 @@
+"""Whether the committed record agrees with itself and with the files that are there: nothing is run for that.
+
+The record is dvc.lock, the small outs that git keeps, the pinned rulers and requirements.lock.
+"""
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import DataError, MnistganError
+from pipeline import state
+from pipeline.state import Declared, Part
+
+REQUIREMENTS = Path("requirements.lock")
+RULERS = ("classifier", "pixels")
+_REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
+_REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as recorded: what came, what was expected, how to mend it."""
+
+    stage: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.said}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A workspace's dvc.lock, and what its dvc.yaml declares."""
+
+    workspace: Path
+    parts: Mapping[str, Part]
+    declared: Mapping[str, Declared]
+
+    @classmethod
+    def of(cls, workspace: Path = Path()) -> "Record":
+        """Read both. Raises UsageError where one is missing, FormatError where dvc.lock is torn."""
+        return cls(workspace, state.parts_of_lock(state.read_lock(workspace)), state.declared(workspace))
+
+    def findings(self, stages: Iterable[str]) -> list[Finding]:
+        """All that is not as recorded of these stages."""
+        return [Finding(stage, said) for stage in stages for said in self._of_stage(stage)]
+
+    def _of_stage(self, stage: str) -> Iterator[str]:
+        if stage not in self.declared:
+            yield f"{state.LOCK} has an entry for it, {state.PIPELINE} has no such stage; delete the entry"
+            return
+        if stage not in self.parts:
+            yield f"{state.PIPELINE} has this stage, {state.LOCK} has no entry for it; {_REPRO}"
+            return
+        part, declared = self.parts[stage], self.declared[stage]
+        yield from _of_declaration(part, declared)
+        yield from self._of_deps(part)
+        yield from self._of_outs(part, declared)
+        yield from self._of_rulers(part)
+        yield from self._of_versions(part)
+
+    def _of_deps(self, part: Part) -> Iterator[str]:
+        written = {path: digest for other in self.parts.values() for path, digest in other.outs.items()}
+        for path, read in part.deps.items():
+            if written.get(path, read) != read:
+                yield f"{path}: read as {read}, but recorded as an out with {written[path]}; {_REPRO}"
+            elif path not in written and (said := self._differing(path, read)):
+                yield f"{said}; {_REPRO}"
+            elif path not in written and not (self.workspace / path).exists():
+                yield f"{path}: no such file or folder; restore it with git"
+
+    def _of_outs(self, part: Part, declared: Declared) -> Iterator[str]:
+        for path, made in part.outs.items():
+            if path in declared.in_git and not (self.workspace / path).exists():
+                yield f"{path}: no such file; restore it with git"
+            elif said := self._differing(path, made):
+                mend = "restore it with git" if path in declared.in_git else "run `dvc checkout`"
+                yield f"{said}; {mend}, or `dvc repro`"
+
+    def _differing(self, path: str, expected: str) -> str | None:
+        """What to say of a file or folder that is there with other bytes than recorded."""
+        place = self.workspace / path
+        got = state.digest(place, self.workspace) if place.exists() else expected
+        return None if got == expected else f"{path}: MD5 {got}, {state.LOCK} records {expected}"
+
+    def _of_rulers(self, part: Part) -> Iterator[str]:
+        """The rulers against their cards; and the pins and counts in the metrics against both."""
+        if not {"rulers", "metrics"} <= part.options.keys():
+            return
+        from mnistgan.files import read_json
+        from mnistgan.rulers import cards
+
+        folder = self.workspace / part.options["rulers"]
+        try:
+            rulers = {name: cards.read(folder, name)[1] for name in RULERS}
+            figures = read_json(self.workspace / part.options["metrics"])
+        except MnistganError as error:
+            yield str(error)
+            return
+        yield from _of_figures(figures, rulers, part)
+
+    def _of_versions(self, part: Part) -> Iterator[str]:
+        requirements = self.workspace / REQUIREMENTS
+        if "versions" not in part.options or not requirements.exists():
+            return
+        pinned = requirements.read_text("utf-8")
+        if versions_recorded(part, pinned) is not None:
+            return
+        try:
+            known = state.recorded_versions(part, self.workspace)
+        except DataError:
+            known = {}
+        choices = pinned_versions(pinned)
+        others = [
+            f"{library} {version} (pinned: {' or '.join(choices.get(library, ['nothing']))})"
+            for library, version in known.items()
+            if version not in choices.get(library, [])
+        ]
+        what = ", ".join(others) or "other versions"
+        path = part.options["versions"]
+        yield f"{path}: trained on {what} than {REQUIREMENTS} pins; run `make venv`, then `dvc repro`"
+
+
+def pinned_versions(requirements: str) -> dict[str, list[str]]:
+    """The versions that a requirements.lock pins, by library; several where they differ by Python's version."""
+    found: dict[str, list[str]] = {}
+    for library, version in _REQUIREMENT.findall(requirements):
+        found.setdefault(library, []).append(version)
+    return found
+
+
+def versions_recorded(train: Part, requirements: str) -> dict[str, str] | None:
+    """The versions a recorded training ran on, if they are those that ``requirements`` pins; else None.
+
+    Told by the digest of the file that the training wrote, so that the file itself need not be there.
+    """
+    pinned = pinned_versions(requirements)
+    expected = train.outs.get(str(train.options.get("versions")))
+    for chosen in itertools.product(*(pinned.get(library, []) for library in state.LIBRARIES)):
+        versions = dict(zip(state.LIBRARIES, chosen, strict=True))
+        written = (json.dumps(versions, indent=2) + "\n").encode()  # as mnistgan.files.write_json does
+        if hashlib.md5(written, usedforsecurity=False).hexdigest() == expected:
+            return versions
+    return None
+
+
+def _of_declaration(part: Part, declared: Declared) -> Iterator[str]:
+    if part.command != declared.command:
+        yield f"{state.LOCK} records the command {part.command!r}, {state.PIPELINE} has {declared.command!r}; {_REPRO}"
+    for kind, recorded, wanted in (("deps", part.deps, declared.deps), ("outs", part.outs, declared.outs)):
+        if missing := sorted(set(wanted) - set(recorded)):
+            yield f"{', '.join(missing)}: in {state.PIPELINE}'s {kind}, not in {state.LOCK}; {_REPRO}"
+        if idle := sorted(set(recorded) - set(wanted)):
+            yield f"{', '.join(idle)}: in {state.LOCK}'s {kind}, not in {state.PIPELINE}; {_REPRO}"
+    recorded_params, wanted_params = (dict(state.flatten(params, "")) for params in (part.params, declared.params))
+    for name in sorted(recorded_params.keys() | wanted_params.keys()):
+        got, expected = wanted_params.get(name, "nothing"), recorded_params.get(name, "nothing")
+        if got != expected or type(got) is not type(expected):
+            key = name.removeprefix(f"{state.PARAMS}.")
+            yield f"{state.PARAMS}, {key}: {got!r}, {state.LOCK} records {expected!r}; {_REPRO}"
+
+
+def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Part) -> Iterator[str]:
+    path = part.options["metrics"]
+    asked = part.params.get(str(state.PARAMS), {}).get("evaluate", {})
+    if not isinstance(figures, dict) or not isinstance(figures.get("pins"), str):
+        yield f"{path}: names no pins; {_REPRO}"
+        return
+    if figures.get("samples") != asked.get("samples"):
+        yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {_REPRO}"
+    from mnistgan.rulers.pins import check_same
+
+    try:
+        expected = _pins(rulers, asked)
+        check_same(figures["pins"], expected)
+    except (KeyError, TypeError) as error:
+        yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
+    except MnistganError as error:
+        yield f"{path}: {error}"
+
+
+def _pins(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
+    """The pins that the cards' digests and the recorded params make."""
+    from mnistgan.rulers.pins import pins
+
+    classifier, pixels = (rulers[name] for name in RULERS)
+    splits: Sequence[str] = [classifier["data"][split]["sha256"] for split in ("train", "validation", "test")]
+    layers = list(classifier["layers"])
+    return str(pins(classifier["sha256"], layers, pixels["sha256"], splits, asked["samples"], asked["latent_seed"]))

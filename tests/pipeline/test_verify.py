@@ -1,0 +1,421 @@
+"""What verify finds: nothing where nothing changed, and else what differs and by how much."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from mnistgan.errors import DataError, DifferenceError, FormatError, UsageError
+from mnistgan.files import write_arrays, write_json
+from mnistgan.rulers.pins import pins
+from pipeline import comparing, journal, provenance, state
+from pipeline.verify import Verified, verify
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PIPELINE = """
+stages:
+  prepare:
+    cmd: exec python -m pipeline prepare --train data/train.npz --summary data/summary.json
+    params: [prepare]
+    outs: [data/train.npz, data/summary.json]
+  train:
+    cmd: exec python -m pipeline train --train data/train.npz --generator models/generator.npz
+      --versions models/versions.json --curves metrics/training.csv
+    deps: [data/train.npz, src]
+    params: [train, "recipes.${train.recipe}"]
+    outs: [models/generator.npz, models/versions.json]
+    plots:
+      - metrics/training.csv: {cache: false}
+  evaluate:
+    cmd: exec python -m pipeline evaluate --generator models/generator.npz --rulers pretrained
+      --metrics metrics/evaluation.json
+    deps: [models/generator.npz, pretrained, src]
+    params: [evaluate]
+    metrics:
+      - metrics/evaluation.json: {cache: false}
+  render:
+    cmd: exec python -m pipeline render --generator models/generator.npz --pictures pictures
+    deps: [models/generator.npz]
+    params: [render]
+    outs: [pictures]
+"""
+PARAMS = """
+prepare: {split_seed: 0}
+train: {recipe: fast, seed: 0}
+recipes:
+  fast: {epochs: 2, learning_rate: 6.0e-4}
+evaluate: {samples: 1000, latent_seed: 1}
+render: {frame_milliseconds: 400}
+"""
+# Stages that take milliseconds. AWRY names one that comes out otherwise, as on another processor.
+STAGES = """
+import json, os, pathlib, sys
+import numpy as np
+from PIL import Image
+stage, *words = sys.argv[1:]
+options = {name[2:]: pathlib.Path(value) for name, value in zip(words, words[1:]) if name.startswith("--")}
+for path in options.values():
+    path.parent.mkdir(parents=True, exist_ok=True)
+off = float(os.environ.get("BY", 0.5)) if os.environ.get("AWRY") == stage else 0.0
+if os.environ.get("FAILS") == stage:
+    sys.exit(2)
+assert not pathlib.Path("checkpoints").exists() or os.environ.get("RECORDING")
+if stage == "prepare":
+    np.savez(options["train"], images=np.full((2, 28, 28), int(off), np.uint8))
+    options["summary"].write_text("{}")
+elif stage == "train":
+    assert "--fresh" in words or os.environ.get("RECORDING")
+    np.savez(options["generator"], kernel=np.full((3, 3), 1 + off), bias=np.zeros(3))
+    options["versions"].write_text(os.environ["VERSIONS"])
+    options["curves"].write_text(f"step,loss\\n100,{1 + off}\\n")
+elif stage == "evaluate":
+    weights = float(np.load(options["generator"])["kernel"][0, 0]) + off
+    fid = {"value": 20 * weights, "low": 20 * weights - 8, "high": 20 * weights + 8}
+    options["metrics"].write_text(json.dumps({"fid": fid, "samples": 1000, "pins": os.environ["PINS"]}))
+else:
+    options["pictures"].mkdir(exist_ok=True)
+    weights = float(np.load(options["generator"])["kernel"][0, 0]) + off
+    Image.new("L", (4, 4), int(100 * weights)).save(options["pictures"] / "samples.png")
+"""
+
+
+def cards(folder: Path) -> str:
+    """Two rulers of noise with their cards; the pins of an evaluation by them."""
+    from mnistgan.rulers.cards import save
+
+    splits = {
+        name: {"sha256": letter * 64} for name, letter in zip(("train", "validation", "test"), "abc", strict=True)
+    }
+    layers = {"penultimate": 4, "logits": 2}
+    first = save(folder, "classifier", {"kernel": np.ones(4, np.float32)}, {"layers": layers, "data": splits})
+    second = save(folder, "pixels", {"mean": np.ones(4, np.float32)}, {"layers": {"components": 4}, "data": splits})
+    return str(pins(first, list(layers), second, [each["sha256"] for each in splits.values()], 1000, 1))
+
+
+def record(root: Path = Path()) -> None:
+    """Write dvc.lock for the files of a workspace, as DVC does."""
+    stages = {}
+    for name, declared in state.declared(root).items():
+        stages[name] = {
+            "cmd": declared.command,
+            "deps": [{"path": path, "md5": state.digest(root / path)} for path in declared.deps],
+            "params": declared.params,
+            "outs": [{"path": path, "md5": state.digest(root / path)} for path in declared.outs],
+        }
+    with (root / "dvc.lock").open("w") as file:
+        YAML(typ="safe", pure=True).dump({"schema": "2.0", "stages": stages}, file)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A workspace of quick stages, made and recorded; and what its stages read in the environment."""
+    root = tmp_path_factory.mktemp("made") / "workspace"
+    for folder in (".dvc", "pipeline", "src", "checkpoints"):
+        (root / folder).mkdir(parents=True)
+    (root / "pipeline" / "__main__.py").write_text(STAGES)
+    (root / "src" / "code.py").write_text("pass\n")
+    (root / "dvc.yaml").write_text(PIPELINE)
+    (root / "params.yaml").write_text(PARAMS)
+    versions = state.installed_versions()
+    (root / "requirements.lock").write_text("".join(f"{name}=={version} \\\n" for name, version in versions.items()))
+    told = {"PINS": cards(root / "pretrained"), "VERSIONS": json.dumps(versions, indent=2) + "\n"}
+    environment = {**os.environ, **told, "RECORDING": "1"}
+    environment.pop("PYTHONPATH", None)
+    for declared in state.declared(root).values():
+        words = declared.command.split()[2:]
+        subprocess.run([sys.executable, *words], check=True, cwd=root, env=environment)
+    record(root)
+    return root, told
+
+
+@pytest.fixture
+def here(made: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that workspace; the current folder."""
+    root, told = made
+    copy = shutil.copytree(root, tmp_path / "workspace")
+    monkeypatch.chdir(copy)
+    for name in ("DVC_ROOT", "PYTHONPATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return copy
+
+
+def edit(path: str, old: str, new: str) -> None:
+    text = Path(path).read_text()
+    assert old in text
+    Path(path).write_text(text.replace(old, new))
+
+
+def differences(stage: Verified | None = None, fast: bool = False) -> str:
+    with pytest.raises(DifferenceError) as raised:
+        verify(stage, fast)
+    assert raised.value.exit_code == 1
+    return str(raised.value)
+
+
+@pytest.fixture
+def elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record was made on another processor, says its journal."""
+    now = state.state_of_lock(state.read_lock())
+    with monkeypatch.context() as before:
+        before.setattr(provenance, "cpu_model", lambda: "an older processor")
+        for key, stage in ((now.train_key, "train"), (now.run_key, "evaluate")):
+            with journal.recording(journal.path_of(here, key), stage):
+                pass
+    monkeypatch.setattr(provenance, "cpu_model", lambda: "this processor")
+
+
+def test_a_record_that_agrees_is_said_to(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verify(fast=True)
+    assert "dvc.lock agrees with what is here: prepare, train, evaluate, render" in capsys.readouterr().out
+
+
+def test_of_this_repositorys_own_record_fast_takes_two_seconds_and_loads_nothing_heavy() -> None:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pipeline", "verify", "--fast"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert loaded & {"tensorflow", "keras", "mlflow", "dvc", "pandas", "matplotlib"} == set()
+    assert done.returncode in (0, 1), done.stderr  # 1: code was changed, and not run yet
+    assert seconds < 10  # 1 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda: edit("params.yaml", "seed: 0}", "seed: 1}"), r"params\.yaml, train\.seed: 1, dvc\.lock records 0"),
+        (lambda: edit("params.yaml", "6.0e-4", "7.0e-4"), r"recipes\.fast\.learning_rate: 0\.0007.*records 0\.0006"),
+        (lambda: edit("dvc.yaml", "--pictures pictures", "--pictures others"), "records the command"),
+        (lambda: edit("dvc.yaml", "deps: [models/generator.npz]", "deps: []"), "in dvc.lock's deps, not in dvc.yaml"),
+        (lambda: edit("dvc.yaml", "outs: [pictures]", "outs: [pictures, more]"), "more: in dvc.yaml's outs, not in"),
+        (lambda: edit("dvc.yaml", "  render:", "  draw:"), "dvc.lock has no entry for it"),
+        (lambda: edit("src/code.py", "pass", "pass  # changed"), r"train: src: MD5 .*, dvc\.lock records"),
+        (lambda: shutil.rmtree("src"), "src: no such file or folder; restore it with git"),
+        (lambda: Path("metrics/training.csv").write_text("step,loss\n"), r"training\.csv: MD5 .*restore it with git"),
+        (lambda: Path("metrics/training.csv").unlink(), r"metrics/training\.csv: no such file; restore it with git"),
+        (lambda: Path("models/generator.npz").write_bytes(b"other"), r"generator\.npz: MD5 .*run `dvc checkout`"),
+        (lambda: edit("requirements.lock", "keras==", "keras==0"), r"trained on keras 3\S+ \(pinned: 03"),
+        (lambda: write_arrays(Path("pretrained/pixels.npz"), {"mean": np.zeros(4)}), "its card says"),
+    ],
+)
+def test_what_is_not_as_recorded_is_said_with_both_sides_and_how_to_mend_it(
+    here: Path, break_it: Callable[[], object], said: str
+) -> None:
+    break_it()
+    assert re.search(said, differences(fast=True), re.DOTALL)
+
+
+def test_what_dvcs_cache_keeps_may_be_away_and_the_versions_are_still_held_to_the_pins(here: Path) -> None:
+    shutil.rmtree("models")
+    shutil.rmtree("data")
+    verify(fast=True)
+    edit("requirements.lock", "keras==", "keras==0")
+    assert "trained on other versions" in differences(fast=True)
+
+
+def test_figures_measured_by_other_rulers_are_found_by_their_pins(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit("metrics/evaluation.json", '"pins": "', '"pins": "0')
+    record()
+    said = differences(fast=True)
+    assert "different the classifier ruler" in said
+
+
+def test_stages_that_disagree_on_what_lies_between_them_are_found(here: Path) -> None:
+    first = state.parts_of_lock(state.read_lock())["train"].outs["models/generator.npz"]
+    text = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(text.replace(first, "0" * 32, 1))
+    assert "but recorded as an out with" in differences(fast=True)
+
+
+def test_one_stage_is_judged_by_its_own_record(here: Path) -> None:
+    edit("params.yaml", "400", "500")
+    verify(Verified.TRAIN, fast=True)
+    assert "render.frame_milliseconds" in differences(Verified.RENDER, fast=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("stages: {train: [}", FormatError), ("", FormatError), (None, UsageError)]
+)
+def test_a_torn_lock_is_no_difference_but_bad_data(here: Path, text: str | None, error: type[Exception]) -> None:
+    Path("dvc.lock").unlink() if text is None else Path("dvc.lock").write_text(text)
+    with pytest.raises(error):
+        verify(fast=True)
+
+
+def test_made_again_to_the_bit_in_a_folder_of_its_own(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+    verify()
+    assert "the same bytes: prepare, train, evaluate, render made again, 7 outs" in capfd.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == before
+
+
+def test_one_stage_is_made_again_on_what_is_recorded(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    verify(Verified.EVALUATE)
+    assert "the same bytes: evaluate made again, 1 outs" in capfd.readouterr().out
+
+
+def test_inputs_come_from_dvcs_cache_where_the_workspace_lacks_them(here: Path) -> None:
+    made = Path("models/generator.npz")
+    digest = state.digest(made)
+    cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
+    cached.parent.mkdir(parents=True)
+    made.rename(cached)
+    verify(Verified.RENDER)
+    cached.unlink()
+    with pytest.raises(DataError, match=r"generator\.npz: not here as dvc\.lock records it.*`dvc checkout`"):
+        verify(Verified.RENDER)
+
+
+def test_other_bytes_are_told_by_how_much_they_differ(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWRY", "train")
+    said = differences()
+    assert "other bytes than dvc.lock records: train, evaluate, render" in said
+    assert "1 of 2 arrays differ, furthest first" in said
+    assert "kernel: 0.5" in said
+    assert "line 2, loss: 1.0 recorded, 1.5 now" in said
+    assert "fid.value: 20.0 recorded, 30.0 now" in said
+    assert "16 of 16 pixels differ, by up to 50 of 255" in said
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_on_another_processor_other_bytes_within_the_metrics_intervals_are_a_warning_that_names_both(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWRY", "train")
+    verify()
+    said = capfd.readouterr()
+    assert "warning: other bytes than dvc.lock records: train, evaluate, render" in said.err
+    assert "processor of train: an older processor when it was recorded, this processor here" in said.err
+    assert "every metric within its interval" in said.out
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_on_another_processor_metrics_outside_their_intervals_are_a_difference(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWRY", "train")
+    monkeypatch.setenv("BY", "2")
+    assert "fid: 12 to 28 recorded, 52 to 68 now" in differences()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_no_processor_excuses_other_data(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWRY", "prepare")
+    monkeypatch.setenv("BY", "3")
+    assert "other bytes than dvc.lock records: prepare" in differences()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_stage_alone_is_not_excused_without_its_metrics(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWRY", "train")
+    assert "all stages, says whether the metrics agree" in differences(Verified.TRAIN)
+
+
+def test_another_library_is_named_and_excuses_the_same(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = {**state.installed_versions(), "keras": "0.1"}
+    write_json(Path("models/versions.json"), other)
+    record()
+    edit("requirements.lock", f"keras=={state.installed_versions()['keras']}", "keras==0.1")
+    verify()
+    said = capfd.readouterr()
+    assert f"keras: 0.1 when it was recorded, {state.installed_versions()['keras']} here" in said.err
+    assert "other bytes in train" in said.out
+
+
+def test_a_stage_that_fails_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAILS", "evaluate")
+    with pytest.raises(DataError, match="evaluate: ended with exit code 2 when made again"):
+        verify()
+
+
+def test_a_command_that_is_not_this_programs_is_not_run(here: Path) -> None:
+    for file in ("dvc.yaml", "dvc.lock"):
+        edit(file, "exec python -m pipeline render", "exec python -m other render")
+    with pytest.raises(UsageError, match="should begin with exec python -m pipeline render"):
+        verify(Verified.RENDER)
+
+
+def test_the_exit_code_is_one(here: Path) -> None:
+    edit("params.yaml", "400", "500")
+    command = [sys.executable, "-m", "pipeline", "verify", "--fast"]
+    shutil.rmtree("pipeline")
+    (here / "pipeline").symlink_to(ROOT / "pipeline")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: not as recorded:\n  render: params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "now", "said"),
+    [
+        (
+            "a.json",
+            b'{"a": {"b": 1}}',
+            b'{"a": {"b": 2}, "c": 3}',
+            ["a.b: 1 recorded, 2 now", "c: nothing recorded"],
+        ),
+        ("a.csv", b"x,y\n1,2\n", b"x,y\n1,3\n4,5\n", ["2 lines recorded, 3 now", "line 2, y: 2 recorded, 3 now"]),
+        ("a.json", b"{", b"{}", ["can't be read as what its name says"]),
+        ("a.gif", b"abc", b"abd!", ["3 bytes recorded, 4 now"]),
+    ],
+)
+def test_files_are_compared_by_what_they_hold(
+    tmp_path: Path, name: str, before: bytes, now: bytes, said: list[str]
+) -> None:
+    for folder, content in (("before", before), ("now", now)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(content)
+    found = comparing.differences(tmp_path / "before" / name, tmp_path / "now" / name)
+    for line in said:
+        assert any(line in each for each in found), found
+
+
+def test_folders_are_compared_file_by_file(tmp_path: Path) -> None:
+    for folder, names in (("before", "ab"), ("now", "bc")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            Image.new("L", (2, 2)).save(tmp_path / folder / f"{name}.png")
+    found = comparing.differences(tmp_path / "before", tmp_path / "now")
+    assert found == ["a.png: recorded, not made now", "c.png: made now, not recorded"]
+
+
+def test_arrays_of_other_shapes_and_names_are_named(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.npz", {"one": np.zeros(2), "kind": np.array("dcgan"), "gone": np.zeros(1)})
+    write_arrays(tmp_path / "b.npz", {"one": np.zeros(3), "kind": np.array("other")})
+    found = " ".join(comparing.differences(tmp_path / "a.npz", tmp_path / "b.npz"))
+    assert "holds kind, one now, gone, kind, one recorded" in found
+    assert "one: float64 [3] now, float64 [2] recorded" in found
+    assert "kind: other text" in found
+
+
+def test_what_is_beyond_a_screen_is_counted(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", dict.fromkeys("abcdefghij", 0))
+    write_json(tmp_path / "b.json", dict.fromkeys("abcdefghij", 1))
+    assert comparing.differences(tmp_path / "a.json", tmp_path / "b.json")[-1] == "and 4 more differences"
+
+
+def test_an_interval_by_its_standard_error_counts_too() -> None:
+    before, now = ({"kid": {"value": value, "standard_error": 1.0}} for value in (10.0, 13.0))
+    assert comparing.outside_their_intervals(before, now) == []
+    assert comparing.outside_their_intervals(before, {"kid": {"value": 20.0, "standard_error": 1.0}}) != []
+    assert comparing.outside_their_intervals(before, {"other": {"value": 1}}) is None
