@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,15 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.errors import DataError
-from pipeline import journal, state
+from mnistgan.training.looks import Collapse, Look, parse
+from pipeline import journal, patches, state
 from pipeline.journal import Event, Kind, Outcome
 from pipeline.state import Part, State
 
 MAKING = ("train", "evaluate")
 """The stages that make a state; render only draws it."""
 GRID_PREFIX = "epoch_"
+LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "dropped", "coverage", "repetition")
+"""The columns of looks at validation that are metrics of the generator."""
 MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host"}
 """What tells machines apart: a run's tag, and the fact in a stage's journal that it shows."""
+JOURNALLED = {
+    "mlflow.source.git.commit": "the commit",
+    "mnistgan.cpu": "the processor and the times of day",
+    "training/images_per_second": "the speed",
+    "mnistgan.data_source": "where the data came from",
+}
+"""What no out may hold: the tag or metric that shows it in a run, and how a person calls it."""
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
 
@@ -52,6 +62,8 @@ class Publication:
     name: str
     status: Status
     started: datetime | None
+    stopped: datetime | None
+    """When the last stage that made it ended, however it did."""
     tags: Mapping[str, str]
     machines: Sequence[Mapping[str, str]] = ()
     """Where the training was worked on, by machine tags; several where it went on elsewhere, none if not known."""
@@ -85,7 +97,7 @@ class Sources:
     def fingerprint(self) -> tuple[tuple[str, int], ...]:
         """Changes whenever the running stage has written something that a publication would show."""
         train = self.parts["train"].options
-        files = [train["curves"]] if train["curves"].exists() else []
+        files = [train[name] for name in ("curves", "looks") if name in train and train[name].exists()]
         files += [file for _, file in _grids(train["grids"])]
         return tuple((file.name, file.stat().st_mtime_ns) for file in files)
 
@@ -102,7 +114,14 @@ def while_running(stage: str, since: float) -> Sources:
     Raises UsageError or DataError when the workspace does not hold what those stages recorded.
     """
     if stage == "train":
-        parts = {**state.prepared(), **{name: state.part_of_workspace(name) for name in MAKING}}
+        prepared = state.prepared()
+        # While training nothing opens the test images, not even to name the run that they will measure.
+        known = {path: digest for part in prepared.values() for path, digest in part.outs.items()}
+        parts = {
+            **prepared,
+            "train": state.part_of_workspace("train"),
+            "evaluate": state.part_of_workspace("evaluate", known=known),
+        }
         return Sources(State.of(parts, state.installed_versions()), parts, frozenset(), stage, since)
     if stage == "evaluate":
         parts = state.parts_of_lock(state.read_lock()) | {"evaluate": state.part_of_workspace("evaluate")}
@@ -145,8 +164,12 @@ def gather(sources: Sources, root: Path) -> Publication:
     training = [event for event in events if event.stage == "train"]
     complete = ended.issuperset(MAKING)
     train, evaluate = parts["train"], parts["evaluate"]
-    tags = {**_key_tags(now), **_journal_tags(training), **_outside_params(parts)}
+    tags = {**_key_tags(now), **_journal_tags(training), **_outside_params(parts), **_source_tags(root, parts)}
     points = _curve_points(train.options["curves"]) if sources.fresh("train", train.options["curves"]) else []
+    looks = _looks(sources, train)
+    points += [Point(f"validation/{name}", look.step, getattr(look, name)) for look in looks for name in LOOK_METRICS]
+    if collapse := Collapse.of(looks):
+        tags["mnistgan.collapse"] = str(collapse)
     if "train" in ended:
         tags |= _weight_tags(train)
         points += _speed_points(training)
@@ -160,15 +183,21 @@ def gather(sources: Sources, root: Path) -> Publication:
         name=_name(now, training),
         status=_status(now, events, complete, root),
         started=next((event.time for event in training if event.kind is Kind.START), None),
+        stopped=events[-1].time if events else None,
         tags=tags,
         machines=[_machine_tags(event.facts) for event in training if event.kind is Kind.START],
         points=points,
         grids={epoch: file for epoch, file in _grids(train.options["grids"]) if sources.fresh("train", file)},
-        artifacts=_artifacts(parts, ended) | _records(now, complete),
+        artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
         dataset=_summary(parts),
         generator=generator,
         results=_results(generator, evaluate.options["metrics"]) if generator else None,
     )
+
+
+def untold(names: Collection[str]) -> tuple[str, ...]:
+    """What a run of these tags and metrics leaves blank of the things that only a journal knows."""
+    return tuple(told for name, told in JOURNALLED.items() if name not in names)
 
 
 def outcome(events: Sequence[Event]) -> Outcome | None:
@@ -221,9 +250,15 @@ def _curve_points(path: Path) -> list[Point]:
     return [Point(f"training/{name}", step, float(value)) for step, row in rows for name, value in row.items()]
 
 
+def _looks(sources: Sources, train: Part) -> list[Look]:
+    """The looks at validation, as the training in question wrote them; none where it took none."""
+    path = train.options.get("looks")
+    return parse(path.read_text("utf-8")) if path and sources.fresh("train", path) else []
+
+
 def _speed_points(training: Sequence[Event]) -> list[Point]:
-    speed = _last_fact(training, "images_per_second")
-    return [] if speed is None else [Point("training/images_per_second", 0, float(speed))]
+    facts = {name: _last_fact(training, name) for name in ("images_per_second", "overhead_share")}
+    return [Point(f"training/{name}", 0, float(value)) for name, value in facts.items() if value is not None]
 
 
 def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
@@ -238,10 +273,11 @@ def _grids(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Path]:
-    """The results as files; the data and the discriminator stay with DVC."""
+    """The results as files; the data, the discriminator and the best weights by validation stay with DVC."""
     places: list[Path] = []
     if "train" in ended:
-        places += [parts["train"].options[name] for name in ("generator", "versions", "curves")]
+        options = parts["train"].options
+        places += [options[name] for name in ("generator", "versions", "curves", "looks") if name in options]
     for stage in ended & {"evaluate", "render"}:
         places += [Path(out) for out in parts[stage].outs]
     files = [file for place in places for file in (sorted(place.rglob("*")) if place.is_dir() else [place])]
@@ -259,6 +295,29 @@ def _records(now: State, complete: bool) -> dict[str, Path]:
         if _follows("evaluate", recorded) and state.state_of_lock(state.read_lock()) == now:
             found[str(state.LOCK)] = state.LOCK
     return found
+
+
+def _trees(root: Path, now: State) -> dict[str, Path]:
+    """What the trees of training and measuring held beyond their commits."""
+    kept = {"tree.patch": now.train_key, "evaluate/tree.patch": now.run_key}
+    return {name: path for name, key in kept.items() if (path := patches.path_of(root, key)).exists()}
+
+
+def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
+    """Where the data came from; nothing where no journal tells of these very splits."""
+    text = _summary(parts)
+    if text is None:
+        return {}
+    splits = {name: described.get("sha256") for name, described in json.loads(text).get("splits", {}).items()}
+    told = data_source(root, splits)
+    return {"mnistgan.data_source": told} if told else {}
+
+
+def data_source(root: Path, splits: Mapping[str, Any]) -> str | None:
+    """The source that prepare's journal names for these splits, given by their digests; None where it names none."""
+    events = journal.read(journal.path_of(root, journal.PREPARE))
+    told = [event.facts["data_source"] for event in events if splits and event.facts.get("splits") == splits]
+    return str(told[-1]) if told else None
 
 
 def _key_tags(now: State) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan.errors import DataError, TrackingError
-from pipeline import console, journal, publication, state
+from pipeline import console, publication, state
 
 if TYPE_CHECKING:
     from pipeline.publication import Sources
@@ -24,6 +24,8 @@ POLL_SECONDS = 2.0
 RETRY_SECONDS = 15.0
 LOCK_SECONDS = 30.0
 """How long the last publishing of a stage waits for another process that publishes to the same run."""
+LAST_TRIES = 2
+"""How often the last publishing of a stage is tried: once more than once, for an answer that got lost."""
 
 
 class Followed(StrEnum):
@@ -63,10 +65,10 @@ def sync(
     for problem in sources.problems:
         console.warn(f"left out: {problem}")
     now = sources.state
-    if not journal.read(journal.path_of(root, now.train_key)):
-        console.warn("no journal tells of this training here: its commit, processor and times are left blank")
     with tracking.publishing(root, now.run_key):
         done = store.publish(publication.gather(sources, root))
+    if done and done.blank:
+        console.warn(f"left blank in the run, since no journal here tells: {', '.join(done.blank)}")
     console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))
 
 
@@ -78,36 +80,48 @@ class _Following:
         os.nice(NICENESS)
         self._sources = sources
         self._root = root
+        self._held = ExitStack()
+        self._store: Store | None = None
 
     def until_end_of_input(self) -> None:
         """Publish whenever there is something new, and a last time; only that one's failure is raised."""
-        from pipeline import tracking
-
         seen, not_before = None, 0.0
-        with ExitStack() as held:
-            store = None
+        with self._held:
             while not _input_ended():
                 wanted = self._sources.fingerprint()
                 if wanted == seen or time.monotonic() < not_before:
                     continue
                 try:
-                    if store is None:
-                        held.enter_context(tracking.publishing(self._root, self._sources.state.run_key))
-                        store = tracking.Store(self._root)
-                    self._publish(store)
+                    self._publish()
                     seen = wanted
                 except TrackingError as error:
                     console.warn(f"{error}; tries again")
-                    # What the store holds now is not known: its answer may be what got lost.
-                    held.close()
-                    store, not_before = None, time.monotonic() + RETRY_SECONDS
-            if store is None:
-                held.enter_context(tracking.publishing(self._root, self._sources.state.run_key, LOCK_SECONDS))
-                store = tracking.Store(self._root)
-            self._publish(store)
+                    not_before = time.monotonic() + RETRY_SECONDS
+            self._publish_at_last()
 
-    def _publish(self, store: "Store") -> None:
-        done = store.publish(publication.gather(self._sources, self._root))
+    def _publish_at_last(self) -> None:
+        for left in reversed(range(LAST_TRIES)):
+            try:
+                self._publish(LOCK_SECONDS)
+            except TrackingError:
+                if not left:
+                    raise
+            else:
+                return
+
+    def _publish(self, wait_seconds: float = 0.0) -> None:
+        """Publish what is there; a store that failed is let go, since its answer may be what got lost."""
+        from pipeline import tracking
+
+        try:
+            if self._store is None:
+                self._held.enter_context(tracking.publishing(self._root, self._sources.state.run_key, wait_seconds))
+                self._store = tracking.Store(self._root)
+            done = self._store.publish(publication.gather(self._sources, self._root))
+        except TrackingError:
+            self._store = None
+            self._held.close()
+            raise
         if done and done.is_news:
             console.summary(str(done))
 

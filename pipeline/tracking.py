@@ -9,20 +9,23 @@ import json
 import logging
 import os
 import re
+import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import MnistganError, TrackingError, UsageError
-from mnistgan.files import sha256
-from pipeline import journal, provenance, publication
+from mnistgan.files import replacing, sha256
+from pipeline import journal, provenance, publication, relocation
 from pipeline.publication import MACHINE_TAGS, Point, Publication, Status
+from pipeline.relocation import ARTIFACTS
 from pipeline.stage import load_tensorflow
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ MANIFEST = "published.json"
 GRID = "grid"
 POINTS_A_BATCH = 1000
 PARAMS_A_BATCH = 100
+REASON_CHARACTERS = 300
 KEY_PREFIX = 6
 """Hex digits of a key that are enough to ask for a run by it."""
 
@@ -45,12 +49,12 @@ DATASET_DIGEST = 36
 """Characters that MLflow keeps of a dataset's digest."""
 MODEL_DESCRIPTION = "DCGAN generator: latents [N, 100] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
 
-# A server that hangs holds MLflow's client for 120 s times 7 retries by default.
-_PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-}
+# A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
+# answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+LOCKED_SECONDS = 3.0
+"""How long a database that another process holds is waited for; MLflow itself tries for 20 s at each call."""
+CREATING_SECONDS = 30.0
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -68,6 +72,8 @@ class Published:
     run_id: str
     name: str
     added: Mapping[str, int]
+    blank: Sequence[str] = ()
+    """What the run doesn't tell, since only a journal knew it."""
 
     @property
     def is_news(self) -> bool:
@@ -77,6 +83,17 @@ class Published:
     def __str__(self) -> str:
         added = ", ".join(f"{count} {what}" for what, count in self.added.items() if count)
         return f"MLflow run {self.name!r}: {f'added {added}' if self.is_news else 'already holds it all'}"
+
+
+@dataclass(frozen=True)
+class TracedRun:
+    """A run as the store tells of it."""
+
+    id: str
+    name: str
+    status: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
 
 
 @dataclass
@@ -105,8 +122,13 @@ class Store:
             for library in ("mlflow", "alembic", "urllib3"):
                 logging.getLogger(library).setLevel(logging.CRITICAL)
             mlflow.set_tracking_uri(uri(root))
-            self._client: MlflowClient = mlflow.MlflowClient()
-            self._experiment = self._find_or_create_experiment()
+            with _creating(root):
+                if (file := _sqlite_file(uri(root))) and file.exists():
+                    _check_not_locked(file)
+                if file == database(root):
+                    relocation.follow(file, root / STORE)
+                self._client: MlflowClient = mlflow.MlflowClient()
+                self._experiment = self._find_or_create_experiment()
 
     def publish(self, content: Publication) -> Published | None:
         """Bring the run of a state up to date; None where its run is finished and these results are still to come."""
@@ -143,22 +165,32 @@ class Store:
         with _speaking_plainly():
             return Path(self._client.download_artifacts(run.info.run_id, artifact, str(folder)))
 
+    def traced(self) -> list[TracedRun]:
+        """Every run, the newest first."""
+        with _speaking_plainly():
+            runs = self._search("")
+        return [
+            TracedRun(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.params)
+            for run in runs
+        ]
+
+    def names(self, run: "Run") -> set[str]:
+        """The files that a run was given, by their paths in the workspace."""
+        with _speaking_plainly():
+            return set(self._manifest(run.info.run_id))
+
     def _find_or_create_experiment(self) -> str:
-        from filelock import FileLock
         from mlflow.exceptions import MlflowException
 
-        location = None if is_server(uri(self._root)) else (self._root / STORE / "artifacts").as_uri()
-        (self._root / STORE).mkdir(parents=True, exist_ok=True)
-        # First use makes the database's tables, which two processes at once get wrong.
-        with FileLock(self._root / STORE / ".creating.lock"):
+        location = None if is_server(uri(self._root)) else (database(self._root).parent / ARTIFACTS).as_uri()
+        if found := self._client.get_experiment_by_name(EXPERIMENT):
+            return str(found.experiment_id)
+        try:
+            return self._client.create_experiment(EXPERIMENT, artifact_location=location)
+        except MlflowException:
             if found := self._client.get_experiment_by_name(EXPERIMENT):
-                return str(found.experiment_id)
-            try:
-                return self._client.create_experiment(EXPERIMENT, artifact_location=location)
-            except MlflowException:
-                if found := self._client.get_experiment_by_name(EXPERIMENT):
-                    return str(found.experiment_id)  # made by another machine meanwhile
-                raise
+                return str(found.experiment_id)  # made by another machine meanwhile
+            raise
 
     def _search(self, condition: str) -> list["Run"]:
         runs: list[Run] = []
@@ -183,8 +215,7 @@ class Store:
         if finished and content.results is None:
             return None
         tags = {**content.tags, **({"mnistgan.replicate": "true"} if runs else {})}
-        started = int(content.started.timestamp() * 1000) if content.started else None
-        return self._client.create_run(self._experiment, started, tags, content.name)
+        return self._client.create_run(self._experiment, _milliseconds(content.started), tags, content.name)
 
     def _publish_to(self, run: "Run", content: Publication) -> Published:
         run_id = run.info.run_id
@@ -205,8 +236,9 @@ class Store:
         if content.results:
             # Last: a run that says which results it holds holds all of them.
             self._set_tags(run, {"mnistgan.results": content.results})
-        self._set_status(run, content.status)
-        return Published(run_id, run.info.run_name, added)
+        self._set_status(run, content.status, content.stopped)
+        told = {*run.data.tags, *run.data.metrics, *content.tags, *(point.metric for point in content.points)}
+        return Published(run_id, run.info.run_name, added, publication.untold(told))
 
     def _add_params(self, run: "Run", content: Publication) -> int:
         from mlflow.entities import Param
@@ -263,6 +295,7 @@ class Store:
     def _add_grid(self, run_id: str, step: int, file: Path, stem: str | None) -> None:
         """Log a picture for the slider; over its half-written self where one is there under ``stem``."""
         import PIL.Image
+        from mlflow.tracking.multimedia import compress_image_size
 
         with PIL.Image.open(file) as image:
             image.load()
@@ -270,8 +303,8 @@ class Store:
             self._client.log_image(run_id, image, key=GRID, step=step, synchronous=True)
             return
         with tempfile.TemporaryDirectory() as folder:
-            for name in (f"{stem}.png", f"{stem}+compressed.webp"):
-                image.save(Path(folder) / name)
+            for name, drawn in ((f"{stem}.png", image), (f"{stem}+compressed.webp", compress_image_size(image))):
+                drawn.save(Path(folder) / name)
                 self._client.log_artifact(run_id, str(Path(folder) / name), "images")
         self._client.set_tag(run_id, "mlflow.loggedImages", "True")
 
@@ -284,54 +317,61 @@ class Store:
         digests = {name: sha256(file) for name, file in files.items()}
         changed = [name for name in files if manifest.get(name) != digests[name]]
         for name in changed:
-            self._client.log_artifact(run_id, str(files[name]), str(Path(name).parent) if "/" in name else None)
+            self._add_file(run_id, Path(name), files[name])
             manifest[name] = digests[name]
         return len(changed)
+
+    def _add_file(self, run_id: str, name: Path, file: Path) -> None:
+        """Log a file; MLflow takes its name from the file, so one that is to be called otherwise is copied."""
+        with tempfile.TemporaryDirectory() as folder:
+            called = file if file.name == name.name else Path(shutil.copyfile(file, Path(folder) / name.name))
+            self._client.log_artifact(run_id, str(called), str(name.parent) if name.parent.name else None)
 
     def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
         """Log the generator as a model and register it; at most once a run."""
         if content.generator is None or MODEL in manifest:
             return 0
-        model = self._logged_model(run_id) or self._log_model(run_id, content)
+        model = self._logged_model(run_id, content)
         if not self._client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'"):
             self._register(run_id, model)
         manifest[MODEL] = sha256(content.generator)
         return 1
 
-    def _logged_model(self, run_id: str) -> "LoggedModel | None":
-        """The whole model that a run holds; halves that a kill left are deleted."""
-        from mlflow.entities import LoggedModelStatus
+    def _logged_model(self, run_id: str, content: Publication) -> "LoggedModel":
+        """The run's model, whole; one whose logging was cut off is completed under its id.
 
-        models = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
-        whole = [model for model in models if model.status == LoggedModelStatus.READY]
-        for model in models:
-            if model not in whole:
-                self._client.delete_logged_model(model.model_id)
-        return whole[0] if whole else None
+        In steps, where ``Model.log`` would begin a second one, and put it into MLflow's default experiment.
+        """
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
-    def _log_model(self, run_id: str, content: Publication) -> "LoggedModel":
-        load_tensorflow(verbose=False)
-        import mlflow.keras
-        import numpy as np
-        from mlflow.models import Model, ModelSignature
-        from mlflow.types.schema import Schema, TensorSpec
-
-        from mnistgan.models import sampling
-
-        assert content.generator is not None
-        generator = sampling.load(content.generator, plain=True)
-        latents = TensorSpec(np.dtype(np.float32), (-1, generator.latent_size), "latents")
-        images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
-        info = Model.log(
-            None,
-            flavor=mlflow.keras,
-            model=generator.network,
-            name="generator",
-            run_id=run_id,
-            signature=ModelSignature(inputs=Schema([latents]), outputs=Schema([images])),
-            pip_requirements=[f"mlflow=={mlflow.__version__}", *_requirements(content.tags)],
+        params = {name: str(value) for name, value in content.state.params.items()}
+        found = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
+        model = (
+            found[0] if found else self._client.create_logged_model(self._experiment, "generator", run_id, None, params)
         )
-        return self._client.get_logged_model(info.model_id)
+        if model.status == LoggedModelStatus.READY:
+            return model
+        outputs = self._client.get_run(run_id).outputs
+        if model.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
+            self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        self._link_figures(run_id, model.model_id)
+        with tempfile.TemporaryDirectory() as folder:
+            _save_model(Path(folder) / "model", run_id, model, content)
+            self._client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+        return self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+    def _link_figures(self, run_id: str, model_id: str) -> None:
+        """Let the model's page show the figures of the final weights; the run's points stay the ones they are."""
+        from mlflow.entities import Metric
+
+        metrics = [
+            Metric(name, point.value, point.timestamp, 0, model_id, run_id=run_id)
+            for name in self._client.get_run(run_id).data.metrics
+            for point in self._client.get_metric_history(run_id, name)
+            if point.step == 0
+        ]
+        for start in range(0, len(metrics), POINTS_A_BATCH):
+            self._client.log_batch(run_id, metrics=metrics[start : start + POINTS_A_BATCH])
 
     def _register(self, run_id: str, model: "LoggedModel") -> None:
         from mlflow.exceptions import MlflowException
@@ -343,13 +383,13 @@ class Store:
                 raise
         self._client.create_model_version(MODEL, f"models:/{model.model_id}", run_id, model_id=model.model_id)
 
-    def _set_status(self, run: "Run", status: Status) -> None:
+    def _set_status(self, run: "Run", status: Status, stopped: datetime | None) -> None:
         if run.info.status == status:
             return
         if status in (Status.RUNNING, Status.SCHEDULED):
             self._client.update_run(run.info.run_id, status.value)
         else:
-            self._client.set_terminated(run.info.run_id, status.value)
+            self._client.set_terminated(run.info.run_id, status.value, _milliseconds(stopped))
 
     def _close_if_abandoned(self, run: "Run") -> str | None:
         train_key, run_key = _tag(run, "mnistgan.train_key"), _tag(run, "mnistgan.run_key")
@@ -359,7 +399,7 @@ class Store:
         if not events:
             return None
         status = publication.settled_status(events)
-        self._set_status(run, status)
+        self._set_status(run, status, events[-1].time)
         gone = "its process is gone" if publication.outcome(events) is None else "its process ended unseen"
         return f"MLflow run {run.info.run_name!r} said RUNNING, but {gone}: now {status}"
 
@@ -400,6 +440,45 @@ def is_server(address: str) -> bool:
 
 
 @contextmanager
+def _creating(root: Path) -> Iterator[None]:
+    """Be the one process that may make the store: a client's first use makes tables, which two at once get wrong."""
+    from filelock import FileLock
+
+    (root / STORE).mkdir(parents=True, exist_ok=True)
+    with FileLock(root / STORE / ".creating.lock", timeout=CREATING_SECONDS):
+        if uri(root) == f"sqlite:///{database(root)}" and not database(root).exists():
+            _make_database(database(root))
+        yield
+
+
+def _make_database(path: Path) -> None:
+    """Make MLflow's SQLite file beside and rename it: one whose making was cut off can never be used again."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for cut_off in path.parent.glob(f".{path.name}.*"):
+        cut_off.unlink()
+    with replacing(path) as beside:
+        made = SqlAlchemyStore(f"sqlite:///{beside}", (path.parent / ARTIFACTS).as_uri())  # type: ignore[no-untyped-call]
+        made.engine.dispose()
+
+
+def _sqlite_file(address: str) -> Path | None:
+    """The file of an SQLite store; None for any other."""
+    scheme, _, path = address.partition(":///")
+    return Path(path.partition("?")[0]) if scheme == "sqlite" else None
+
+
+def _check_not_locked(file: Path) -> None:
+    """Raise TrackingError where another process holds an SQLite file for longer than writing takes."""
+    with closing(sqlite3.connect(file, timeout=LOCKED_SECONDS)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                raise TrackingError(f"MLflow's store can't be used: {file} is locked by another process") from error
+
+
+@contextmanager
 def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Be the one process on this machine that publishes to a key's runs. Raises TrackingError where another is."""
     from filelock import FileLock, Timeout
@@ -424,6 +503,51 @@ def download_generator(run: str, folder: Path) -> Path:
     return store.download(store.find(run), GENERATOR, folder)
 
 
+def traced_runs(root: Path) -> list[TracedRun]:
+    """Every run of the store; none where there is no store yet. Raises TrackingError where it can't be reached."""
+    address = uri(root)
+    if address == f"sqlite:///{database(root)}" and not database(root).exists():
+        return []
+    return Store(root).traced()
+
+
+def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
+    """The bytes of those of a run's files that it holds, by the paths that they have in the workspace.
+
+    Raises as :func:`download_generator` does.
+    """
+    from pipeline import state
+
+    store = Store(state.main_root())
+    found = store.find(run)
+    held = store.names(found)
+    with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
+        return {name: store.download(found, name, Path(folder)).read_bytes() for name in names if name in held}
+
+
+def _save_model(folder: Path, run_id: str, model: "LoggedModel", content: Publication) -> None:
+    """Write the generator as MLflow keeps models: what it takes, what it gives, what it needs."""
+    load_tensorflow(verbose=False)
+    import mlflow.keras
+    import numpy as np
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import Schema, TensorSpec
+
+    from mnistgan.models import sampling
+
+    assert content.generator is not None
+    generator = sampling.load(content.generator, plain=True)
+    latents = TensorSpec(np.dtype(np.float32), (-1, generator.latent_size), "latents")
+    images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
+    mlflow.keras.save_model(
+        generator.network,
+        str(folder),
+        mlflow_model=Model(model.artifact_location, run_id, model_uuid=model.model_id, model_id=model.model_id),
+        signature=ModelSignature(inputs=Schema([latents]), outputs=Schema([images])),
+        pip_requirements=[f"mlflow=={mlflow.__version__}", *_requirements(content.tags)],
+    )
+
+
 def _requirements(tags: Mapping[str, str]) -> list[str]:
     """The libraries that the state was trained with, as pip takes them."""
     return [
@@ -441,6 +565,11 @@ def _is_continued(run: "Run", content: Publication) -> bool:
     return not content.machines or any(carried.items() <= machine.items() for machine in content.machines)
 
 
+def _milliseconds(time: datetime | None) -> int | None:
+    """A time as MLflow takes it; where None is given it takes the present."""
+    return int(time.timestamp() * 1000) if time else None
+
+
 def _tag(run: "Run", name: str) -> str:
     return str(run.data.tags.get(name, ""))
 
@@ -455,5 +584,16 @@ def _speaking_plainly() -> Iterator[None]:
     except MnistganError:
         raise
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise TrackingError(f"MLflow's store can't be used: {provenance.without_secrets(reason)}") from None
+        plain = _plainest(error)
+        reason = provenance.without_secrets(" ".join(f"{type(plain).__name__}: {plain}".split()))[:REASON_CHARACTERS]
+        address = os.environ.get("MLFLOW_TRACKING_URI")
+        where = f" ({shown(address)})" if address else ""
+        raise TrackingError(f"MLflow's store can't be used: {reason}{where}") from None
+
+
+def _plainest(error: BaseException) -> BaseException:
+    """What the system said at the bottom of it, where it did: MLflow wraps that in requests and statements."""
+    deepest = error
+    while inner := deepest.__cause__ or deepest.__context__:
+        deepest = inner
+    return deepest if isinstance(deepest, OSError | sqlite3.Error) else error

@@ -33,7 +33,8 @@ def ui(
     if not tracking.database(root).exists():
         tracking.Store(root)
     console.summary(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
-    command = ["mlflow", "ui", "--backend-store-uri", address, "--host", host, "--port", str(port), "--workers", "1"]
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not a word of the command, which everyone's `ps` shows
+    command = ["mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
     if allowed_hosts:
         command += ["--allowed-hosts", allowed_hosts]
     os.chdir(root)

@@ -9,6 +9,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
+from mnistgan.training.looks import Look, table
 from pipeline import publication, state
 
 PIPELINE = """
@@ -19,12 +20,14 @@ stages:
     outs: [data/train.npz, data/test.npz, data/summary.json]
   train:
     cmd: python -m pipeline train --train data/train.npz --generator models/generator.npz
-      --versions models/versions.json --grids models/grids --curves metrics/training.csv
+      --best models/best.npz --versions models/versions.json --grids models/grids --curves metrics/training.csv
+      --looks metrics/looks.csv
     deps: [data/train.npz, src]
     params: [train, "recipes.${train.recipe}"]
-    outs: [models/generator.npz, models/versions.json, models/grids]
+    outs: [models/generator.npz, models/best.npz, models/versions.json, models/grids]
     plots:
       - metrics/training.csv: {cache: false}
+      - metrics/looks.csv: {cache: false}
   evaluate:
     cmd: python -m pipeline evaluate --generator models/generator.npz --test data/test.npz
       --metrics metrics/evaluation.json --classes metrics/classes.csv
@@ -57,6 +60,23 @@ def state_to_train() -> state.State:
     return publication.while_running("train", since=0.0).state
 
 
+def look(epoch: int, fid: float, repetition: float) -> Look:
+    """A look after 200 steps an epoch, with every class in its place."""
+    return Look(
+        epoch=epoch,
+        step=200 * epoch,
+        fid=fid,
+        fid_pixels=1.0,
+        class_divergence=0.01,
+        missing_digit=0.095,
+        smallest_ratio=0.9,
+        dropped=0,
+        dropped_digits="",
+        coverage=0.9,
+        repetition=repetition,
+    )
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folder of a fabricated pipeline; its train seed makes its keys differ from every other's."""
@@ -81,11 +101,13 @@ class Workspace:
         return workspace
 
     def train(self, generator: Path, rows: int = 3) -> None:
-        """Write what train leaves, ``rows`` rows of curves and as many grids among it."""
+        """Write what train leaves, ``rows`` rows of curves and as many grids and looks among it."""
         self.curves(rows)
+        self.looks(rows)
         for epoch in range(rows):
             self.grid(epoch)
         (self.root / "models" / "generator.npz").write_bytes(generator.read_bytes())
+        (self.root / "models" / "best.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "versions.json").write_text(json.dumps(state.installed_versions()))
 
     def curves(self, rows: int) -> None:
@@ -93,6 +115,11 @@ class Workspace:
         lines = [f"{row / 2},{row * 100},{1 / row},0.5" for row in range(1, rows + 1)]
         text = "\n".join(["epoch,step,generator_loss,probability_real", *lines, ""])
         (self.root / "metrics" / "training.csv").write_text(text)
+
+    def looks(self, count: int, repetition: float = 0.01) -> None:
+        """Write the first ``count`` looks, at steps 200, 400, ...: their FID falls from 10."""
+        looks = [look(epoch, fid=10 / epoch, repetition=repetition) for epoch in range(1, count + 1)]
+        (self.root / "metrics" / "looks.csv").write_text(table(looks))
 
     def grid(self, epoch: int) -> None:
         """Write an epoch's picture."""

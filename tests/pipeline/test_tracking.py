@@ -46,7 +46,7 @@ def images(client, run_id: str) -> list[str]:
 
 def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Path, client) -> None:
     with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
-        journal.note(images_per_second=450.0)
+        journal.note(images_per_second=450.0, overhead_share=0.02)
     workspace.finish(generator)
     done = publish(workspace.root)
     run = client.get_run(done.run_id)
@@ -54,7 +54,12 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     assert run.data.params == {name: str(value) for name, value in now.params.items()}
     assert run.data.metrics["evaluation/fid.value"] == 12.5
     assert run.data.metrics["training/images_per_second"] == 450.0
+    assert run.data.metrics["training/overhead_share"] == 0.02
     assert steps(client, done.run_id, "training/generator_loss") == [100, 200, 300]
+    assert steps(client, done.run_id, "validation/fid") == [200, 400, 600]
+    assert {name for name in run.data.metrics if name.startswith("validation/")} == {
+        f"validation/{name}" for name in publication.LOOK_METRICS
+    }
     assert {int(name.split("+")[2]) for name in images(client, done.run_id)} == {0, 1, 2}
     [dataset] = run.inputs.dataset_inputs
     assert now.data_digest.startswith(dataset.dataset.digest)
@@ -65,12 +70,30 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     assert tags["mnistgan.pins"] == "abc123"
     assert tags["mnistgan.version.keras"] == state.installed_versions()["keras"]
     assert tags["mnistgan.cpu"]
+    assert "mnistgan.collapse" not in tags
+    assert "best.npz" not in {file.path.rpartition("/")[2] for file in client.list_artifacts(done.run_id, "models")}
     assert tags["render.frame_milliseconds"] == "400"
     for name in ("models/generator.npz", "metrics/evaluation.json", "pictures/samples.png", "dvc.lock", "params.yaml"):
         copy = client.download_artifacts(done.run_id, name, str(workspace.root))
         assert Path(copy).exists()
     [version] = client.search_model_versions(f"name = '{tracking.MODEL}' and run_id = '{done.run_id}'")
     assert version.status == "READY"
+
+
+def test_a_collapse_over_several_looks_is_a_tag_of_the_run(workspace: Workspace, generator: Path, client) -> None:
+    workspace.train(generator)
+    workspace.looks(3, repetition=0.5)
+    workspace.lock("train")
+    tags = client.get_run(publish(workspace.root).run_id).data.tags
+    assert tags["mnistgan.collapse"] == "from epoch 1: 50% of samples repeat (real images: 1%)"
+
+
+def test_a_lock_of_a_training_that_took_no_looks_is_published_without(workspace: Workspace, generator: Path) -> None:
+    workspace.finish(generator)
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text().replace("--looks metrics/looks.csv", ""))
+    content = publication.gather(publication.of_lock(), workspace.root)
+    assert "training/generator_loss" in {point.metric for point in content.points}
+    assert not [point for point in content.points if point.metric.startswith("validation/")]
 
 
 def test_publishing_again_adds_nothing(workspace: Workspace, generator: Path, client) -> None:

@@ -29,6 +29,23 @@ def test_a_server_of_ones_own_is_pointed_at_without_its_password(
     assert "hunter2" not in said
 
 
+def test_the_pages_are_for_this_machine_alone_and_no_process_list_shows_the_store(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become: list[list[str]] = []
+    monkeypatch.setattr(ui.os, "execv", lambda program, words: become.append(words))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://someone:hunter2@127.0.0.1/mlflow")
+    monkeypatch.setattr("pipeline.tracking.Store", lambda root: None)
+    for told in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"):
+        monkeypatch.setenv(told, "")  # so that what is told to MLflow's process does not outlive the test
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ui.ui(port=port)
+    [words] = become
+    assert words[words.index("--host") + 1] == "127.0.0.1"
+    assert not [word for word in words if "hunter2" in word]
+
+
 @pytest.mark.slow
 def test_the_pages_open_before_any_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import httpx
