@@ -1,6 +1,7 @@
 """``python -m pipeline``: every command, and the one place where an error becomes an exit code.
 
-Exit codes: 0 done; 2 bad params, bad data, bad use, or a disk that refuses; 130 interrupted, resumable.
+Exit codes: 0 done, the gate passed; 1 the gate failed, or what is there is not what was recorded; 2 bad params, bad
+data, bad use, or a disk that refuses; 3 the gate is inconclusive; 130 interrupted, resumable.
 """
 
 import errno
@@ -9,7 +10,23 @@ import sys
 import typer
 
 from mnistgan.errors import MnistganError
-from pipeline import check, classifier, evaluate, generate, prepare, render, sync, train, ui
+from pipeline import (
+    check,
+    classifier,
+    controls,
+    diff,
+    evaluate,
+    gate,
+    generate,
+    prepare,
+    render,
+    repair,
+    sync,
+    trace,
+    train,
+    ui,
+    verify,
+)
 
 app = typer.Typer(
     name="python -m pipeline",
@@ -19,9 +36,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 STAGES = (prepare.prepare, train.train, evaluate.evaluate, render.render)
-COMMANDS = (check.check, classifier.classifier, generate.generate, sync.sync, ui.ui)
+COMMANDS = (
+    check.check,
+    classifier.classifier,
+    controls.controls,
+    diff.diff,
+    gate.gate,
+    generate.generate,
+    repair.repair,
+    sync.sync,
+    trace.trace,
+    ui.ui,
+    verify.verify,
+)
 for command in (*STAGES, *COMMANDS):
     app.command()(command)
 

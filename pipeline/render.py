@@ -1,6 +1,6 @@
 """Draw the grids, the progress, the animation and the curves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,19 +64,20 @@ def render(
         from mnistgan.data.grids import TRAINING_SIDE, by_epoch
         from mnistgan.pictures import digits, encoding
 
+        # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
         if not generator.is_file():
             raise DataError(f"{generator}: no such file; the train stage writes it")
         digest = files.sha256(generator)
         history = by_epoch(grids)
-        strip = _strip(history)
-        animation = _animation(history, params.render.frame_milliseconds, digest)
+        strip, frames = _strip(history), _frames(history)
         charts = _charts(curves, evaluation, classes)
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
         drawn = _draw(generator, rulers, params, report)
+        animation = _animation(frames, params.render.frame_milliseconds, digest)
         grid = drawn.samples[: TRAINING_SIDE**2]
 
-        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **charts}
+        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **charts()}
         small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
         contents = {pictures / "training.gif": animation}
         for number, (name, image) in enumerate(images.items()):
@@ -103,23 +104,29 @@ def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
     return {epoch: grids.untile(grids.read(history[epoch]))[:STRIP_LATENTS] for epoch in chosen}
 
 
-def _animation(history: Mapping[int, Path], milliseconds: int, digest: str) -> bytes:
+def _frames(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
+    """The whole grids [448, 448] of at most 60 epochs."""
     from mnistgan.data import grids
+    from mnistgan.pictures.animation import spread
+
+    return {epoch: grids.read(history[epoch]) for epoch in spread(list(history), MOST_FRAMES)}
+
+
+def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: str) -> bytes:
     from mnistgan.pictures import animation, encoding
 
-    chosen = animation.spread(list(history), MOST_FRAMES)
-    frames = animation.frames({epoch: grids.read(history[epoch]) for epoch in chosen})
-    durations = [milliseconds] * (len(chosen) - 1) + [milliseconds * HOLD]
-    return encoding.gif(frames, durations, digest)
+    durations = [milliseconds] * (len(frames) - 1) + [milliseconds * HOLD]
+    return encoding.gif(animation.frames(frames), durations, digest)
 
 
-def _charts(curves: Path, evaluation: Path, classes: Path) -> "dict[str, Image]":
+def _charts(curves: Path, evaluation: Path, classes: Path) -> "Callable[[], dict[str, Image]]":
+    """Read what the charts show; calling what comes back draws them."""
     from mnistgan.pictures import curves as charts
     from mnistgan.pictures import tables
 
     training, metrics = tables.training(curves), tables.metrics(evaluation)
     share, prior = tables.class_shares(classes)
-    return {
+    return lambda: {
         "losses.png": charts.losses(training),
         "probabilities.png": charts.probabilities(training),
         "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
@@ -131,7 +138,7 @@ def _draw(weights: Path, rulers: Path, params: "Params", report: "Progress") -> 
     import numpy as np
 
     from mnistgan.models import sampling
-    from mnistgan.pictures.latents import slerp
+    from mnistgan.models.latents import slerp
     from mnistgan.rulers import classifier
 
     reader = classifier.load(rulers)

@@ -5,10 +5,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from mnistgan.errors import DataError, MetricError, MnistganError
 
 if TYPE_CHECKING:
     from mnistgan.params import Params
@@ -22,14 +24,47 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Let TensorFlow p
 def running(name: str) -> Iterator["Params"]:
     """Check params.yaml, then run the block as stage ``name``, journalled and published as it goes.
 
-    Raises ParamsError before anything heavy is loaded.
+    Raises ParamsError before anything heavy is loaded. A DataError gets the stage added that makes the file anew.
     """
     from mnistgan.params import load
     from pipeline.observing import observed
 
     params = load(PARAMS)
-    with observed(name):
+    with observed(name), _mending():
         yield params
+
+
+@contextmanager
+def naming(*paths: Path) -> Iterator[None]:
+    """Have a MetricError name the files whose images it is about; it becomes a DataError."""
+    try:
+        yield
+    except MetricError as error:
+        raise DataError(f"{', '.join(map(str, paths))}: {error}") from error
+
+
+@contextmanager
+def _mending() -> Iterator[None]:
+    """Have a DataError, which begins with the files that are bad, end with how to make them anew."""
+    try:
+        yield
+    except DataError as error:
+        makers = _makers(str(error).partition(": ")[0].split(", "))
+        if not makers:
+            raise
+        raise type(error)(f"{error}; `dvc repro {' '.join(makers)}` makes it anew") from error
+
+
+def _makers(paths: list[str]) -> list[str]:
+    """The stages of dvc.yaml that make these files, in its order; none unless each file has one."""
+    from pipeline import state
+
+    try:
+        outs = {out: name for name, stage in state.declared().items() for out in stage.outs}
+    except MnistganError:
+        return []
+    made = {path: name for path in paths for out, name in outs.items() if PurePath(path).is_relative_to(out)}
+    return [name for name in dict.fromkeys(outs.values()) if name in made.values()] if len(made) == len(paths) else []
 
 
 def load_tensorflow(verbose: bool, threads: int | None = None) -> None:

@@ -4,6 +4,7 @@
 
     MnistganError              exit code 2 unless said otherwise
     ├── ParamsError            params.yaml: every problem at once
+    ├── GateError              gate.yaml: every problem at once
     ├── DataError              data that is missing, broken or not what was promised
     │   ├── SourceError        no source gave the file; names each source and why it failed
     │   ├── DigestError        bytes that are not the pinned ones
@@ -16,6 +17,7 @@
     │   └── PinsError          two figures measured by different rulers
     ├── TrackingError          MLflow's store can't be used
     ├── UsageError             a command called with what it can't take
+    ├── DifferenceError        what was made or is there is not what was recorded; exit code 1
     └── Interrupted            stopped on request, resumable; exit code 130
 
 A message says what came, where, what is taken, and how to mend it.
@@ -30,6 +32,10 @@ class MnistganError(Exception):
 
 class ParamsError(MnistganError):
     """params.yaml breaks its schema or can't be parsed."""
+
+
+class GateError(MnistganError):
+    """gate.yaml holds a rule that is not understood, or can't be parsed."""
 
 
 class DataError(MnistganError):
@@ -78,6 +84,12 @@ class TrackingError(MnistganError):
 
 class UsageError(MnistganError):
     """A command was called with something that it can't take."""
+
+
+class DifferenceError(MnistganError):
+    """What is there, or was made again, is not what was recorded."""
+
+    exit_code = 1
 
 
 class Interrupted(MnistganError):  # noqa: N818 - what happened is no error

@@ -1,12 +1,12 @@
 """The real stages on real MNIST, at params small enough for a test, read back as a person would: by DVC and MLflow."""
 
+import dataclasses
 import json
-import os
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,76 +15,10 @@ import pytest
 from PIL import Image
 
 from mnistgan.files import read_arrays, read_json, sha256
-from pipeline import journal, state
+from pipeline import state
+from tests.pipeline.cloning import clone
 
-ROOT = Path(__file__).resolve().parents[2]
 STAGES = ("prepare", "train", "evaluate", "render")
-SMALL = ("images: train", "images: 512"), ("epochs: 5", "epochs: 2"), ("samples: 10000", "samples: 1000")
-
-
-@dataclass(frozen=True)
-class Clone:
-    """A clone of this repository with a store and a cache of its own."""
-
-    root: Path
-    home: Path
-
-    def run(self, *command: str, ok: bool = True) -> str:
-        """Run a command as if in the activated environment; its standard output, and its error output if it fails."""
-        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True)
-        assert not ok or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + ("" if ok else done.stderr)
-
-    def dvc(self, *arguments: str) -> str:
-        return self.run(sys.executable, "-m", "dvc", *arguments)
-
-    def pipeline(self, *arguments: str) -> str:
-        return self.run(sys.executable, "-m", "pipeline", *arguments)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "COV_"))}
-        for name in ("PYTHONPATH", "MNISTGAN_TRACKING"):
-            kept.pop(name, None)
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**kept, "PATH": path, "MNISTGAN_CACHE_DIR": str(self.home)}
-
-    @property
-    def store(self):
-        import mlflow
-
-        return mlflow.MlflowClient(f"sqlite:///{self.root}/mlruns/mlflow.db")
-
-    @property
-    def runs(self):
-        experiment = self.store.get_experiment_by_name("mnistgan")
-        return self.store.search_runs([experiment.experiment_id])
-
-
-def clone(folder: Path, cache: Path) -> Clone:
-    """A git repository of this checkout's files as they are, with small params, committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "tests/", "dvc.lock")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    params = folder / "params.yaml"
-    before, fast = params.read_text().split("  fast:")
-    for old, new in SMALL:
-        assert old in fast
-        fast = fast.replace(old, new)
-    params.write_text(f"{before}  fast:{fast}")
-    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "small"]):
-        subprocess.run([*git, *command], cwd=folder, check=True)
-    for name, value in (("user.name", "A"), ("user.email", "a@example.org")):
-        subprocess.run(["git", "config", name, value], cwd=folder, check=True)
-    return Clone(folder, cache)
 
 
 @pytest.fixture(scope="module")
@@ -148,15 +82,25 @@ def test_the_curves_in_mlflow_are_those_in_the_file(made, run):
     )
 
 
+def test_the_looks_in_mlflow_are_those_in_the_file(made, run):
+    looks = pd.read_csv(made.root / "metrics/looks.csv")
+    history = made.store.get_metric_history(run.info.run_id, "validation/fid")
+    assert looks.epoch.tolist() == [1, 2]
+    assert [(point.step, point.value) for point in history] == list(zip(looks.step, looks.fid, strict=True))
+
+
+def test_images_are_drawn_from_the_best_weights_by_their_file(made, tmp_path):
+    made.pipeline("generate", "--weights", "models/best.npz", "--count", "4", "--out", str(tmp_path / "best.npy"))
+    assert np.load(tmp_path / "best.npy").shape == (4, 28, 28)
+
+
 def test_the_measurements_in_mlflow_are_those_in_the_file(made, run):
     evaluation = read_json(made.root / "metrics/evaluation.json")
     assert run.data.metrics["evaluation/fid.value"] == evaluation["fid"]["value"]
 
 
 def test_each_epochs_grid_is_an_image_of_the_slider_once(made, run):
-    images = [file.path for file in made.store.list_artifacts(run.info.run_id, "images")]
-    steps = sorted(int(name.split("+step+")[1].split("+")[0]) for name in images if name.endswith(".png"))
-    assert steps == [0, 1, 2]
+    assert made.images(run) == [0, 1, 2]
 
 
 def test_the_run_says_which_data_and_code_made_it(made, run):
@@ -190,10 +134,10 @@ np.save("{tmp_path}/images.npy", np.asarray(model.predict(latents)))
 
 def test_publishing_again_adds_nothing(made, run):
     made.pipeline("sync")
-    before = _published(made)
+    before = made.published()
     assert list(before) == [run.info.run_id]
     made.pipeline("sync")
-    assert _published(made) == before
+    assert made.published() == before
 
 
 def test_pictures_carry_the_digest_of_the_weights_that_drew_them(made):
@@ -203,9 +147,35 @@ def test_pictures_carry_the_digest_of_the_weights_that_drew_them(made):
             assert picture.info["generator-sha256"] == digest, name
 
 
+AUDITED = """
+import atexit, os, sys
+opened = set()
+
+def audit(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        opened.add(os.path.realpath(os.fsdecode(arguments[0])))
+
+sys.addaudithook(audit)
+atexit.register(lambda: print(*sorted(opened), sep="\\n"))
+sys.path.insert(0, os.getcwd())
+from pipeline.__main__ import main
+main()
+"""
+
+
 def test_the_training_stage_never_opens_the_test_images(made):
-    recorded = state.parts_of_lock(state.read_lock(made.root))
-    assert not any("test" in path for path in recorded["train"].deps)
+    recorded = state.parts_of_lock(state.read_lock(made.root))["train"]
+    assert not any("test" in path for path in recorded.deps)
+    command = shlex.split(recorded.command)
+    assert command[:5] == ["exec", "python", "-m", "pipeline", "train"]
+    audited = dataclasses.replace(made, tracking="off")
+    said = audited.run(sys.executable, "-c", AUDITED, *command[4:], "--fresh")
+    opened = {Path(line) for line in said.splitlines()}
+    data = {path.name for path in opened if path.parent == (made.root / "data").resolve()}
+    assert (made.root / "data/test.npz").exists()
+    assert data == {"train.npz", "validation.npz"}
+    assert {path.name for path in opened} >= {"classifier.npz", "pixels.npz"}  # so it has taken looks
+    assert recorded.changed_outs(made.root) == []  # and made the very same outs
 
 
 def test_dvc_shows_the_metrics_and_the_plots(made):
@@ -213,7 +183,14 @@ def test_dvc_shows_the_metrics_and_the_plots(made):
     assert shown == read_json(made.root / "metrics/evaluation.json")
     made.dvc("plots", "show", "-o", "shown")
     page = (made.root / "shown/index.html").read_text()
-    for wanted in ("generator_loss", "probability_fake", "samples.png", "progress.png"):
+    for wanted in (
+        "generator_loss",
+        "probability_fake",
+        "fid_pixels",
+        "class_divergence",
+        "samples.png",
+        "progress.png",
+    ):
         assert wanted in page
     shutil.rmtree(made.root / "shown")
 
@@ -222,6 +199,25 @@ def test_the_weights_are_plain_arrays_named_by_layer(made):
     named = read_arrays(made.root / "models/generator.npz")
     assert str(named["kind"]) == "dcgan"
     assert named["conv7/kernel"].shape == (5, 5, 128, 256)
+
+
+def test_the_record_agrees_with_the_files(made):
+    assert "dvc.lock agrees with what is here: prepare, train, evaluate, render" in made.pipeline("verify", "--fast")
+
+
+def test_a_copied_picture_leads_to_the_run(made, run, tmp_path):
+    shutil.copyfile(made.root / "plots/samples.png", tmp_path / "report.png")
+    told = made.pipeline("trace", str(tmp_path / "report.png"))
+    assert run.info.run_id in told
+    assert f"by commit {made.run('git', 'rev-parse', 'HEAD')[:12]}" in told
+    assert "a source that no journal" not in told
+
+
+@pytest.mark.slow
+def test_every_stage_comes_out_again_to_the_bit(made):
+    before = sorted(path.name for path in (made.root / "checkpoints").iterdir())
+    assert "the same bytes: prepare, train, evaluate, render made again" in made.pipeline("verify")
+    assert sorted(path.name for path in (made.root / "checkpoints").iterdir()) == before
 
 
 @pytest.mark.slow
@@ -240,50 +236,3 @@ def test_an_experiment_is_a_second_run_of_the_same_store_and_its_difference_show
     made.dvc("checkout")
     made.pipeline("sync")
     assert len(made.runs) == 2
-
-
-@pytest.mark.slow
-def test_a_queued_experiment_runs_its_own_code_and_lands_in_the_main_store(tmp_path, mnist_cache):
-    cloned = clone(tmp_path / "repo", mnist_cache)
-    cloned.dvc("exp", "run", "--queue", "--name", "queued", "-S", "recipes.fast.epochs=1")
-    marked = cloned.root / "src/mnistgan/training/__init__.py"
-    marked.write_text(marked.read_text() + "\nraise ImportError('the main checkout was imported')\n")
-    cloned.dvc("queue", "start")
-    assert _eventually(lambda: "Success" in cloned.dvc("queue", "status"), seconds=300), cloned.dvc("queue", "status")
-    (only,) = cloned.runs
-    assert only.info.status == "FINISHED"
-    events = journal.read(journal.path_of(cloned.root, only.data.tags["mnistgan.train_key"]))
-    code = Path(events[0].facts["code"])
-    assert code.is_relative_to(cloned.root / ".dvc/tmp/exps")
-    assert events[0].facts["experiment"] == "queued"
-
-
-def _eventually(condition, seconds):
-    """Whether a condition comes true within a time; for what another process does at its own pace."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(1)
-    return False
-
-
-def _published(made):
-    """All that the store shows of each run, by run id."""
-    return {
-        found.info.run_id: (found.data.tags, found.data.params, _points(made, found), _files(made, found))
-        for found in made.runs
-    }
-
-
-def _points(made, found):
-    return {
-        name: [(point.step, point.value) for point in made.store.get_metric_history(found.info.run_id, name)]
-        for name in found.data.metrics
-    }
-
-
-def _files(made, found, folder=None):
-    listed = made.store.list_artifacts(found.info.run_id, folder)
-    inner = (_files(made, found, file.path) if file.is_dir else [file.path] for file in listed)
-    return sorted(name for names in inner for name in names)
