@@ -20,6 +20,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from mnistgan import params  # noqa: E402
+from mnistgan.data.arrays import Images  # noqa: E402
 from mnistgan.models.kinds import KINDS, Architecture  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
 from mnistgan.training.step import Step  # noqa: E402
@@ -56,8 +57,9 @@ def main() -> None:
 def _stepping(recipe: params.Recipe, architecture: Architecture) -> Callable[[], object]:
     """A compiled run of some steps on images of noise."""
     KINDS[recipe.kind] = architecture
-    images = np.random.default_rng(0).integers(0, 256, (STEPS * recipe.batch_size, 28, 28), np.uint8)
-    step = Step(TrainingState.start(recipe, 0), recipe, 0, images)
+    rng, count = np.random.default_rng(0), STEPS * recipe.batch_size
+    data = Images(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
+    step = Step(TrainingState.start(recipe, 0), recipe, 0, data)
     order = tf.constant(step.batches.order(0))
 
     def run() -> object:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any, get_origin
 
 import annotated_types
+import pandas as pd
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
+from scipy.stats import spearmanr
 from typer.main import get_command
 
+from mnistgan.files import read_json
 from mnistgan.params import Params, Recipe
 from pipeline.__main__ import app
 from pipeline.state import outs_of_workspace
@@ -19,6 +22,7 @@ from pipeline.state import outs_of_workspace
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
+README = (ROOT / "README.md").read_text("utf-8")
 RECORDS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
 PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -181,3 +185,27 @@ def test_decision_records_are_numbered_listed_and_in_one_form() -> None:
     for (number, title, _), path in zip(listed, RECORDS, strict=True):
         headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
         assert headings == [f"{number}. {title}", "Context", "Decision", "Consequences"]
+
+
+def test_the_readme_shows_the_committed_figures() -> None:
+    figures = read_json(ROOT / "metrics" / "evaluation.json")
+    line = f"FID {figures['fid']['value']:.4g} (floor {figures['fid']['floor']:.3g}, {figures['fid']['units']:.3g} of"
+    assert line in README
+    assert f"coverage {figures['coverage']['value']:.3f} (real {figures['coverage']['real']:.3f})" in README
+    assert figures["verdict"] in README
+    assert f"{figures['fid_pixels']['units']:.2f} of a missing digit (floor" in README
+
+
+def test_the_readme_says_how_far_the_rulers_rank_alike() -> None:
+    looks = pd.read_csv(ROOT / "benchmarks" / "runs" / "looks_10000_images.csv")
+
+    def agreement(part: pd.DataFrame) -> str:
+        return (
+            f"{spearmanr(part.fid, part.fid_pixels).statistic:.2f} over looks {part.epoch.min()} to {part.epoch.max()}"
+        )
+
+    assert len(looks) == 25
+    assert agreement(looks[:13]) in README
+    assert agreement(looks[13:]) in README
+    default = pd.read_csv(ROOT / "metrics" / "looks.csv")
+    assert spearmanr(default.fid, default.fid_pixels).statistic == pytest.approx(1)

@@ -1,0 +1,234 @@
+"""Try an idea for the training step at a short budget, on validation: what docs/recipes.md was screened with.
+
+Changes to the recipe are given as params.yaml has them; ideas that the pipeline does not hold are options here. Prints
+a line an epoch: FID of 10,000 samples against the validation images in no-8 units, and what goes with it. Never reads
+the test images.
+
+    .venv/bin/python benchmarks/screen.py --set epochs=1 --set label_weight=0
+    .venv/bin/python benchmarks/screen.py --set epochs=1 --loss hinge --spectral-norm
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from ruamel.yaml import YAML  # noqa: E402
+
+from mnistgan import params  # noqa: E402
+from mnistgan.data.arrays import Images, load  # noqa: E402
+from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
+from mnistgan.metrics.fid import fid  # noqa: E402
+from mnistgan.metrics.manifold import manifold  # noqa: E402
+from mnistgan.models import sampling  # noqa: E402
+from mnistgan.models.dcgan import SLOPE, Discriminator  # noqa: E402
+from mnistgan.models.kinds import KINDS  # noqa: E402
+from mnistgan.rulers import classifier, pixels  # noqa: E402
+from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
+from mnistgan.training.average import recompute_batchnorm  # noqa: E402
+from mnistgan.training.losses import balance_loss, label_loss, realness  # noqa: E402
+from mnistgan.training.state import TrainingState  # noqa: E402
+from mnistgan.training.step import NOISE, Step  # noqa: E402
+
+SAMPLES, SAMPLES_SEED, CALL = 10_000, 99, 50
+Losses = tuple[tf.Tensor, tf.Tensor]
+
+
+def saturating_free(real: tf.Tensor, fake: tf.Tensor) -> Losses:
+    """The article's: of the generator, of the discriminator."""
+    return tf.reduce_mean(tf.nn.softplus(-fake)), tf.reduce_mean(tf.nn.softplus(-real) + tf.nn.softplus(fake))
+
+
+def hinge(real: tf.Tensor, fake: tf.Tensor) -> Losses:
+    """Lim and Ye, arXiv 1705.02894."""
+    return -tf.reduce_mean(fake), tf.reduce_mean(tf.nn.relu(1 - real) + tf.nn.relu(1 + fake))
+
+
+def relativistic(real: tf.Tensor, fake: tf.Tensor) -> Losses:
+    """Real and generated in pairs: Huang et al. (R3GAN), arXiv 2501.05441."""
+    return tf.reduce_mean(tf.nn.softplus(real - fake)), tf.reduce_mean(tf.nn.softplus(fake - real))
+
+
+def least_squares(real: tf.Tensor, fake: tf.Tensor) -> Losses:
+    """Mao et al., arXiv 1611.04076."""
+    return tf.reduce_mean((fake - 1) ** 2), tf.reduce_mean((real - 1) ** 2 + fake**2)
+
+
+LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], Losses]] = {
+    "article": saturating_free,
+    "hinge": hinge,
+    "relativistic": relativistic,
+    "least-squares": least_squares,
+}
+
+
+class Trial(Step):
+    """The pipeline's step with an idea in it."""
+
+    def __init__(self, state: TrainingState, recipe: params.Recipe, seed: int, data: Images, idea: argparse.Namespace):
+        super().__init__(state, recipe, seed, data)
+        self.idea = idea
+        self.kernels = [layer.kernel for layer in (state.discriminator.conv14, state.discriminator.conv7)]
+        self.kernels.append(state.discriminator.dense.kernel)
+        self.directions = [tf.Variable(tf.random.stateless_normal([1, k.shape[-1]], [1, 0])) for k in self.kernels]
+
+    def train(self, real: tf.Tensor, labels: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """As the pipeline's, with the idea; without dropout."""
+        state, idea, rate = self.state, self.idea, self.schedule.at(step)
+        for extra in range(1, idea.discriminator_steps):
+            self._discriminator_alone(real, labels, step, extra, rate)
+        latents = self._latents(real, NOISE, step)
+        with tf.GradientTape() as of_generator, tf.GradientTape() as of_discriminator:
+            fake = state.generator(latents, training=True)
+            judge = self._judge()
+            real_classes, fake_classes = judge(real), judge(fake)
+            real_logits, fake_logits = realness(real_classes), realness(fake_classes)
+            to_generator, to_discriminator = LOSSES[idea.loss](real_logits, fake_logits)
+            if idea.top_k < 1:
+                kept = tf.math.top_k(fake_logits[:, 0], max(1, int(idea.top_k * self.batches.batch_size))).indices
+                to_generator = LOSSES[idea.loss](real_logits, tf.gather(fake_logits, kept))[0]
+            if self.label_weight:
+                to_generator += idea.balance_weight * balance_loss(fake_classes, self.prior)
+                to_discriminator += self.label_weight * label_loss(real_classes, labels)
+            if idea.gradient_penalty:
+                to_discriminator += idea.gradient_penalty / 2 * slope(judge, real)
+        pairs = ((of_generator, to_generator, state.generator_adam, 1.0),)
+        pairs += ((of_discriminator, to_discriminator, state.discriminator_adam, idea.discriminator_rate),)
+        for tape, loss, adam, factor in pairs:
+            adam.apply(tape.gradient(loss, adam.variables), step, rate * factor)
+        state.average.update(step)
+        shares = [tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)]
+        return tf.stack([to_generator, to_discriminator, *shares])
+
+    def _discriminator_alone(self, real, labels, step, extra, rate) -> None:
+        fake = self.state.generator(self._latents(real, 100 + extra, step), training=True)
+        with tf.GradientTape() as tape:
+            judge = self._judge()
+            classes = judge(real)
+            loss = LOSSES[self.idea.loss](realness(classes), realness(judge(fake)))[1]
+            if self.label_weight:
+                loss += self.label_weight * label_loss(classes, labels)
+        adam = self.state.discriminator_adam
+        adam.apply(tape.gradient(loss, adam.variables), step, rate * self.idea.discriminator_rate)
+
+    def _latents(self, real: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_normal([tf.shape(real)[0], self.latent_size], self._draw(stream, step), alg="philox")
+
+    def _judge(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The discriminator, its kernels divided by their largest singular value (arXiv 1802.05957) if asked for."""
+        network = self.state.discriminator
+        if not self.idea.spectral_norm:
+            return network
+        kernels = [normalised(*pair) for pair in zip(self.kernels, self.directions, strict=True)]
+        return lambda images: with_kernels(network, kernels, images)
+
+
+def normalised(kernel: tf.Tensor, direction: tf.Variable) -> tf.Tensor:
+    """A kernel over its largest singular value, by one step of the power iteration."""
+    flat = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    left = tf.stop_gradient(tf.math.l2_normalize(direction @ tf.transpose(flat)))
+    right = tf.stop_gradient(tf.math.l2_normalize(left @ flat))
+    direction.assign(right)
+    return kernel / (left @ flat @ tf.transpose(right))[0, 0]
+
+
+def with_kernels(network: Discriminator, kernels: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """The discriminator's logits with other kernels in its layers."""
+    x = tf.nn.leaky_relu(tf.nn.conv2d(images, kernels[0], 2, "SAME") + network.conv14.bias, SLOPE)
+    x = tf.nn.leaky_relu(tf.nn.conv2d(x, kernels[1], 2, "SAME") + network.conv7.bias, SLOPE)
+    return tf.reshape(x, [tf.shape(x)[0], kernels[2].shape[0]]) @ kernels[2] + network.dense.bias
+
+
+def slope(judge: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """The mean squared gradient at real images (R1, Mescheder et al., arXiv 1801.04406)."""
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(realness(judge(images)))
+    return tf.reduce_mean(tf.reduce_sum(tape.gradient(total, images) ** 2, axis=[1, 2, 3]))
+
+
+def main() -> None:
+    """Train by the recipe with the changes, looking at validation after each epoch."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the recipe")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--loss", choices=LOSSES, default="article")
+    parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's classes; with labels")
+    parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")
+    parser.add_argument("--spectral-norm", action="store_true")
+    parser.add_argument("--discriminator-steps", type=int, default=1)
+    parser.add_argument("--discriminator-rate", type=float, default=1.0, help="times the learning rate")
+    parser.add_argument("--top-k", type=float, default=1.0, help="share of samples that teach the generator")
+    idea = parser.parse_args()
+    given = params.load(ROOT / "params.yaml")
+    changes = {key: YAML(typ="safe").load(value) for key, value in (item.split("=") for item in idea.set)}
+    recipe = params.Recipe.model_validate(given.recipe.model_dump() | changes)
+    tf.config.threading.set_intra_op_parallelism_threads(given.train.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    data, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")
+    report = Report(data, validation)
+    state = TrainingState.start(recipe, idea.seed)
+    trial = Trial(state, recipe, idea.seed, data, idea)
+    seconds = 0.0
+    for epoch in range(recipe.epochs):
+        began = time.monotonic()
+        for scalars in epoch_of(trial, epoch):
+            last = scalars
+        seconds += time.monotonic() - began
+        print(
+            f"epoch {epoch + 1}, {seconds:.0f} s, {report(snapshot(trial, recipe, idea.seed))}, D(real) {last[2]:.2f}"
+        )
+
+
+def epoch_of(trial: Trial, epoch: int) -> Iterator[np.ndarray]:
+    """Run an epoch; each call's last scalars."""
+    order, steps = tf.constant(trial.batches.order(epoch)), trial.batches.steps_per_epoch
+    for place in range(0, steps, CALL):
+        first = tf.constant(epoch * steps + place, tf.int64)
+        yield trial.run(order, first, tf.constant(min(CALL, steps - place), tf.int32)).numpy()[-1]
+
+
+def snapshot(trial: Trial, recipe: params.Recipe, seed: int) -> sampling.Generator:
+    """The generator with averaged weights and fresh statistics."""
+    network = KINDS[recipe.kind].generator(seed)
+    network.set_weights(trial.state.generator.get_weights())
+    trial.state.average.copy_to(network)
+    recompute_batchnorm(network, sampling.latents([seed, 7], 2048, trial.latent_size))
+    return sampling.Generator(recipe.kind, network)
+
+
+class Report:
+    """What 10,000 samples are like beside the validation images."""
+
+    def __init__(self, train: Images, validation: Images):
+        self.rulers = classifier.load(ROOT / "pretrained"), pixels.load(ROOT / "pretrained")
+        self.prior = class_prior(train.labels)
+        self.real = self._see(validation.images)
+        lacking = without_digit(RealData(train, validation, validation), len(validation)).images
+        self.units = [fid(a, b) for a, b in zip(self._see(lacking)[:2], self.real[:2], strict=True)]
+
+    def __call__(self, generator: sampling.Generator) -> str:
+        latents = sampling.latents(SAMPLES_SEED, SAMPLES, generator.latent_size)
+        seen = self._see(generator.images(latents))
+        both = zip(seen[:2], self.real[:2], self.units, strict=True)
+        by_classifier, by_pixels = (fid(a, b) / unit for a, b, unit in both)
+        near = manifold(seen[0], self.real[0])
+        balance = class_balance(seen[2].argmax(axis=1), self.prior)
+        return (
+            f"FID {by_classifier:.3f} of a missing digit, in pixels {by_pixels:.2f}, coverage {near.coverage:.3f}, "
+            f"recall {near.recall:.3f}, precision {near.precision:.3f}, smallest class {balance.smallest_ratio:.2f}"
+        )
+
+    def _see(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        features = self.rulers[0].features(images)
+        return features.penultimate, self.rulers[1].features(images), features.logits
+
+
+if __name__ == "__main__":
+    main()
