@@ -65,7 +65,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in DISK_REFUSES:
             raise
-        print(f"error: {error.filename or 'a file'}: can't be written: {error.strerror}", file=sys.stderr)
+        print(f"error: {error.filename or 'a file'}: can't be read or written: {error.strerror}", file=sys.stderr)
         sys.exit(MnistganError.exit_code)
 
 

@@ -82,16 +82,17 @@ def evaluate(
 
         network, components = classifier.load(rulers), pixels.load(rulers)
         drawer = sampling.load(generator) if generator else None
+        count, seed = params.evaluate.samples, params.evaluate.latent_seed if drawer else None
+        pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
+        verdict.demand_rulers(rulers, pinned)
         with naming(train, validation, test):
-            reference = measuring.Reference(real, network, components, params.evaluate.samples, progress)
+            reference = measuring.Reference(real, network, components, count, progress)
         images = _drawn(drawer, params.evaluate, progress) if drawer else outside
         assert images is not None
         seen = trained_on.value if trained_on else params.recipe.images
         found = reference.measure(images, seen, progress=progress)
-        seed = params.evaluate.latent_seed if drawer else None
         report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
         judged = verdict.verdict(report, limits)
-        pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, len(images), seed)
         files.write_json(metrics, {"verdict": judged, **report, "pins": str(pinned)})
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())

@@ -23,7 +23,7 @@ def path_of(root: Path, key: str) -> Path:
 
 
 def keep(path: Path, workspace: Path = Path()) -> None:
-    """Write to ``path`` what :func:`provenance.is_dirty` sees; remove the one that is there where the tree is clean.
+    """Write to ``path`` how the code differs from its commit; remove the one that is there where it does not.
 
     ``git apply`` of it, at the commit, gives the same code and params. Of files that git does not know, those that a
     stage depends on are in it, and what lies beside them in the code's folders. Whatever goes wrong is a warning.
@@ -33,6 +33,9 @@ def keep(path: Path, workspace: Path = Path()) -> None:
             path.unlink(missing_ok=True)
             return
         found = _patch(workspace)
+        if not found:  # dirty by files that no stage reads
+            path.unlink(missing_ok=True)
+            return
         if len(found) > LIMIT_BYTES:
             console.warn(f"the tree differs from its commit by {len(found):,} bytes; not kept as a patch")
             return

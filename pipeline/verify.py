@@ -91,7 +91,7 @@ class _Scratch:
                 shutil.copyfile(file, self.root / file)
         made = {path for stage in self.stages for path in self.record.parts[stage].outs}
         needed = {path: read for stage in self.stages for path, read in self.record.parts[stage].deps.items()}
-        for path, read in needed.items():
+        for path, read in sorted(needed.items()):  # a folder before the files in it that another stage names
             if path not in made and not (self.root / path).exists():
                 kept.bring(path, read, self.root / path)
 
@@ -163,6 +163,10 @@ def _judge(
         console.warn(f"{told}\n{_listed('made on another machine or other libraries', machine)}")
         console.summary(f"other bytes in {names}, as another machine makes them; every metric within its interval")
         return
+    if not machine:
+        told += "\nno other processor or library is known to have made the record"
+        if outside == []:
+            told += "; every metric is within its interval, as it would be if one had"
     if outside:
         told += "\n" + _listed("metrics outside their intervals", outside)
     if machine:

@@ -33,6 +33,7 @@ def report(fid: float = 27.5, **sections: Any) -> dict[str, Any]:
     made = copy.deepcopy(REPORT)
     made["fid"] |= {"value": fid, "low": 0.975 * fid, "high": 1.025 * fid}
     made["fid_logits"]["value"] = 1.3 * fid
+    made["classes"]["dropped"] = int(sections.get("verdict") == COLLAPSED)
     for name, section in sections.items():
         if section is None:
             del made[name]

@@ -34,23 +34,24 @@ def test_pins_that_are_none_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "findings", "collapsed"),
+    ("verdict", "findings"),
     [
-        ("healthy", ("healthy",), False),
-        (COLLAPSED, ("collapsed",), True),
-        ("memorised: 20% (5% or less); collapsed: digit 8", ("memorised", "collapsed"), True),
+        ("healthy", ("healthy",)),
+        (COLLAPSED, ("collapsed",)),
+        ("memorised: 20% (5% or less); collapsed: digit 8", ("memorised", "collapsed")),
     ],
 )
 def test_a_verdict_is_read_by_the_word_that_each_of_its_parts_begins_with(
-    verdict: str, findings: tuple[str, ...], collapsed: bool
+    verdict: str, findings: tuple[str, ...]
 ) -> None:
-    found = figures(verdict=verdict)
-    assert (found.findings, found.collapsed) == (findings, collapsed)
+    assert figures(verdict=verdict).findings == findings
 
 
-def test_without_a_verdict_dropped_classes_tell_a_collapse() -> None:
-    assert not figures(verdict=None).collapsed
+def test_a_dropped_class_or_a_fifth_repeated_tell_a_collapse_and_the_verdicts_stricter_word_does_not() -> None:
+    assert not figures(verdict="collapsed: digit 6 at 0.85 of its share (0.88 or more)").collapsed
     assert figures(verdict=None, classes={"dropped": 1}).collapsed
+    assert figures(repetition={"value": 0.21}).collapsed
+    assert not figures(repetition={"value": 0.2}).collapsed
 
 
 def test_the_signature_is_that_of_the_figures_and_pins() -> None:

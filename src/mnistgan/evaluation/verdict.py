@@ -13,6 +13,7 @@ from typing import Any
 from mnistgan import files
 from mnistgan.errors import DataError, RulerError
 from mnistgan.metrics.checks import DIGITS
+from mnistgan.rulers.pins import Pins
 from mnistgan.rulers.rounding import is_number, rounded
 
 HEALTHY = "healthy"
@@ -80,6 +81,17 @@ def load(folder: Path) -> Thresholds:
     if wrong := [key for key, limit in limits.items() if not is_number(limit)]:
         raise RulerError(f"{path}: the threshold of {wrong[0]} is {limits[wrong[0]]!r}, no finite number; {RESTORE}")
     return {key: float(limit) for key, limit in limits.items()}
+
+
+def demand_rulers(folder: Path, pinned: Pins) -> None:
+    """Raises RulerError where the thresholds were set by other rulers than ``pinned`` names."""
+    path = folder / FILE
+    set_by = Pins.parse(str(files.read_json(path).get("pins")))
+    if (set_by.classifier, set_by.pixels) != (pinned.classifier, pinned.pixels):
+        raise RulerError(
+            f"{path}: thresholds set by the rulers {set_by.classifier} and {set_by.pixels}, here are "
+            f"{pinned.classifier} and {pinned.pixels}; {RESTORE}"
+        )
 
 
 def verdict(report: Report, limits: Thresholds) -> str:
