@@ -31,7 +31,8 @@ from mnistgan.models.dcgan import SLOPE, Discriminator  # noqa: E402
 from mnistgan.models.kinds import KINDS  # noqa: E402
 from mnistgan.rulers import classifier, pixels  # noqa: E402
 from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
-from mnistgan.training.average import recompute_batchnorm  # noqa: E402
+from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
+from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
 from mnistgan.training.losses import balance_loss, label_loss, realness  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
 from mnistgan.training.step import NOISE, Step  # noqa: E402
@@ -199,7 +200,7 @@ def snapshot(trial: Trial, recipe: params.Recipe, seed: int) -> sampling.Generat
     network = KINDS[recipe.kind].generator(seed)
     network.set_weights(trial.state.generator.get_weights())
     trial.state.average.copy_to(network)
-    recompute_batchnorm(network, sampling.latents([seed, 7], 2048, trial.latent_size))
+    recompute_batchnorm(network, sampling.latents([seed, STATISTICS_STREAM], STATISTICS_LATENTS, trial.latent_size))
     return sampling.Generator(recipe.kind, network)
 
 

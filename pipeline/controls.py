@@ -37,9 +37,10 @@ def controls(
     """
     from mnistgan.params import load
 
-    count = load(PARAMS).evaluate.samples
+    params = load(PARAMS)
+    count = params.evaluate.samples
     with console.progress() as progress:
-        load_tensorflow(verbose, load(PARAMS).train.threads)
+        load_tensorflow(verbose, params.train.threads)
         from mnistgan import files
         from mnistgan.data import arrays
         from mnistgan.evaluation import controls as faults

@@ -72,7 +72,7 @@ def evaluate(
         # All that can be refused is, before anything is drawn or measured; most of it before TensorFlow is loaded.
         outside = _outside(samples, params.evaluate.samples, progress) if samples else None
         real = RealData(load(train), load(validation), load(test))
-        limits = verdict.load(rulers)
+        thresholds = verdict.load(rulers)
         for path, split in ((validation, real.validation), (test, real.test)):
             _demand(path, len(split), params.evaluate.samples)
         load_tensorflow(verbose, params.train.threads)
@@ -84,7 +84,7 @@ def evaluate(
         drawer = sampling.load(generator) if generator else None
         count, seed = params.evaluate.samples, params.evaluate.latent_seed if drawer else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
-        verdict.demand_rulers(rulers, pinned)
+        thresholds.demand(pinned)
         with naming(train, validation, test):
             reference = measuring.Reference(real, network, components, count, progress)
         images = _drawn(drawer, params.evaluate, progress) if drawer else outside
@@ -92,7 +92,7 @@ def evaluate(
         seen = trained_on.value if trained_on else params.recipe.images
         found = reference.measure(images, seen, progress=progress)
         report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
-        judged = verdict.verdict(report, limits)
+        judged = verdict.verdict(report, thresholds.limits)
         files.write_json(metrics, {"verdict": judged, **report, "pins": str(pinned)})
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import re
-import subprocess
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
-from pipeline import kept, recorded, state
+from pipeline import git, kept, recorded, state
 from pipeline.state import Part, State
 
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
@@ -225,7 +224,7 @@ def _blob(commit: str, path: Path) -> bytes | None:
 def _blobs(names: Iterable[str]) -> list[tuple[str, bytes]]:
     """The id and content of each object that a name stands for; an empty id where there is none."""
     asked = list(names)
-    out = _git("cat-file", "--batch", told="".join(f"{name}\n" for name in asked).encode())
+    out = git.ask("cat-file", "--batch", told="".join(f"{name}\n" for name in asked).encode()) or b""
     found: list[tuple[str, bytes]] = []
     at = 0
     for _ in asked if out else ():
@@ -242,14 +241,5 @@ def _blobs(names: Iterable[str]) -> list[tuple[str, bytes]]:
 
 
 def _line(*arguments: str) -> str | None:
-    out = _git(*arguments)
+    out = git.ask(*arguments)
     return out.decode("utf-8", "replace").strip() if out else None
-
-
-def _git(*arguments: str, told: bytes | None = None) -> bytes:
-    """What a git command prints; nothing where it fails, or there is no git."""
-    try:
-        done = subprocess.run(["git", *arguments], input=told, capture_output=True, check=True)  # noqa: S603, S607
-    except (OSError, subprocess.CalledProcessError):
-        return b""
-    return done.stdout

@@ -4,11 +4,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mnistgan.errors import MnistganError
-from pipeline import console, journal, provenance, state
+from pipeline import console, git, journal, provenance, state
 
 LIMIT_BYTES = 20_000_000
 SECONDS = 5.0
@@ -56,30 +57,20 @@ def _patch(workspace: Path) -> bytes:
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
         index = Path(folder) / "index"
         environment = {**os.environ, "GIT_INDEX_FILE": str(index)}
-        theirs = workspace / os.fsdecode(_git(workspace, os.environ, "rev-parse", "--git-path", "index")).strip()
+        ask = partial(git.run, folder=workspace, environment=environment, seconds=SECONDS)
+        theirs = workspace / os.fsdecode(git.run("rev-parse", "--git-path", "index", folder=workspace)).strip()
         if theirs.is_file():
             shutil.copyfile(theirs, index)
         else:
-            _git(workspace, environment, "read-tree", "HEAD")
-        if unknown := _unknown(workspace, environment, excluded):
-            _git(workspace, environment, "--literal-pathspecs", "add", "--intent-to-add", "--", *unknown)
-        return _git(workspace, environment, *_DIFF, *_PREFIXES, "HEAD", "--", ".", *excluded)
+            ask("read-tree", "HEAD")
+        if unknown := _unknown(workspace, ask, excluded):
+            ask("--literal-pathspecs", "add", "--intent-to-add", "--", *unknown)
+        return ask(*_DIFF, *_PREFIXES, "HEAD", "--", ".", *excluded)
 
 
-def _unknown(workspace: Path, environment: Mapping[str, str], excluded: list[str]) -> list[str]:
+def _unknown(workspace: Path, ask: Callable[..., bytes], excluded: list[str]) -> list[str]:
     """Files of code and params that git neither tracks nor ignores."""
     deps = [path for declared in state.declared(workspace).values() for path in declared.deps]
     places = sorted({*deps, *CODE, str(state.PARAMS), str(state.PIPELINE)})
-    listed = _git(workspace, environment, "ls-files", "--others", "--exclude-standard", "-z", "--", *places, *excluded)
+    listed = ask("ls-files", "--others", "--exclude-standard", "-z", "--", *places, *excluded)
     return [name for name in os.fsdecode(listed).split("\0") if name]
-
-
-def _git(workspace: Path, environment: Mapping[str, str], *arguments: str) -> bytes:
-    return subprocess.run(  # noqa: S603 - fixed words and paths of dvc.yaml, and no shell reads them
-        ["git", *arguments],  # noqa: S607 - the git that the person uses
-        cwd=workspace,
-        env=environment,
-        capture_output=True,
-        check=True,
-        timeout=SECONDS,
-    ).stdout

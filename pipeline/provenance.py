@@ -3,11 +3,10 @@
 import os
 import platform
 import re
-import subprocess
 from pathlib import Path
 from urllib.parse import unquote
 
-from pipeline import state
+from pipeline import git, state
 
 _USERINFO = re.compile(r"(?<=://)[^\s/]+@")
 _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
@@ -15,13 +14,15 @@ _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 def commit(workspace: Path = Path()) -> str | None:
     """The commit that the workspace stands on; None outside a git repository or before its first commit."""
-    return _git(workspace, "rev-parse", "--verify", "--quiet", "HEAD")
+    found = git.ask("rev-parse", "--verify", "--quiet", "HEAD", folder=workspace)
+    return None if found is None else found.decode().strip()
 
 
 def is_dirty(workspace: Path = Path()) -> bool | None:
     """Whether anything but dvc.lock and the stages' outs differs from the commit; None outside a git repository."""
     outs = [str(state.LOCK), *state.outs_of_workspace(workspace)]
-    changed = _git(workspace, "status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in outs))
+    excluded = (f":(exclude){path}" for path in outs)
+    changed = git.ask("status", "--porcelain", "--", ".", *excluded, folder=workspace)
     return None if changed is None else bool(changed)
 
 
@@ -48,17 +49,3 @@ def secrets() -> list[str]:
     password = userinfo.partition(":")[2]
     told = [userinfo, password, unquote(password), *(os.environ.get(name) for name in _SECRET_VARIABLES)]
     return [secret for secret in told if secret]
-
-
-def _git(workspace: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed words, and no shell reads them
-            ["git", *arguments],  # noqa: S607 - the git that the person uses
-            cwd=workspace,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()

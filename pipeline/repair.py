@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.errors import FormatError, UsageError
-from pipeline import console, journal, state
+from pipeline import console, git, journal, state
 from pipeline.journal import Kind
 
 RWLOCK = Path(".dvc/tmp/rwlock")
@@ -212,7 +211,7 @@ def _mend_lock() -> str | None:
     from mnistgan.files import write_bytes
 
     write_bytes(TORN, content)
-    committed = _committed(state.LOCK)
+    committed = git.ask("show", f"HEAD:./{state.LOCK}")
     if committed is None:
         state.LOCK.unlink()
         return f"{state.LOCK}: was torn, and no commit has it; moved to {TORN}"
@@ -228,12 +227,3 @@ def _is_record(text: str) -> bool:
         return False
     digests = [digest for part in parts.values() for digest in (*part.deps.values(), *part.outs.values())]
     return all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests)
-
-
-def _committed(path: Path) -> bytes | None:
-    """A file as the last commit has it; None where there is none."""
-    command = ["git", "show", f"HEAD:./{path}"]
-    try:
-        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603 - fixed words, no shell
-    except (OSError, subprocess.CalledProcessError):
-        return None

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.verdict import Side, Trained
 from mnistgan.errors import DataError, FormatError, UsageError
-from pipeline import state
+from pipeline import git, state
 
 METRICS = Path("metrics/evaluation.json")
 SEEDS = Path("metrics/seeds.csv")
@@ -289,12 +288,12 @@ def _commit(name: str) -> str | None:
     """The commit that a rev or a DVC experiment's name means; None where it means none."""
     if not name or name.startswith("-"):
         return None
-    found = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    found = git.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     return found.decode().strip() if found is not None else _experiment(name)
 
 
 def _experiment(name: str) -> str | None:
-    listed = _git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
+    listed = git.ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
     refs = [line.split(" ", 1) for line in (listed or b"").decode().splitlines()]
     found = [(commit, ref) for commit, ref in refs if (match := _EXPERIMENT.fullmatch(ref)) and match[1] == name]
     if len({commit for commit, _ in found}) > 1:
@@ -305,16 +304,4 @@ def _experiment(name: str) -> str | None:
 
 
 def _blob(commit: str, path: str) -> bytes | None:
-    return _git("cat-file", "blob", f"{commit}:./{path}")
-
-
-def _git(*arguments: str) -> bytes | None:
-    """What git prints; None where it fails, outside a repository too."""
-    try:
-        return subprocess.run(  # noqa: S603 - no shell reads the words
-            ["git", *arguments],  # noqa: S607 - the git that the person uses
-            capture_output=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    return git.ask("cat-file", "blob", f"{commit}:./{path}")

@@ -57,7 +57,7 @@ REPORT = {
     "samples": 1000,
     "pins": PINS,
 }
-THRESHOLDS = {"thresholds": {evidence.key: 0.5 for evidence in verdict.EVIDENCE}, "spread": {}}
+THRESHOLDS = {"thresholds": {evidence.key: 0.5 for evidence in verdict.EVIDENCE}, "pins": PINS}
 SEEDS = seeds.dumps(seeds.SeedRow("fast", "0a1b", seed, Figures.of(REPORT, "made up")) for seed in (0, 1))
 CURVES = "epoch,generator_loss,discriminator_loss,probability_real,probability_fake\n0.5,0.9,1.2,0.6,0.4\n"
 GRID = grids.tile(np.resize(DRAWN, (256, 28, 28)), grids.TRAINING_SIDE)
@@ -197,11 +197,11 @@ def test_any_json_is_metrics_or_refused(document: Any) -> None:
 @given(st.dictionaries(st.sampled_from([evidence.key for evidence in verdict.EVIDENCE]), JSON | st.floats(0, 1)))
 def test_any_thresholds_are_all_finite_numbers_or_refused(limits: dict[str, Any]) -> None:
     try:
-        found: Any = READERS["thresholds"][1](json.dumps({"thresholds": limits}).encode())
+        found: Any = READERS["thresholds"][1](json.dumps({"thresholds": limits, "pins": PINS}).encode())
     except MnistganError:
         return
-    assert all(np.isfinite(limit) for limit in found.values())
-    assert len(found) == len(verdict.EVIDENCE)
+    assert all(np.isfinite(limit) for limit in found.limits.values())
+    assert len(found.limits) == len(verdict.EVIDENCE)
 
 
 @SHOT

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnistgan.errors import RulerError
-from mnistgan.evaluation.verdict import EVIDENCE, HEALTHY, demand_rulers, load, thresholds, verdict
+from mnistgan.evaluation.verdict import EVIDENCE, HEALTHY, Thresholds, load, thresholds, verdict
 from mnistgan.rulers.pins import Pins
 
 LIMITS = {
@@ -88,9 +88,9 @@ def test_missing_thresholds_are_named_with_the_way_to_mend_it(tmp_path: Path) ->
         load(tmp_path)
 
 
-def test_thresholds_that_other_rulers_set_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "controls.json").write_text('{"pins": "aaaaaa-bbbbbb-cccccc-10000-outside"}')
-    demand_rulers(tmp_path, Pins.parse("aaaaaa-bbbbbb-dddddd-1000-1"))  # other images of one kind, fewer samples
+def test_thresholds_that_other_rulers_set_are_refused() -> None:
+    pinned = Thresholds(LIMITS, Pins.parse("aaaaaa-bbbbbb-cccccc-10000-outside"))
+    pinned.demand(Pins.parse("aaaaaa-bbbbbb-dddddd-1000-1"))  # other images of one kind, fewer samples
     for other in ("eeeeee-bbbbbb-cccccc-10000-1", "aaaaaa-eeeeee-cccccc-10000-1"):
         with pytest.raises(RulerError, match="thresholds set by the rulers aaaaaa and bbbbbb, here are"):
-            demand_rulers(tmp_path, Pins.parse(other))
+            pinned.demand(Pins.parse(other))

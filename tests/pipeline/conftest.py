@@ -40,7 +40,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def workspace(tmp_path: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """A fabricated workspace, of keys that no other test has, with the session's store; the current folder."""
+    """A fabricated workspace, of keys that no other test has, with the store that all share; the current folder."""
     made = Workspace.create(tmp_path / "workspace", seed=next(_seeds))
     monkeypatch.chdir(made.root)
     monkeypatch.delenv("DVC_ROOT", raising=False)

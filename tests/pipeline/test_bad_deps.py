@@ -364,12 +364,18 @@ def threshold(value: str) -> Damage:
     def damage(path: Path) -> None:
         content = json.loads(path.read_text("utf-8"))
         limits = ", ".join(f'"{key}": {value}' for key in content["thresholds"])
-        path.write_text(f'{{"thresholds": {{{limits}}}}}', "utf-8")
+        path.write_text(f'{{"thresholds": {{{limits}}}, "pins": "{content["pins"]}"}}', "utf-8")
 
     return damage
 
 
+def without_pins(path: Path) -> None:
+    content = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({"thresholds": content["thresholds"]}), "utf-8")
+
+
 NO_THRESHOLDS: dict[str, tuple[Damage, str]] = {
+    "without pins": (without_pins, "says not by which rulers its thresholds were set"),
     "missing": (missing, "no such file"),
     "empty": (empty, "not JSON"),
     "torn": (torn, "not JSON"),

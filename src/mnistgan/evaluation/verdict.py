@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan import files
-from mnistgan.errors import DataError, RulerError
+from mnistgan.errors import DataError, PinsError, RulerError
 from mnistgan.metrics.checks import DIGITS
 from mnistgan.rulers.pins import Pins
 from mnistgan.rulers.rounding import is_number, rounded
@@ -56,7 +56,21 @@ EVIDENCE = (
     Evidence("unsure", "pixels", "spectrum_gap", "noised", "spectrum {value:.1f} dB off", "{:.1f} or less"),
 )
 
-Thresholds = Mapping[str, float]
+
+@dataclass(frozen=True)
+class Thresholds:
+    """``limits``: the threshold of each piece of evidence by its key; ``pins``: what the doses were measured by."""
+
+    limits: Mapping[str, float]
+    pins: Pins
+
+    def demand(self, pinned: Pins) -> None:
+        """Raises RulerError where they were set by other rulers than ``pinned`` names, and so would mean nothing."""
+        if (self.pins.classifier, self.pins.pixels) != (pinned.classifier, pinned.pixels):
+            raise RulerError(
+                f"{FILE}: thresholds set by the rulers {self.pins.classifier} and {self.pins.pixels}, here are "
+                f"{pinned.classifier} and {pinned.pixels}; {RESTORE}"
+            )
 
 
 def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
@@ -68,7 +82,10 @@ def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[s
 
 
 def load(folder: Path) -> Thresholds:
-    """The pinned thresholds, kept beside the rulers. Raises RulerError where they are missing or are none."""
+    """The pinned thresholds, kept beside the rulers.
+
+    Raises RulerError where they are missing, are none, or say not by which rulers they were set.
+    """
     path = folder / FILE
     try:
         record = files.read_json(path)
@@ -80,21 +97,14 @@ def load(folder: Path) -> Thresholds:
         raise RulerError(f"{path}: holds thresholds of {held or 'nothing'}; {RESTORE}")
     if wrong := [key for key, limit in limits.items() if not is_number(limit)]:
         raise RulerError(f"{path}: the threshold of {wrong[0]} is {limits[wrong[0]]!r}, no finite number; {RESTORE}")
-    return {key: float(limit) for key, limit in limits.items()}
+    try:
+        pins = Pins.parse(str(record.get("pins")))
+    except PinsError as error:
+        raise RulerError(f"{path}: says not by which rulers its thresholds were set: {error}; {RESTORE}") from error
+    return Thresholds({key: float(limit) for key, limit in limits.items()}, pins)
 
 
-def demand_rulers(folder: Path, pinned: Pins) -> None:
-    """Raises RulerError where the thresholds were set by other rulers than ``pinned`` names."""
-    path = folder / FILE
-    set_by = Pins.parse(str(files.read_json(path).get("pins")))
-    if (set_by.classifier, set_by.pixels) != (pinned.classifier, pinned.pixels):
-        raise RulerError(
-            f"{path}: thresholds set by the rulers {set_by.classifier} and {set_by.pixels}, here are "
-            f"{pinned.classifier} and {pinned.pixels}; {RESTORE}"
-        )
-
-
-def verdict(report: Report, limits: Thresholds) -> str:
+def verdict(report: Report, limits: Mapping[str, float]) -> str:
     """``healthy``, or each fault with its evidence: ``collapsed: digit 8 at 0.10 of its share (0.88 or more)``."""
     faults: dict[str, list[str]] = {}
     for evidence in EVIDENCE:

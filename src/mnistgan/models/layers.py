@@ -85,7 +85,7 @@ def bilinear_transforms(size: int, kernel_size: int) -> tuple[np.ndarray, np.nda
         of_image += [cosine, -sine, cosine - sine]
         of_kernel += [real, imaginary, real + imaginary]
         to_result += [share * 2 / period**2 for share in (cosine + sine, sine - cosine, -sine)]
-    return tuple(np.array(rows, np.float32) for rows in (of_image, of_kernel, np.transpose(to_result)))  # type: ignore[return-value]
+    return np.array(of_image, np.float32), np.array(of_kernel, np.float32), np.array(to_result, np.float32).T.copy()
 
 
 def _square(axis: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from typing import Self
+from typing import Self, get_type_hints
 
 from mnistgan.errors import FormatError
 
@@ -130,6 +130,6 @@ def _parsed(cells: Sequence[str], where: str) -> Look:
     if len(cells) != len(COLUMNS):
         raise FormatError(f"{where}: {len(cells)} cells; expected {len(COLUMNS)}")
     try:
-        return Look(*(column.type(cell) for column, cell in zip(fields(Look), cells, strict=True)))  # type: ignore[operator]
+        return Look(*(kind(cell) for kind, cell in zip(get_type_hints(Look).values(), cells, strict=True)))
     except ValueError as error:
         raise FormatError(f"{where}: {error}") from error
