@@ -23,6 +23,7 @@ from ruamel.yaml import YAML  # noqa: E402
 
 from mnistgan import params  # noqa: E402
 from mnistgan.data.arrays import Images, load  # noqa: E402
+from mnistgan.data.idx import CLASSES  # noqa: E402
 from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
 from mnistgan.metrics.fid import fid  # noqa: E402
 from mnistgan.metrics.manifold import manifold  # noqa: E402
@@ -33,7 +34,7 @@ from mnistgan.rulers import classifier, pixels  # noqa: E402
 from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
 from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
 from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
-from mnistgan.training.losses import balance_loss, label_loss, realness  # noqa: E402
+from mnistgan.training.losses import balance_loss, label_loss, realness, shares  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
 from mnistgan.training.step import NOISE, Step  # noqa: E402
 
@@ -94,18 +95,19 @@ class Trial(Step):
             if idea.top_k < 1:
                 kept = tf.math.top_k(fake_logits[:, 0], max(1, int(idea.top_k * self.batches.batch_size))).indices
                 to_generator = LOSSES[idea.loss](real_logits, tf.gather(fake_logits, kept))[0]
-            if self.label_weight:
-                to_generator += idea.balance_weight * balance_loss(fake_classes, self.prior)
-                to_discriminator += self.label_weight * label_loss(real_classes, labels)
+            if state.shares:
+                state.shares.update(shares(real_classes))
+                to_generator += idea.balance_weight * balance_loss(shares(fake_classes), state.shares.values)
+                to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
             if idea.gradient_penalty:
                 to_discriminator += idea.gradient_penalty / 2 * slope(judge, real)
         pairs = ((of_generator, to_generator, state.generator_adam, 1.0),)
-        pairs += ((of_discriminator, to_discriminator, state.discriminator_adam, idea.discriminator_rate),)
+        pairs += ((of_discriminator, to_discriminator, state.discriminator_adam, self.discriminator_rate),)
         for tape, loss, adam, factor in pairs:
             adam.apply(tape.gradient(loss, adam.variables), step, rate * factor)
         state.average.update(step)
-        shares = [tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)]
-        return tf.stack([to_generator, to_discriminator, *shares])
+        probabilities = [tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)]
+        return tf.stack([to_generator, to_discriminator, *probabilities])
 
     def _discriminator_alone(self, real, labels, step, extra, rate) -> None:
         fake = self.state.generator(self._latents(real, 100 + extra, step), training=True)
@@ -114,9 +116,9 @@ class Trial(Step):
             classes = judge(real)
             loss = LOSSES[self.idea.loss](realness(classes), realness(judge(fake)))[1]
             if self.label_weight:
-                loss += self.label_weight * label_loss(classes, labels)
+                loss += self.label_weight * label_loss(classes, labels, CLASSES)
         adam = self.state.discriminator_adam
-        adam.apply(tape.gradient(loss, adam.variables), step, rate * self.idea.discriminator_rate)
+        adam.apply(tape.gradient(loss, adam.variables), step, rate * self.discriminator_rate)
 
     def _latents(self, real: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_normal([tf.shape(real)[0], self.latent_size], self._draw(stream, step), alg="philox")
@@ -160,11 +162,10 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the recipe")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loss", choices=LOSSES, default="article")
-    parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's classes; with labels")
+    parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's subclasses; with labels")
     parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")
     parser.add_argument("--spectral-norm", action="store_true")
     parser.add_argument("--discriminator-steps", type=int, default=1)
-    parser.add_argument("--discriminator-rate", type=float, default=1.0, help="times the learning rate")
     parser.add_argument("--top-k", type=float, default=1.0, help="share of samples that teach the generator")
     idea = parser.parse_args()
     given = params.load(ROOT / "params.yaml")

@@ -6,7 +6,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
@@ -64,16 +73,25 @@ class Recipe(_Section):
     epochs: Annotated[int, Field(ge=1, le=10000)]
     batch_size: Annotated[int, Field(ge=2, le=4096)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
+    discriminator_rate: Annotated[float, Field(gt=0, le=100)]
     beta_1: Decay
     beta_2: Decay
     warmup_steps: Annotated[int, Field(ge=0)]
     decay_from: Share
     dropout: Decay
     label_weight: Annotated[float, Field(ge=0, le=100)]
+    subclasses: Annotated[int, Field(ge=1, le=64)]
     average_decay: Decay
     recompute_batchnorm: bool
     grid_every: Annotated[int, Field(ge=1)]
     look_every: Annotated[int, Field(ge=1)]
+
+    @field_validator("subclasses")
+    @classmethod
+    def _of_labels(cls, subclasses: int, others: ValidationInfo) -> int:
+        if subclasses > 1 and others.data.get("label_weight") == 0:
+            raise ValueError("should be 1 where label_weight is 0: without labels there is one logit")
+        return subclasses
 
 
 class TrainParams(_Section):

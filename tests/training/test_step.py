@@ -7,8 +7,9 @@ from mnistgan.data.arrays import Images
 from mnistgan.models import dcgan
 from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average, recompute_batchnorm
-from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness
+from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness, shares
 from mnistgan.training.schedule import Schedule
+from mnistgan.training.shares import Shares
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Step, scaled
 
@@ -44,15 +45,35 @@ def test_one_logit_is_its_own_realness_and_class_logits_have_the_log_of_their_me
 
 
 def test_the_label_loss_is_the_cross_entropy_by_hand():
-    logits = tf.math.log(tf.constant([[1.0, 3.0], [2.0, 2.0]]))
-    assert float(label_loss(logits, tf.constant([1, 0]))) == pytest.approx((np.log(4 / 3) + np.log(2)) / 2, rel=1e-6)
+    logits, labels = tf.math.log(tf.constant([[1.0, 3.0], [2.0, 2.0]])), tf.constant([1, 0])
+    assert float(label_loss(logits, labels, 2)) == pytest.approx((np.log(4 / 3) + np.log(2)) / 2, rel=1e-6)
 
 
-def test_the_balance_loss_is_the_divergence_of_the_batchs_classes_by_hand():
-    logits = tf.math.log(tf.constant([[1.0, 3.0], [3.0, 1.0], [3.0, 1.0], [3.0, 1.0]]))  # on average 5/8 and 3/8
-    assert float(balance_loss(logits, tf.constant([5 / 8, 3 / 8]))) == pytest.approx(0, abs=1e-6)
+def test_a_class_is_as_probable_as_its_subclasses_together():
+    logits = tf.math.log(tf.constant([[1.0, 3.0, 2.0, 2.0]]))  # two classes of two
+    assert float(label_loss(logits, tf.constant([0]), 2)) == pytest.approx(np.log(2), rel=1e-6)
+    logits = tf.math.log(tf.constant([[1.0, 2.0, 1.0, 0.0]]))
+    assert float(label_loss(logits, tf.constant([0]), 2)) == pytest.approx(np.log(4 / 3), rel=1e-6)
+
+
+def test_the_balance_loss_is_the_divergence_of_a_batchs_shares_by_hand():
+    of_batch = shares(tf.math.log(tf.constant([[1.0, 3.0], [3.0, 1.0], [3.0, 1.0], [3.0, 1.0]])))
+    np.testing.assert_allclose(of_batch, [5 / 8, 3 / 8], rtol=1e-6)
+    assert float(balance_loss(of_batch, tf.constant([5 / 8, 3 / 8]))) == pytest.approx(0, abs=1e-6)
     by_hand = 5 / 8 * np.log(5 / 4) + 3 / 8 * np.log(3 / 4)
-    assert float(balance_loss(logits, tf.constant([1 / 2, 1 / 2]))) == pytest.approx(by_hand, rel=1e-5)
+    assert float(balance_loss(of_batch, tf.constant([1 / 2, 1 / 2]))) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_a_subclass_that_real_images_lack_is_rare_and_not_impossible():
+    lacking = balance_loss(tf.constant([1.0, 0.0]), tf.constant([0.0, 1.0]))
+    assert float(lacking) == pytest.approx(np.log(1e4), rel=1e-5)
+
+
+def test_shares_follow_what_batches_say_and_begin_equal():
+    followed = Shares(2)
+    assert followed.values.numpy().tolist() == [0.5, 0.5]
+    followed.update(tf.constant([1.0, 0.0]))
+    np.testing.assert_allclose(followed.values, [0.51, 0.49], rtol=1e-6)
 
 
 def test_labels_teach_a_discriminator_with_a_logit_a_class_and_leave_the_articles_alone(recipe, data):
@@ -62,18 +83,25 @@ def test_labels_teach_a_discriminator_with_a_logit_a_class_and_leave_the_article
         run(one, 0, 1)
         return one.state
 
-    assert trained(1.0, data.labels).discriminator.dense.units == 10
+    assert trained(1.0, data.labels).discriminator.dense.units == 20
     assert trained(0.0, data.labels).discriminator.dense.units == 1
     for weight, told in ((1.0, False), (0.0, True)):
         one, other = (trained(weight, labels).arrays() for labels in (data.labels, data.labels[::-1].copy()))
         assert all(np.array_equal(one[name], other[name]) for name in one) is told
 
 
-def test_a_class_that_few_images_lack_is_rare_and_not_impossible(recipe, data):
-    named = Images(data.images[:16], np.zeros(16, np.uint8))
-    step = Step(TrainingState.start(recipe, 0), recipe, 0, named)
-    assert np.isfinite(run(step, 0, 1)).all()
-    np.testing.assert_allclose(step.prior, [17 / 26] + [1 / 26] * 9, rtol=1e-6)
+def test_the_discriminator_moves_by_its_own_rate(recipe, data):
+    def moved(rate):
+        slower = recipe.model_copy(update={"discriminator_rate": rate, "dropout": 0.0})
+        one = Step(TrainingState.start(slower, 0), slower, 0, data)
+        before = {name: array.copy() for name, array in one.state.arrays().items()}
+        run(one, 0, 1)
+        after = one.state.arrays()
+        return [after[name] - before[name] for name in ("discriminator/conv7/kernel", "generator/dense/kernel")]
+
+    (whole, same), (half, as_before) = moved(1.0), moved(0.5)
+    np.testing.assert_allclose(half, whole / 2, rtol=1e-3, atol=1e-8)
+    np.testing.assert_array_equal(same, as_before)
 
 
 def test_images_are_scaled_as_the_article_scales_them():

@@ -3,12 +3,14 @@
 Where it has a logit a class instead of one, it learns to name real digits too, and the generator is led by what makes
 a digit: Salimans et al., "Improved Techniques for Training GANs", arXiv 1606.03498, section 5. Left at that, the
 generator gives up digits that are hard; that its classes should be balanced is an idea of Springenberg, arXiv
-1511.06390.
+1511.06390. A digit may have several logits, its subclasses, told apart by no label.
 """
 
 import math
 
 import tensorflow as tf
+
+SCARCE = 1e-4
 
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
@@ -25,19 +27,30 @@ def generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
 
 
 def realness(logits: tf.Tensor) -> tf.Tensor:
-    """The logit of being real, float32 [B, 1], of class logits [B, C]: log(mean exp). Of one logit, that logit."""
+    """The logit of being real, float32 [B, 1], of all logits [B, C * S]: log(mean exp). Of one logit, that logit."""
     return tf.reduce_logsumexp(logits, axis=1, keepdims=True) - math.log(logits.shape[1])
 
 
-def label_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of naming real images, of logits [B, C] and labels int32 [B]; scalar >= 0."""
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+def label_loss(logits: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
+    """Cross-entropy of naming real images, of logits [B, C * S] and labels int32 [B] below ``classes``; scalar >= 0.
+
+    The subclasses of class c are logits c * S to c * S + S - 1; a class is as probable as they are together.
+    """
+    of_classes = tf.reduce_logsumexp(tf.reshape(logits, [tf.shape(logits)[0], classes, -1]), axis=2)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, of_classes))
 
 
-def balance_loss(logits: tf.Tensor, prior: tf.Tensor) -> tf.Tensor:
-    """KL(classes of generated images || prior), of logits [B, C] averaged over the batch, prior [C]; scalar >= 0."""
-    shares = tf.reduce_mean(tf.nn.softmax(logits), axis=0)
-    return tf.reduce_sum(shares * tf.math.log(shares / prior))
+def shares(logits: tf.Tensor) -> tf.Tensor:
+    """How large a share of a batch each subclass is, by logits [B, C * S]: float32 [C * S], sum 1."""
+    return tf.reduce_mean(tf.nn.softmax(logits), axis=0)
+
+
+def balance_loss(generated: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """KL(generated || real) of two :func:`shares`, [C * S] each; scalar, 0 where they are equal.
+
+    Below SCARCE a share counts as that: what a batch happens to lack is rare, not impossible.
+    """
+    return tf.reduce_sum(generated * tf.math.log(tf.maximum(generated, SCARCE) / tf.maximum(real, SCARCE)))
 
 
 def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:

@@ -15,11 +15,13 @@ from mnistgan.params import Recipe
 from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average
 from mnistgan.training.looks import Look
+from mnistgan.training.shares import Shares
 
 
 @dataclass
 class TrainingState:
-    """Both networks, their moments, the average, the step, the curves and the looks so far, and the best weights.
+    """Both networks, their moments, the average, the shares of real images' subclasses, the step, the curves and the
+    looks so far, and the best weights.
 
     ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them. ``best``
     are the generator's weights by name as the best of the ``looks`` saw them; empty before the first.
@@ -30,6 +32,7 @@ class TrainingState:
     generator_adam: Adam
     discriminator_adam: Adam
     average: Average | None
+    shares: Shares | None
     step: int = 0
     scalars: list[list[float]] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -41,8 +44,8 @@ class TrainingState:
         """The state before the first step: a function of the recipe and the seed."""
         architecture = KINDS[recipe.kind]
         generator = architecture.generator(seed)
-        classes = CLASSES if recipe.label_weight else 1
-        discriminator = architecture.discriminator(seed, recipe.dropout, classes)
+        shares = Shares(CLASSES * recipe.subclasses) if recipe.label_weight else None
+        discriminator = architecture.discriminator(seed, recipe.dropout, shares.count if shares else 1)
         average = Average(generator, recipe.average_decay) if recipe.average_decay else None
         return cls(
             generator=generator,
@@ -50,6 +53,7 @@ class TrainingState:
             generator_adam=Adam(_values(generator), recipe.beta_1, recipe.beta_2),
             discriminator_adam=Adam(_values(discriminator), recipe.beta_1, recipe.beta_2),
             average=average,
+            shares=shares,
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -100,13 +104,14 @@ class TrainingState:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def _variables(self) -> dict[str, list[Any]]:
-        """What is no network's weight: moments, and the average."""
+        """What is no network's weight: moments, the average, and the shares of real images."""
         return {
             "generator_first": self.generator_adam.first,
             "generator_second": self.generator_adam.second,
             "discriminator_first": self.discriminator_adam.first,
             "discriminator_second": self.discriminator_adam.second,
             "average": self.average.weights if self.average else [],
+            "shares": [self.shares.values] if self.shares else [],
         }
 
 

@@ -5,9 +5,10 @@ import tensorflow as tf
 
 from mnistgan.data.arrays import Images
 from mnistgan.data.batches import Batches
+from mnistgan.data.idx import CLASSES
 from mnistgan.models.kinds import KINDS
 from mnistgan.params import Recipe
-from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness
+from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness, shares
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 
@@ -27,12 +28,10 @@ class Step:
         total = recipe.epochs * self.batches.steps_per_epoch
         self.schedule = Schedule(recipe.learning_rate, recipe.warmup_steps, recipe.decay_from, total)
         self.seed = seed
+        self.discriminator_rate = recipe.discriminator_rate
         self.label_weight = recipe.label_weight
         self.images = tf.constant(data.images)
         self.labels = tf.constant(data.labels.astype(np.int32))
-        # One more of each class than there are: a class that a few images lack is rare, not impossible.
-        counts = np.array(data.class_counts) + 1
-        self.prior = tf.constant(counts / counts.sum(), tf.float32)
 
     @tf.function(reduce_retracing=True)
     def run(self, order: tf.Tensor, step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -68,17 +67,18 @@ class Step:
             loss_of_generator = generator_loss(fake_logits)
             loss_of_discriminator = discriminator_loss(real_logits, fake_logits)
             to_generator, to_discriminator = loss_of_generator, loss_of_discriminator
-            if self.label_weight:
-                to_generator += self.label_weight * balance_loss(fake_classes, self.prior)
-                to_discriminator += self.label_weight * label_loss(real_classes, labels)
+            if state.shares:
+                state.shares.update(shares(real_classes))
+                to_generator += self.label_weight * balance_loss(shares(fake_classes), state.shares.values)
+                to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
         # Each tape reaches its own network's weights alone: the generator's gradient passes through the
         # discriminator's layers without touching their weights.
         rate = self.schedule.at(step)
-        for tape, loss, adam in (
-            (generator_tape, to_generator, state.generator_adam),
-            (discriminator_tape, to_discriminator, state.discriminator_adam),
+        for tape, loss, adam, own_rate in (
+            (generator_tape, to_generator, state.generator_adam, rate),
+            (discriminator_tape, to_discriminator, state.discriminator_adam, rate * self.discriminator_rate),
         ):
-            adam.apply(tape.gradient(loss, adam.variables), step, rate)
+            adam.apply(tape.gradient(loss, adam.variables), step, own_rate)
         if state.average:
             state.average.update(step)
         real_probability = tf.reduce_mean(tf.sigmoid(real_logits))
