@@ -1,0 +1,93 @@
+"""From values to places in a drawing: linear and logarithmic axes with round ticks."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+LARGEST = 1e100  # an axis takes differences of what it shows
+_PAD = 0.06  # of the length, left free at both ends
+_DISTINCT = 1e-9  # of a value; what is closer to it stands on it
+_STEPS = (1, 2, 5)
+
+
+def can_be_drawn(value: float) -> bool:
+    """Whether a value has a place on an axis."""
+    return math.isfinite(value) and abs(value) <= LARGEST
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A round value, where it stands, and how it is written."""
+
+    value: float
+    place: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis from ``low`` at ``start`` to ``high`` at ``end``; ``start`` may be the larger, as for heights in SVG."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    @classmethod
+    def over(cls, values: Iterable[float], start: float, end: float, log: bool = False) -> "Axis":
+        """An axis that shows all ``values`` that can be drawn, with some room around them.
+
+        ``log`` is asked for, and not had where a value is not above 0.
+        """
+        seen = [value for value in values if can_be_drawn(value)] or [0.0, 1.0]
+        log = log and min(seen) > 1 / LARGEST
+        low, high = (math.log(seen_end) if log else seen_end for seen_end in (min(seen), max(seen)))
+        room = _PAD * (
+            high - low
+            if high - low > _DISTINCT * abs(high) + 1 / LARGEST
+            else abs(high)
+            if abs(high) > 1 / LARGEST
+            else 1.0
+        )
+        low, high = low - room, high + room
+        return cls(math.exp(low) if log else low, math.exp(high) if log else high, start, end, log)
+
+    def place(self, value: float) -> float:
+        """Where a value stands, to a hundredth."""
+        low, high, at = (math.log(each) if self.log else each for each in (self.low, self.high, value))
+        return round(self.start + (self.end - self.start) * (at - low) / (high - low), 2)
+
+    def ticks(self, most: int = 5, percent: bool = False) -> tuple[Tick, ...]:
+        """Round values on the axis, 2 to ``most`` of them where there are so many; shares of 1 in ``percent``."""
+        values = (self._log_values(most) if self.log else []) or self._linear_values(most)
+        texts = (f"{100 * value:.6g}%" if percent else f"{value:.6g}" for value in values)
+        return tuple(Tick(value, self.place(value), text) for value, text in zip(values, texts, strict=True))
+
+    def _linear_values(self, most: int) -> list[float]:
+        power = math.floor(math.log10((self.high - self.low) / most))
+        for exponent in (power, power + 1):
+            for step in _STEPS:
+                found = self._multiples(step, exponent)
+                if len(found) <= most:
+                    return found
+        return []
+
+    def _multiples(self, step: int, exponent: int) -> list[float]:
+        """The multiples of ``step`` times a power of ten within the axis, each the nearest float to its decimal."""
+        width = step * 10.0**exponent
+        first, last = math.ceil(self.low / width), math.floor(self.high / width)
+        return [float(f"{number * step}e{exponent}") for number in range(first, last + 1)]
+
+    def _log_values(self, most: int) -> list[float]:
+        """Ones, twos and fives of each power of ten, or fewer of them; none where fewer than two would be left."""
+        for kept in (_STEPS, (1, 3), (1,)):
+            found = self._decades(kept)
+            if 2 <= len(found) <= most:
+                return found
+        return []
+
+    def _decades(self, kept: Sequence[int]) -> list[float]:
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        values = (float(f"{step}e{power}") for power in powers for step in kept)
+        return [value for value in values if self.low <= value <= self.high]
