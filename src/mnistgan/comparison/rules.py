@@ -247,6 +247,18 @@ def judge(rules: Mapping[str, tuple[str, Rule]], base: Side, head: Side, recorde
     return [Judged(name, text, *rule.judge(case)) for name, (text, rule) in rules.items()]
 
 
+def judge_alone(rules: Mapping[str, tuple[str, Rule]], head: Side) -> Outcome:
+    """What becomes of the rules about the head alone; those that compare with a base are left out.
+
+    Inconclusive where there are none, or where one names a figure that the head lacks.
+    """
+    absolute = {name: (text, rule) for name, (text, rule) in rules.items() if not isinstance(rule, NoWorse)}
+    try:
+        return overall(judge(absolute, head, head, ())) if absolute else Outcome.INCONCLUSIVE
+    except (GateError, UsageError):
+        return Outcome.INCONCLUSIVE
+
+
 def overall(judged: Sequence[Judged]) -> Outcome:
     """Fail if any failed; else inconclusive if any is; else pass."""
     outcomes = {one.outcome for one in judged}
