@@ -5,11 +5,12 @@ data, bad use, or a disk that refuses; 3 the gate is inconclusive; 130 interrupt
 """
 
 import errno
+import signal
 import sys
 
 import typer
 
-from mnistgan.errors import MnistganError
+from mnistgan.errors import Interrupted, MnistganError
 from pipeline import (
     check,
     classifier,
@@ -21,6 +22,8 @@ from pipeline import (
     prepare,
     render,
     repair,
+    report,
+    seeds,
     sync,
     trace,
     train,
@@ -46,6 +49,8 @@ COMMANDS = (
     gate.gate,
     generate.generate,
     repair.repair,
+    report.report,
+    seeds.seeds,
     sync.sync,
     trace.trace,
     ui.ui,
@@ -56,12 +61,19 @@ for command in (*STAGES, *COMMANDS):
 
 
 def main() -> None:
-    """Run the command line; the project's own errors become one message on stderr and their exit code."""
+    """Run the command line; the project's own errors become one message on stderr and their exit code.
+
+    SIGTERM ends it as Ctrl-C does, so that what is half-written is removed and children are ended.
+    """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # who starts a process may have it ignored
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except MnistganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(Interrupted.exit_code)
     except OSError as error:
         if error.errno not in DISK_REFUSES:
             raise

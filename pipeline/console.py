@@ -70,7 +70,7 @@ class _PlainLines:
         now = time.monotonic()
         first = task not in self._started
         started, begun_at = self._started.setdefault(task, (now, done))
-        if not first and 0 < done < total and now - self._printed[task] < PLAIN_LINE_SECONDS:
+        if not first and done < total and now - self._printed[task] < PLAIN_LINE_SECONDS:
             return
         self._printed[task] = now
         made = done - begun_at

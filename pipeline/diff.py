@@ -22,15 +22,18 @@ SOURCE = (
     "metrics files, run:ID of an MLflow run, `workspace`, or several of them joined by commas."
 )
 
+Margin = Annotated[
+    float, typer.Option(min=1, max=1000, help="The difference in FID, in percent, that seeds are planned for.")
+]
+MARGIN = 25.0
+
 
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help=SOURCE)],
     b: Annotated[str, typer.Argument(metavar="B", help="The same; what may be better or worse.")],
     markdown: telling.Markdown = None,
     json: telling.Json = None,
-    margin: Annotated[
-        float, typer.Option(min=1, max=1000, help="The difference in FID, in percent, that seeds are planned for.")
-    ] = 25,
+    margin: Margin = MARGIN,
 ) -> None:
     """Tell whether B is better or worse than A, identical, or can't be told from it yet.
 
@@ -104,9 +107,17 @@ class Told:
         yield f"params: {_listed([change for change in params if not change.of_budget]) or 'the same'}"
         for kind in ("data", "code"):
             yield f"{kind}: {', '.join(_file_change(change) for change in self.changed(kind)) or 'the same'}"
+        yield from self._machine()
+
+    def _machine(self) -> Iterator[str]:
+        """Whether the processor is another; nothing where neither side records one."""
+        unknown = [side.side.name for side in (self.a, self.b) if not side.machine]
+        if len(unknown) < 2:
+            told = f"not recorded for {unknown[0]}" if unknown else _listed(self.changed("machine")) or "the same"
+            yield f"machine: {told}"
 
     def changed(self, kind: str) -> "Sequence[Change]":
-        """What differs of ``params``, ``data`` or ``code``."""
+        """What differs of ``params``, ``data``, ``code`` or ``machine``."""
         from mnistgan.comparison.changes import changes
 
         return changes(getattr(self.a, kind), getattr(self.b, kind))
@@ -135,7 +146,7 @@ class Told:
             "collapsed": {"a": of.a, "of_a": of.of_a, "b": of.b, "of_b": of.of_b, "p": of.p},
             "a": _side(self.a, found.a.members),
             "b": _side(self.b, found.b.members),
-            **{kind: [_change(change) for change in self.changed(kind)] for kind in ("params", "data", "code")},
+            **{kind: [_change(each) for each in self.changed(kind)] for kind in ("params", "data", "code", "machine")},
             "metrics": [_metric(compared) for compared in (found.primary, *found.others)],
             "notes": list(self.notes()),
         }

@@ -36,7 +36,7 @@ def gate(
     such a rule can't pass, unless both are identical. No network and no MLflow. See docs/comparing.md.
     """
     telling.check_outputs(markdown, json)
-    asked = _rules(rules)
+    asked = read_rules(rules)
     from mnistgan.comparison import rules as judging
     from pipeline import results
 
@@ -51,7 +51,8 @@ def gate(
     raise typer.Exit(EXIT_CODES[told.outcome.value])
 
 
-def _rules(path: Path) -> Any:
+def read_rules(path: Path) -> Any:
+    """The rules of a file, parsed. Raises GateError where it is missing or holds what is not understood."""
     from mnistgan.comparison import rules
     from mnistgan.params import yaml_document
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
-from pipeline import git, kept, recorded, state
+from pipeline import git, kept, provenance, recorded, state
 from pipeline.state import Part, State
 
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
@@ -64,6 +64,11 @@ class Recorded:
         places += [here.read_bytes()] if here.is_file() else []
         told = (recorded.versions_recorded(train, text.decode()) for text in places if text)
         return next((versions for versions in told if versions), {})
+
+    @cached_property
+    def processor(self) -> str | None:
+        """The processor that the training ran on; None in a record from before that was written down."""
+        return provenance.processor(self.read_json("train", "machine"))
 
     @cached_property
     def weights(self) -> str | None:
@@ -185,7 +190,7 @@ def _of_workspace() -> tuple[str, str]:
     """The workspace's dvc.lock: its id, as git would have it, and its text; both empty where there is none."""
     try:
         text = state.read_lock()
-    except (MnistganError, UnicodeDecodeError):
+    except MnistganError:
         return "", ""
     content = text.encode()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest(), text

@@ -3,7 +3,8 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 from mnistgan.errors import MnistganError
 from pipeline import console, follower, journal, patches, publication, state
@@ -20,7 +21,8 @@ def observed(stage: str) -> Iterator[None]:
     if not _is_declared(stage):
         yield
     elif stage == "prepare":
-        with journal.recording(journal.path_of(root, journal.PREPARE), stage):
+        path = journal.path_of(root, journal.PREPARE)
+        with _turn(path.with_suffix(".lock")), journal.recording(path, stage):
             yield
     else:
         try:
@@ -34,6 +36,26 @@ def observed(stage: str) -> Iterator[None]:
             patches.keep(patches.path_of(root, key))
         with follower.following(stage, now, since, root), journal.recording(journal.path_of(root, key), stage):
             yield
+
+
+def _turn(path: Path) -> AbstractContextManager[object]:
+    """Wait until no other process is in its turn; the block that is entered is this one's.
+
+    Two experiments of DVC's queue begin with the same prepare. Should both end at once, both DVCs would put the same
+    outs into the one cache, where each may remove what the other is writing: DVC first tries to clone a file to its
+    place there and, where the file system can't, deletes what is at that place. So the second's end comes later.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return lock.acquire(timeout=0)
+    except Timeout:
+        console.say("another prepare is at work here; waits for it")
+        return lock.acquire()
+    except (OSError, NotImplementedError):  # a disk that refuses, or has no locks
+        return nullcontext()
 
 
 def _is_declared(stage: str) -> bool:

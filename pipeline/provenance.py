@@ -4,6 +4,7 @@ import os
 import platform
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from pipeline import git, state
@@ -34,6 +35,17 @@ def cpu_model() -> str:
         lines = []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, str]:
+    """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content."""
+    return {"processor": cpu_model()}
+
+
+def processor(written: Any) -> str | None:
+    """The processor that :func:`machine`, written to a file, names; None where this is none of it."""
+    found = written.get("processor") if isinstance(written, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def without_secrets(text: str) -> str:

@@ -4,15 +4,16 @@ import csv
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mnistgan.errors import DataError
+from mnistgan.errors import DataError, FormatError, GateError, MnistganError
 from mnistgan.training.looks import Collapse, Look, parse
-from pipeline import journal, patches, state
+from pipeline import journal, patches, provenance, state
 from pipeline.journal import Event, Kind, Outcome
 from pipeline.state import Part, State
 
@@ -25,11 +26,14 @@ MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host"}
 """What tells machines apart: a run's tag, and the fact in a stage's journal that it shows."""
 JOURNALLED = {
     "mlflow.source.git.commit": "the commit",
-    "mnistgan.cpu": "the processor and the times of day",
+    "mnistgan.cpu": "the processor",
+    "mnistgan.host": "the machine's name and the times of day",
     "training/images_per_second": "the speed",
     "mnistgan.data_source": "where the data came from",
 }
-"""What no out may hold: the tag or metric that shows it in a run, and how a person calls it."""
+"""What may be known of a journal alone: the tag or metric that shows it in a run, and how a person calls it."""
+RECIPE_DIGEST = "mnistgan.recipe_digest"
+"""Tag of a run: the group of seeds that it belongs to, of which it is one."""
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
 
@@ -78,6 +82,8 @@ class Publication:
     """The final weights, once the state is whole."""
     results: str | None = None
     """Digest of what was made, once the state is whole: two runs of one key that differ here are replicates."""
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """gate.yaml's, parsed, once the state is whole: what a generator is to pass before it may be the best."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ def of_lock() -> Sources:
 
 
 def gather(sources: Sources, root: Path) -> Publication:
-    """What the files say now."""
+    """What the files say now. Raises DataError or OSError where one of a stage at work is torn, or gone meanwhile."""
     now, parts = sources.state, sources.parts
     ended = sources.ended
     if sources.running and _outcome_of(sources.running, now, root, sources.since) is Outcome.DONE:
@@ -164,17 +170,23 @@ def gather(sources: Sources, root: Path) -> Publication:
     training = [event for event in events if event.stage == "train"]
     complete = ended.issuperset(MAKING)
     train, evaluate = parts["train"], parts["evaluate"]
-    tags = {**_key_tags(now), **_journal_tags(training), **_outside_params(parts), **_source_tags(root, parts)}
+    tags = {
+        **_key_tags(now),
+        **_group_tags(parts),
+        **_journal_tags(training),
+        **_outside_params(parts),
+        **_source_tags(root, parts),
+    }
     points = _curve_points(train.options["curves"]) if sources.fresh("train", train.options["curves"]) else []
     looks = _looks(sources, train)
     points += [Point(f"validation/{name}", look.step, getattr(look, name)) for look in looks for name in LOOK_METRICS]
     if collapse := Collapse.of(looks):
         tags["mnistgan.collapse"] = str(collapse)
     if "train" in ended:
-        tags |= _weight_tags(train)
+        tags = _processor_tags(train) | tags | _weight_tags(train)
         points += _speed_points(training)
     if complete:
-        figures = json.loads(evaluate.options["metrics"].read_bytes())
+        figures = _json(evaluate.options["metrics"])
         points += _figure_points(figures)
         tags |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
     generator = train.options["generator"] if complete else None
@@ -192,6 +204,7 @@ def gather(sources: Sources, root: Path) -> Publication:
         dataset=_summary(parts),
         generator=generator,
         results=_results(generator, evaluate.options["metrics"]) if generator else None,
+        rules=_rules() if complete else {},
     )
 
 
@@ -245,15 +258,18 @@ def _status(now: State, events: Sequence[Event], complete: bool, root: Path) -> 
 
 
 def _curve_points(path: Path) -> list[Point]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [(int(row.pop("step")), row) for row in csv.DictReader(file)]
-    return [Point(f"training/{name}", step, float(value)) for step, row in rows for name, value in row.items()]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [(int(row.pop("step")), row) for row in csv.DictReader(file)]
+        return [Point(f"training/{name}", step, float(value)) for step, row in rows for name, value in row.items()]
+    except (ValueError, KeyError, TypeError, csv.Error) as error:  # a row cut short has None in it
+        raise FormatError(f"{path}: no whole table of curves: {error}") from error
 
 
 def _looks(sources: Sources, train: Part) -> list[Look]:
     """The looks at validation, as the training in question wrote them; none where it took none."""
     path = train.options.get("looks")
-    return parse(path.read_text("utf-8")) if path and sources.fresh("train", path) else []
+    return parse(path.read_text("utf-8", "replace")) if path and sources.fresh("train", path) else []
 
 
 def _speed_points(training: Sequence[Event]) -> list[Point]:
@@ -277,7 +293,8 @@ def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Pa
     places: list[Path] = []
     if "train" in ended:
         options = parts["train"].options
-        places += [options[name] for name in ("generator", "versions", "curves", "looks") if name in options]
+        names = ("generator", "versions", "machine", "curves", "looks")
+        places += [options[name] for name in names if name in options]
     for stage in ended & {"evaluate", "render"}:
         places += [Path(out) for out in parts[stage].outs]
     files = [file for place in places for file in (sorted(place.rglob("*")) if place.is_dir() else [place])]
@@ -286,13 +303,14 @@ def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Pa
 
 def _records(now: State, complete: bool) -> dict[str, Path]:
     """params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
-    here = state.params_of_workspace()
     found = {}
-    if all(here.get(name, value) == value for name, value in now.params.items()):
-        found[str(state.PARAMS)] = state.PARAMS
-    if complete and state.LOCK.exists():
-        recorded = state.parts_of_lock(state.read_lock())
-        if _follows("evaluate", recorded) and state.state_of_lock(state.read_lock()) == now:
+    with suppress(MnistganError):
+        here = state.params_of_workspace()
+        if all(here.get(name, value) == value for name, value in now.params.items()):
+            found[str(state.PARAMS)] = state.PARAMS
+    with suppress(MnistganError):
+        text = state.read_lock()
+        if complete and _follows("evaluate", state.parts_of_lock(text)) and state.state_of_lock(text) == now:
             found[str(state.LOCK)] = state.LOCK
     return found
 
@@ -328,11 +346,42 @@ def _key_tags(now: State) -> dict[str, str]:
     }
 
 
+def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
+    """The group of seeds that this is one of; nothing where the data or the rulers are not known."""
+    from pipeline import planning, results
+
+    if "prepare" not in parts or "rulers" not in parts["evaluate"].options:
+        return {}
+    try:
+        digest = results.recipe_digest(parts, planning.pins_of(parts))
+    except MnistganError:
+        return {}
+    return {RECIPE_DIGEST: digest} if digest else {}
+
+
+def _rules() -> Mapping[str, Any]:
+    """The rules of gate.yaml; none where there are none that are understood, which `gate` says."""
+    from pipeline import gate
+
+    try:
+        rules: Mapping[str, Any] = gate.read_rules(gate.RULES)
+    except GateError:
+        return {}
+    return rules
+
+
 def _weight_tags(train: Part) -> dict[str, str]:
     from mnistgan.files import sha256
 
-    versions = json.loads(train.options["versions"].read_bytes())
+    versions = _json(train.options["versions"])
     return {"mnistgan.weights": sha256(train.options["generator"]), **_version_tags(versions)}
+
+
+def _processor_tags(train: Part) -> dict[str, str]:
+    """The processor that the training ran on, as its outs say; nothing where they are from before they did."""
+    path = train.options.get("machine")
+    processor = provenance.processor(_json(path)) if path and path.exists() else None
+    return {"mnistgan.cpu": processor} if processor else {}
 
 
 def _version_tags(versions: Mapping[str, str]) -> dict[str, str]:
@@ -383,8 +432,18 @@ def _name(now: State, training: Sequence[Event]) -> str:
 
 
 def _summary(parts: Mapping[str, Part]) -> str | None:
-    paths = [parts["prepare"].options["summary"]] if "prepare" in parts else []
-    return next((path.read_text("utf-8") for path in paths if path.exists()), None)
+    """What prepare wrote of the data; None where it is not here as recorded."""
+    if "prepare" not in parts:
+        return None
+    path = parts["prepare"].options["summary"]
+    is_there = path.exists() and state.digest(path) == parts["prepare"].outs.get(str(path))
+    return path.read_text("utf-8") if is_there else None
+
+
+def _json(path: Path) -> Any:
+    from mnistgan.files import read_json
+
+    return read_json(path)
 
 
 def _results(generator: Path, figures: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.errors import DataError, MnistganError
-from pipeline import state
+from pipeline import provenance, state
 from pipeline.state import Declared, Part
 
 REQUIREMENTS = Path("requirements.lock")
@@ -45,6 +45,24 @@ class Record:
     def of(cls, workspace: Path = Path()) -> "Record":
         """Read both. Raises UsageError where one is missing, FormatError where dvc.lock is torn."""
         return cls(workspace, state.parts_of_lock(state.read_lock(workspace)), state.declared(workspace))
+
+    @property
+    def machine(self) -> Path | None:
+        """The file that names the training's machine; None in a record from before there was one."""
+        return self.parts["train"].options.get("machine") if "train" in self.parts else None
+
+    @property
+    def processor(self) -> str | None:
+        """The processor that the training was recorded on; None where that file is not here as recorded."""
+        from mnistgan.files import read_json
+
+        if self.machine is None:
+            return None
+        path, recorded = self.workspace / self.machine, self.parts["train"].outs.get(str(self.machine))
+        try:
+            return provenance.processor(read_json(path)) if state.digest(path) == recorded else None
+        except DataError:
+            return None
 
     def findings(self, stages: Iterable[str]) -> list[Finding]:
         """All that is not as recorded of these stages."""
@@ -176,7 +194,7 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
     from mnistgan.rulers.pins import check_same
 
     try:
-        expected = _pins(rulers, asked)
+        expected = pins_of(rulers, asked)
         check_same(figures["pins"], expected)
     except (KeyError, TypeError) as error:
         yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
@@ -184,8 +202,8 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
         yield f"{path}: {error}"
 
 
-def _pins(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
-    """The pins that the cards' digests and the recorded params make."""
+def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
+    """The pins that the cards of both rulers and evaluate's params make."""
     from mnistgan.rulers.pins import pins
 
     classifier, pixels = (rulers[name] for name in RULERS)

@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.verdict import Side, Trained
-from mnistgan.errors import DataError, FormatError, UsageError
-from pipeline import git, state
+from mnistgan.errors import DataError, FormatError, RulerError, UsageError
+from pipeline import git, provenance, state
 
 METRICS = Path("metrics/evaluation.json")
 SEEDS = Path("metrics/seeds.csv")
+MACHINE = Path("metrics/machine.json")
 WORKSPACE = "workspace"
 RUN = "run:"
 TAKEN = (
@@ -36,6 +38,18 @@ Read = Callable[[Path], bytes | None]
 
 
 @dataclass(frozen=True)
+class Place:
+    """A whole checkout that results are read from: a commit's, a folder's, or what an MLflow run was given."""
+
+    read: Read
+    """A file's bytes by its path there; None where there is none."""
+    parts: Mapping[str, state.Part]
+    """What its dvc.lock records, by stage; empty where it has none."""
+    commit: str | None
+    """None where it is no commit's."""
+
+
+@dataclass(frozen=True)
 class Results:
     """One side of a comparison, and what is recorded of how it came to be."""
 
@@ -46,9 +60,15 @@ class Results:
     """MD5 of what prepare made, by path."""
     code: Mapping[str, str] = field(default_factory=dict)
     """MD5 of the code and rulers that the stages up to evaluate read, by path."""
+    machine: Mapping[str, str] = field(default_factory=dict)
+    """The processor that the training ran on; empty where nothing records it."""
     seeds: tuple[SeedRow, ...] = ()
     """The rows of its metrics/seeds.csv."""
     notes: tuple[str, ...] = ()
+    place: Place | None = None
+    """Where its other files are; None for a group, and for a metrics file that lies alone."""
+    is_recorded: bool = False
+    """Whether dvc.lock says that these very figures came of these params, data and code."""
 
     @property
     def recorded(self) -> bool:
@@ -61,6 +81,18 @@ def read(text: str) -> Results:
     it names has no results."""
     parts = [part.strip() for part in ([text] if _exists(text) else text.split(","))]
     return _group(text, [found for part in parts for found in _named(part)])
+
+
+def everywhere() -> Iterator[Results]:
+    """What the workspace, the last commit and every DVC experiment record, in this order, experiments by their names.
+
+    Those that hold no results, or none that can be read, are left out.
+    """
+    experiments = sorted((found[1], commit) for commit, ref in _experiments() if (found := _EXPERIMENT.fullmatch(ref)))
+    head = _commit("HEAD")
+    for name, commit in [(WORKSPACE, None), *([("HEAD", head)] if head else []), *experiments]:
+        with suppress(DataError, RulerError):
+            yield _of_place(name, _bytes_of) if commit is None else _of_commit(name, commit)
 
 
 def recorded_seeds(*sides: Results) -> list[SeedRow]:
@@ -87,7 +119,7 @@ def _named(text: str) -> list[Results]:
     if _exists(text):
         return _of_file(text, path.read_bytes())
     if commit is not None:
-        return [_of_place(text, lambda wanted: _blob(commit, wanted.as_posix()))]
+        return [_of_commit(text, commit)]
     if glob.has_magic(text):
         return _of_files(text, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 - Path's takes no absolute pattern
     return _of_path_in_commit(text)
@@ -95,6 +127,10 @@ def _named(text: str) -> list[Results]:
 
 def _exists(text: str) -> bool:
     return os.path.exists(text)  # noqa: PTH110 - Path's raises where a long list of names makes no file's name
+
+
+def _of_commit(name: str, commit: str) -> Results:
+    return _of_place(name, lambda wanted: _blob(commit, wanted.as_posix()), commit)
 
 
 def _bytes_of(path: Path) -> bytes | None:
@@ -143,12 +179,12 @@ def _of_file(name: str, content: bytes) -> list[Results]:
 def _of_run(text: str) -> Results:
     from pipeline import tracking
 
-    places = {str(path): path for path in (METRICS, SEEDS, state.LOCK, state.PARAMS)}
+    places = {str(path): path for path in (METRICS, SEEDS, MACHINE, state.LOCK, state.PARAMS)}
     held = tracking.read_files(text.removeprefix(RUN), list(places))
     return _of_place(text, lambda wanted: held.get(str(wanted)))
 
 
-def _of_place(name: str, read_bytes: Read) -> Results:
+def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
     """What a whole checkout of the repository records: a commit's, or a folder's."""
     content = read_bytes(METRICS)
     if content is None:
@@ -159,17 +195,21 @@ def _of_place(name: str, read_bytes: Read) -> Results:
     lock, written = read_bytes(state.LOCK), read_bytes(state.PARAMS)
     if lock is None:
         side = Side(name, (Trained(name, figures),))
-        return Results(side, seeds=tuple(rows), notes=(f"{name} has no {state.LOCK}: its params and code are unknown",))
+        unknown = f"{name} has no {state.LOCK}: its params and code are unknown"
+        return Results(side, seeds=tuple(rows), notes=(unknown,), place=Place(read_bytes, {}, commit))
     parts = state.parts_of_lock(_text(f"{name}, {state.LOCK}", lock))
     found = Results(
-        side=Side(name, (Trained(name, figures, _weights(parts)),), _recipe_digest(parts, figures)),
+        side=Side(name, (Trained(name, figures, _weights(parts)),), recipe_digest(parts, figures.pins)),
         params=_params(parts),
         data=_data(parts),
         code=_code(parts),
+        machine=_machine(parts, read_bytes),
         seeds=tuple(rows),
+        place=Place(read_bytes, parts, commit),
     )
-    stale = [*_stale_metrics(name, content, parts), *_stale_params(name, written, found.params)]
-    return replace(found, notes=tuple(stale))
+    stale = [*_stale_metrics(name, content, parts)]
+    changed = _stale_params(name, written, found.params)
+    return replace(found, notes=(*stale, *changed), is_recorded=not stale and _follows(parts))
 
 
 def _figures(name: str, content: bytes) -> Figures:
@@ -216,17 +256,40 @@ def _code(parts: Mapping[str, state.Part]) -> dict[str, str]:
     return {path: digest for path, digest in sorted(deps.items()) if path not in made}
 
 
+def _machine(parts: Mapping[str, state.Part], read_bytes: Read) -> dict[str, str]:
+    """What trained, by the file that is recorded for it; empty in a record from before there was one."""
+    train = parts.get("train")
+    path = train.options.get("machine") if train else None
+    content = (read_bytes(path) if path else None) or b""
+    recorded = train.outs.get(str(path)) if train else None
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded:
+        return {}
+    try:
+        processor = provenance.processor(json.loads(content))
+    except (ValueError, RecursionError):
+        return {}
+    return {"processor": processor} if processor else {}
+
+
 def _weights(parts: Mapping[str, state.Part]) -> str | None:
     train = parts.get("train")
     return train.outs.get(str(train.options.get("generator"))) if train else None
 
 
-def _recipe_digest(parts: Mapping[str, state.Part], figures: Figures) -> str | None:
+def recipe_digest(parts: Mapping[str, state.Part], pins: str) -> str | None:
+    """What the group of seeds is known by that a state belongs to; None where no training is recorded."""
     named = parts["train"].params.get(str(state.PARAMS), {}) if "train" in parts else {}
     knobs = next((value for name, value in named.items() if _RECIPE.fullmatch(name)), None)
     if knobs is None:
         return None
-    return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), figures.pins)
+    return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), pins)
+
+
+def _follows(parts: Mapping[str, state.Part]) -> bool:
+    """Whether each stage read what the others wrote, which after a run that was cut short it did not."""
+    written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
+    read = (item for part in _measuring(parts) for item in part.deps.items())
+    return {"train", "evaluate"} <= parts.keys() and all(written.get(path, digest) == digest for path, digest in read)
 
 
 def _stale_metrics(name: str, content: bytes, parts: Mapping[str, state.Part]) -> Iterable[str]:
@@ -271,9 +334,16 @@ def _group(name: str, found: Sequence[Results]) -> Results:
         params={**found[0].params, **varying},
         data=found[0].data,
         code=found[0].code,
+        machine=_machines(found),
         seeds=tuple(row for one in found for row in one.seeds),
         notes=tuple(notes),
     )
+
+
+def _machines(found: Sequence[Results]) -> dict[str, str]:
+    """The processors of a group; empty where that of a member is not known."""
+    known = [one.machine["processor"] for one in found if one.machine]
+    return {"processor": ", ".join(dict.fromkeys(known))} if len(known) == len(found) else {}
 
 
 def _varying(found: Sequence[Results]) -> dict[str, str]:
@@ -292,9 +362,15 @@ def _commit(name: str) -> str | None:
     return found.decode().strip() if found is not None else _experiment(name)
 
 
-def _experiment(name: str) -> str | None:
+def _experiments() -> list[tuple[str, str]]:
+    """Commit and ref of each experiment, of DVC's own refs beside them too."""
     listed = git.ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
-    refs = [line.split(" ", 1) for line in (listed or b"").decode().splitlines()]
+    refs = (line.partition(" ") for line in (listed or b"").decode().splitlines())
+    return [(commit, ref) for commit, _, ref in refs]
+
+
+def _experiment(name: str) -> str | None:
+    refs = _experiments()
     found = [(commit, ref) for commit, ref in refs if (match := _EXPERIMENT.fullmatch(ref)) and match[1] == name]
     if len({commit for commit, _ in found}) > 1:
         raise UsageError(

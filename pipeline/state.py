@@ -149,11 +149,13 @@ def state_of_lock(text: str, workspace: Path = Path()) -> State:
 
 
 def read_lock(workspace: Path = Path()) -> str:
-    """The text of dvc.lock. Raises UsageError when there is none."""
+    """The text of dvc.lock. Raises UsageError when there is none, FormatError when it is no text."""
     try:
         return (workspace / LOCK).read_text("utf-8")
     except FileNotFoundError as error:
         raise UsageError(f"{workspace / LOCK}: no such file; run `dvc repro` first") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{LOCK}: not UTF-8 text: {error}; `python -m pipeline repair` puts it back") from error
 
 
 def parts_of_lock(text: str) -> dict[str, Part]:
@@ -165,14 +167,20 @@ def parts_of_lock(text: str) -> dict[str, Part]:
         raise FormatError(f"{LOCK}: not a lock that DVC wrote; restore it with git, or delete it and repro") from error
 
 
-def part_of_workspace(stage: str, workspace: Path = Path(), known: Mapping[str, str] | None = None) -> Part:
+def part_of_workspace(
+    stage: str,
+    workspace: Path = Path(),
+    known: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Part:
     """A stage's part as the next run would record it, but for the deps that training makes.
 
     Those may be still to come, and the train key stands for them. ``known``: MD5 by path of deps that are not to be
-    opened. Raises DataError when another dep is missing.
+    opened. ``params``: those that an experiment would run with, instead of params.yaml's. Raises DataError when another
+    dep is missing.
     """
     known = known or {}
-    params, stages = _params(workspace), _stages(workspace)
+    params, stages = _params(workspace) if params is None else params, _stages(workspace)
     entry, trained = stages[stage], _out_paths(stages["train"])
     named = _named_params(entry, params)
     deps = [path for path in (_resolve(path, params) for path in entry.get("deps", [])) if path not in trained]
@@ -309,7 +317,10 @@ def _recorded_part(entry: Mapping[str, Any]) -> Part:
 
 
 def _stages(workspace: Path) -> Mapping[str, Any]:
-    stages: Mapping[str, Any] = _document(PIPELINE, workspace)["stages"]
+    document = _document(PIPELINE, workspace)
+    if not isinstance(document, Mapping) or not isinstance(document.get("stages"), Mapping):
+        raise FormatError(f"{PIPELINE}: has no stages; restore it with git")
+    stages: Mapping[str, Any] = document["stages"]
     return stages
 
 
@@ -323,6 +334,8 @@ def _document(name: Path, workspace: Path) -> Any:
         return parse_yaml((workspace / name).read_text("utf-8"), str(name))
     except FileNotFoundError as error:
         raise UsageError(f"{workspace / name}: no such file; run from the repository's root") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{name}: not UTF-8 text: {error}") from error
 
 
 def _named_params(entry: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:

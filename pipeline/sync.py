@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import DataError, TrackingError
+from mnistgan.errors import DataError, MnistganError, TrackingError
 from pipeline import console, publication, state
 
 if TYPE_CHECKING:
+    from pipeline.groups import Group
     from pipeline.publication import Sources
     from pipeline.tracking import Store
 
@@ -46,7 +47,9 @@ def sync(
     """Bring MLflow up to date with dvc.lock and the files it records; repeating it changes nothing.
 
     Gives a state that came out of DVC's cache its run, fills in what an outage kept away, and closes runs whose
-    process is gone. MLFLOW_TRACKING_URI names another store than mlruns/mlflow.db.
+    process is gone. Each recipe of metrics/seeds.csv gets a parent run over the runs of its seeds. Of the registered
+    generator's versions that pass gate.yaml's own rules, the one with the lowest FID has the alias `best`.
+    MLFLOW_TRACKING_URI names another store than mlruns/mlflow.db.
     """
     root = state.main_root()
     if follow:
@@ -57,6 +60,24 @@ def sync(
     store = tracking.Store(root)
     for said in store.close_abandoned():
         console.warn(said)
+    _publish_state(store, root)
+    _publish_groups(store, root)
+
+
+def publish_group(store: "Store", root: Path, group: "Group") -> None:
+    """Bring a group's parent run up to date, one process at a time."""
+    from pipeline import tracking
+
+    with tracking.publishing(root, f"group-{group.digest}"):
+        done = store.publish_group(group)
+    if done.is_news:
+        console.summary(str(done))
+
+
+def _publish_state(store: "Store", root: Path) -> None:
+    """What dvc.lock records."""
+    from pipeline import tracking
+
     try:
         sources = publication.of_lock()
     except DataError as error:
@@ -72,11 +93,25 @@ def sync(
     console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))
 
 
+def _publish_groups(store: "Store", root: Path) -> None:
+    """The groups of metrics/seeds.csv."""
+    from pipeline import groups, results
+
+    try:
+        found = groups.of_file(results.SEEDS)
+    except DataError as error:
+        console.warn(f"no group of seeds published: {error}")
+        return
+    for group in found:
+        publish_group(store, root, group)
+
+
 class _Following:
     """Publishes a running stage's files until the stage is gone."""
 
     def __init__(self, sources: "Sources", root: Path) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the stage decides what Ctrl-C means; the pipe's end tells here
+        for number in (signal.SIGINT, signal.SIGTERM):  # the stage decides what they mean; the pipe's end tells here
+            signal.signal(number, signal.SIG_IGN)
         os.nice(NICENESS)
         self._sources = sources
         self._root = root
@@ -84,17 +119,21 @@ class _Following:
         self._store: Store | None = None
 
     def until_end_of_input(self) -> None:
-        """Publish whenever there is something new, and a last time; only that one's failure is raised."""
+        """Publish whenever there is something new, and a last time; only that one's failure is raised.
+
+        A file that is torn, or gone meanwhile, is like a store that is away: it may be whole the next time.
+        """
         seen, not_before = None, 0.0
         with self._held:
             while not _input_ended():
-                wanted = self._sources.fingerprint()
-                if wanted == seen or time.monotonic() < not_before:
+                if time.monotonic() < not_before:
                     continue
                 try:
-                    self._publish()
-                    seen = wanted
-                except TrackingError as error:
+                    wanted = self._sources.fingerprint()
+                    if wanted != seen:
+                        self._publish()
+                        seen = wanted
+                except (MnistganError, OSError) as error:
                     console.warn(f"{error}; tries again")
                     not_before = time.monotonic() + RETRY_SECONDS
             self._publish_at_last()

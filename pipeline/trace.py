@@ -205,21 +205,26 @@ def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
             tree = f", and the changes in {patch.relative_to(root)}" if patch.exists() else ", and changes not kept"
         yield _line(stage, f"by commit {str(facts.get('commit'))[: state.SHORT]}{tree}")
         yield _line("", f"{event.time:%Y-%m-%d %H:%M} UTC on {facts.get('cpu')}")
+    processor = each.processor or tags.get("mnistgan.cpu")
     if "train" not in starts and (commit := tags.get("mlflow.source.git.commit")):
         tree = ", and the run's tree.patch" if tags.get("mnistgan.dirty") == "true" else ""
-        yield _line(
-            "train", f"by commit {commit[: state.SHORT]}{tree}, on {tags.get('mnistgan.cpu', 'a processor not known')}"
-        )
+        yield _line("train", f"by commit {commit[: state.SHORT]}{tree}, on {processor or 'a processor not known'}")
     elif not starts:
         yield _line("train", "by which commit is not known: no journal here tells of it")
+        yield from [_line("", f"on {processor}")] if processor else []
 
 
 def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
-    described = each.read_json("prepare", "summary").get("splits", {})
+    from mnistgan.fetching import raw
+
+    summary = each.read_json("prepare", "summary")
+    described = summary.get("splits", {})
     splits = {name: split.get("sha256") for name, split in described.items()}
     source = publication.data_source(state.main_root(), splits) or tags.get("mnistgan.data_source")
     lines = [each.state.data_digest] if each.state else []
     lines.append(f"from {source}" if source else "from a source that no journal or run here tells of")
+    if summary.get("raw") == {file.name: file.sha256 for file in raw.MNIST}:
+        lines.append("MNIST's own, whoever gave it: every raw file has the pinned sha256")
     lines += [f"{name} {split.get('count')} images, sha256 {split.get('sha256')}" for name, split in described.items()]
     yield from _listed("data", lines)
 

@@ -24,13 +24,15 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
 from pipeline import journal, provenance, publication, relocation
-from pipeline.publication import MACHINE_TAGS, Point, Publication, Status
+from pipeline.publication import MACHINE_TAGS, RECIPE_DIGEST, Point, Publication, Status
 from pipeline.relocation import ARTIFACTS
 from pipeline.stage import load_tensorflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
+
+    from pipeline.groups import Group
 
 EXPERIMENT = "mnistgan"
 MODEL = "mnistgan-generator"
@@ -136,6 +138,14 @@ class Store:
             run = self._run_for(content)
             return None if run is None else self._publish_to(run, content)
 
+    def publish_group(self, group: "Group") -> Published:
+        """Bring the parent run of a group of seeds up to date, and put the runs of its recipe under it."""
+        from pipeline import parents
+
+        with _speaking_plainly():
+            run, added = parents.publish(self._client, self._experiment, self._search, self._log_points, group)
+        return Published(run.info.run_id, group.name, added)
+
     def close_abandoned(self) -> list[str]:
         """Set the status of runs whose process is gone, as their journal here tells; gives a sentence on each.
 
@@ -219,7 +229,8 @@ class Store:
 
     def _publish_to(self, run: "Run", content: Publication) -> Published:
         run_id = run.info.run_id
-        if run_id not in self._memory:
+        is_first = run_id not in self._memory
+        if is_first:
             self._memory[run_id] = _Memory(manifest=self._manifest(run_id))
         manifest = dict(self._memory[run_id].manifest)
         added = Counter(
@@ -236,9 +247,29 @@ class Store:
         if content.results:
             # Last: a run that says which results it holds holds all of them.
             self._set_tags(run, {"mnistgan.results": content.results})
+            added["aliases"] = self._point_alias(content)
+        if is_first or content.results:
+            self._join_group(run, content)
         self._set_status(run, content.status, content.stopped)
         told = {*run.data.tags, *run.data.metrics, *content.tags, *(point.metric for point in content.points)}
         return Published(run_id, run.info.run_name, added, publication.untold(told))
+
+    def _point_alias(self, content: Publication) -> int:
+        """Let the registered generator's alias name the best version, by the rules that there are."""
+        from pipeline import best
+
+        pins = content.tags.get("mnistgan.pins")
+        if not content.rules or pins is None:
+            return 0
+        return int(best.point_alias(self._client, self._search, MODEL, content.rules, pins))
+
+    def _join_group(self, run: "Run", content: Publication) -> None:
+        """Put a run under the parent of its group of seeds, where that is there already."""
+        from pipeline import parents
+
+        digest = content.tags.get(RECIPE_DIGEST)
+        if digest and (parent := parents.find(self._search, digest)):
+            parents.adopt(self._client, run, parent.info.run_id)
 
     def _add_params(self, run: "Run", content: Publication) -> int:
         from mlflow.entities import Param
@@ -267,20 +298,24 @@ class Store:
         return 1
 
     def _add_points(self, run_id: str, points: Sequence[Point]) -> int:
-        from mlflow.entities import Metric
-
         steps = self._memory[run_id].steps
         for metric in {point.metric for point in points} - steps.keys():
             steps[metric] = {known.step for known in self._client.get_metric_history(run_id, metric)}
-        now = int(datetime.now(UTC).timestamp() * 1000)
         new = [point for point in points if point.step not in steps[point.metric]]
         for start in range(0, len(new), POINTS_A_BATCH):
             batch = new[start : start + POINTS_A_BATCH]
-            metrics = [Metric(point.metric, point.value, now, point.step) for point in batch]
-            self._client.log_batch(run_id, metrics=metrics)
+            self._log_points(run_id, batch)
             for point in batch:
                 steps[point.metric].add(point.step)
         return len(new)
+
+    def _log_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Log points at once, as many as MLflow takes at once."""
+        from mlflow.entities import Metric
+
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        metrics = [Metric(point.metric, point.value, now, point.step) for point in points]
+        self._client.log_batch(run_id, metrics=metrics)
 
     def _add_grids(self, run_id: str, grids: Mapping[int, Path], manifest: dict[str, str]) -> int:
         digests = {step: sha256(file) for step, file in grids.items()}

@@ -13,7 +13,7 @@ import typer
 
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
-from pipeline import checkpoints, console, journal, state
+from pipeline import checkpoints, console, journal, provenance, state
 from pipeline.stage import Verbose, load_tensorflow, naming, running
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def train(
     best: Annotated[Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz).")],
     discriminator: Annotated[Path, typer.Option(help="Where the discriminator's final weights go (.npz).")],
     versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json).")],
+    machine: Annotated[Path, typer.Option(help="Where the processor's name goes (.json).")],
     grids: Annotated[Path, typer.Option(help="Folder for the fixed latents' grids, one PNG each few epochs.")],
     curves: Annotated[Path, typer.Option(help="Where the curves go (.csv), a row each `train.report_every` steps.")],
     looks: Annotated[
@@ -85,6 +86,7 @@ def train(
         sampling.save(best, params.recipe.kind, loop.best(final))
         sampling.save(discriminator, params.recipe.kind, final.discriminator)
         write_json(versions, state.installed_versions())
+        write_json(machine, provenance.machine())
         if watcher.images_per_second:
             journal.note(
                 images_per_second=round(watcher.images_per_second, 1),
@@ -223,7 +225,10 @@ def _digest(data: "Images", judge: "Validation") -> str:
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to save and stop; a second one stops at once."""
+    """Turn the first Ctrl-C or SIGTERM into a request to save and stop; a second one stops at once.
+
+    One that is ignored, as Ctrl-C is in a shell's background, stays ignored.
+    """
     requested = said = False
 
     def request(_signum: int, _frame: FrameType | None) -> None:
@@ -239,7 +244,8 @@ def _stop_requests() -> Iterator[Callable[[], bool]]:
             console.warn("stops once this is saved; again to stop at once")
         return requested
 
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, request) for number in heeded}
     try:
         yield should_stop
     finally:

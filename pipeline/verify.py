@@ -66,11 +66,13 @@ def verify(
             scratch.run(name)
         compared = {name: scratch.compare(name) for name in stages}
         differing = {name: paths for name, paths in compared.items() if any(paths.values())}
+        machine = _machine_differences(record, stages)
         if not differing:
             count = sum(len(paths) for paths in compared.values())
-            console.summary(f"the same bytes: {', '.join(stages)} made again, {count} outs as {state.LOCK} records")
+            told = f"the same bytes: {', '.join(stages)} made again, {count} outs as {state.LOCK} records"
+            console.summary("; ".join([told, *machine]))
             return
-        _judge(differing, scratch.metrics(), _machine_differences(record, stages))
+        _judge(differing, scratch.metrics(), machine)
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,12 @@ class _Scratch:
         return {**inherited, "DVC_ROOT": str(self.root), follower.SWITCH: "off"}
 
     def compare(self, stage: str) -> dict[str, list[str]]:
-        """What differs of a stage's outs, by path; nothing said where the bytes are the same."""
-        return {path: self._compare(path, made) for path, made in self.record.parts[stage].outs.items()}
+        """What differs of a stage's outs, by path; nothing said where the bytes are the same.
+
+        The file that names the machine is left out: it says why, and is no result.
+        """
+        outs, machine = self.record.parts[stage].outs, self.record.machine
+        return {path: self._compare(path, made) for path, made in outs.items() if Path(path) != machine}
 
     def _compare(self, path: str, expected: str) -> list[str]:
         if not (self.root / path).exists():
@@ -210,14 +216,25 @@ def _versions(record: Record) -> Mapping[str, str]:
 
 
 def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:
+    """The processor of each of these stages that it is known of: of train by the record, else by the journals here.
+
+    Where it is known of none of them, that of train, on which they will have run too.
+    """
+    told = _journalled_processors(record, versions)
+    trained = {"train": record.processor} if record.processor else {}
+    known = {stage: cpu for stage, cpu in (told | trained).items() if stage in stages}
+    return list((known or trained).items())
+
+
+def _journalled_processors(record: Record, versions: Mapping[str, str]) -> dict[str, str]:
     """The processor that each stage last ran on, as the journals here tell; a stage they don't tell of is left out."""
     if not versions or not {"train", "evaluate"} <= record.parts.keys():
-        return []
+        return {}
     now = state.State.of(record.parts, versions)
     root = state.main_root()
     events = [event for key in (now.train_key, now.run_key) for event in journal.read(journal.path_of(root, key))]
     starts = {event.stage: event.facts for event in events if event.kind is Kind.START and "cpu" in event.facts}
-    return [(stage, str(starts[stage]["cpu"])) for stage in stages if stage in starts]
+    return {stage: str(facts["cpu"]) for stage, facts in starts.items()}
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:

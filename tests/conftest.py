@@ -1,6 +1,7 @@
 """What tests everywhere share: IDX files of any make, and the real MNIST."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 _CODES = {"uint8": 0x08, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D}
 
 MakeIdx = Callable[[np.ndarray], bytes]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heeding_ctrl_c() -> None:
+    """Let what tests start heed Ctrl-C, even where they themselves run in a shell's background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

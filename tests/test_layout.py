@@ -23,6 +23,7 @@ SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
 OBSERVERS = {
     *("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py"),
     *("pipeline/state.py", "pipeline/tracking.py", "pipeline/sync.py", "pipeline/journal.py", "pipeline/follower.py"),
+    "pipeline/provenance.py",
     *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
     *("src/mnistgan/progress.py", "pipeline/checkpoints.py"),
 }

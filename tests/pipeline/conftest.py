@@ -2,6 +2,8 @@
 
 import itertools
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,15 @@ load_tensorflow(verbose=False, threads=2)  # before any test starts it with othe
 
 ROOT = Path(__file__).resolve().parents[2]
 _seeds = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A signal that a command ignores is not ignored by what later tests start."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A workspace with small made-up results, as the stages would leave them, for tests of what is told about results."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
 from mnistgan.training.looks import Look, table
-from pipeline import publication, state
+from pipeline import provenance, publication, state
 
 PIPELINE = """
 stages:
@@ -20,11 +21,13 @@ stages:
     outs: [data/train.npz, data/test.npz, data/summary.json]
   train:
     cmd: python -m pipeline train --train data/train.npz --generator models/generator.npz
-      --best models/best.npz --versions models/versions.json --grids models/grids --curves metrics/training.csv
-      --looks metrics/looks.csv
+      --best models/best.npz --versions models/versions.json --machine metrics/machine.json --grids models/grids
+      --curves metrics/training.csv --looks metrics/looks.csv
     deps: [data/train.npz, src]
     params: [train, "recipes.${train.recipe}"]
     outs: [models/generator.npz, models/best.npz, models/versions.json, models/grids]
+    metrics:
+      - metrics/machine.json: {cache: false}
     plots:
       - metrics/training.csv: {cache: false}
       - metrics/looks.csv: {cache: false}
@@ -53,6 +56,21 @@ recipes:
 evaluate: {samples: 1000}
 render: {frame_milliseconds: 400}
 """
+
+
+def forget_machine() -> None:
+    """Make of the workspace's record one from before trainings named their machine."""
+    Path("metrics/machine.json").unlink()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.sort_base_mapping_type_on_output = False  # stages are made in this order
+    for file in (state.PIPELINE, state.LOCK):
+        text = re.sub(r"--machine\s+metrics/machine\.json\s+", "", file.read_text())
+        document = yaml.load(text)
+        train = document["stages"]["train"]
+        train.pop("metrics", None)
+        train["outs"] = [out for out in train["outs"] if not isinstance(out, dict) or "machine" not in out["path"]]
+        with file.open("w") as written:
+            yaml.dump(document, written)
 
 
 def state_to_train() -> state.State:
@@ -109,6 +127,7 @@ class Workspace:
         (self.root / "models" / "generator.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "best.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "versions.json").write_text(json.dumps(state.installed_versions()))
+        (self.root / "metrics" / "machine.json").write_text(json.dumps(provenance.machine()))
 
     def curves(self, rows: int) -> None:
         """Write the curves' first ``rows`` rows, at steps 100, 200, ..."""

@@ -29,9 +29,15 @@ class Repository:
         return subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True).stdout.strip()
 
     def record(
-        self, fid: float = 27.0, seed: int = 0, code: str = "c0", weights: str | None = None, **knobs: Any
+        self,
+        fid: float = 27.0,
+        seed: int = 0,
+        code: str = "c0",
+        weights: str | None = None,
+        processor: str | None = None,
+        **knobs: Any,
     ) -> None:
-        """Write what a run with these knobs would leave."""
+        """Write what a run with these knobs would leave; without ``processor``, one from before that was recorded."""
         recipe = KNOBS | knobs
         params = {
             "train": {"recipe": "fast", "seed": seed},
@@ -40,6 +46,11 @@ class Repository:
         }
         (self.root / "params.yaml").write_text(json.dumps(params))
         metrics = write(self.root / results.METRICS, fid=fid)
+        made, options = {"models/generator.npz": weights or f"w{fid}"}, "--generator models/generator.npz"
+        if processor:
+            options += f" --machine {results.MACHINE}"
+            (self.root / results.MACHINE).write_text(json.dumps({"processor": processor}))
+            made[str(results.MACHINE)] = state.digest(self.root / results.MACHINE)
         (self.root / "dvc.lock").write_text(
             json.dumps(
                 {
@@ -49,8 +60,8 @@ class Repository:
                         "train": stage(
                             deps={"data/train.npz": "d0", "src/mnistgan/training": code},
                             params={"recipes.fast": recipe, "train": {"recipe": "fast", "seed": seed}},
-                            outs={"models/generator.npz": weights or f"w{fid}"},
-                            options="--generator models/generator.npz",
+                            outs=made,
+                            options=options,
                         ),
                         "evaluate": stage(
                             deps={"models/generator.npz": weights or f"w{fid}", "pretrained": "r0"},

@@ -51,6 +51,34 @@ def test_a_differing_training_budget_is_said_first(repository: Repository, capsy
     assert code == "code: src/mnistgan/training"
 
 
+def machine_line(a: object, b: object, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    diff(str(a), str(b))
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("machine: ")]
+
+
+def test_another_processor_is_said_beside_params_data_and_code(
+    repository: Repository, capsys: pytest.CaptureFixture[str], tell: Tell
+) -> None:
+    for name, processor in (("one", "EPYC"), ("other", "Xeon"), ("same", "Xeon")):
+        repository.record(processor=processor)
+        repository.commit(name)
+    assert machine_line("one", "other", capsys) == ["machine: processor EPYC → Xeon"]
+    assert machine_line("other", "same", capsys) == ["machine: the same"]
+    assert machine_line("one,other", "same", capsys) == ["machine: processor EPYC, Xeon → Xeon"]
+    assert tell("one", "other")["machine"] == [{"name": "processor", "a": "EPYC", "b": "Xeon", "budget": False}]
+
+
+def test_of_a_record_from_before_processors_were_recorded_that_is_said_where_the_other_side_has_one(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert machine_line("base", "again", capsys) == []
+    repository.record(processor="Xeon")
+    assert machine_line("base", "workspace", capsys) == ["machine: not recorded for base"]
+    assert machine_line("base,workspace", "workspace", capsys) == ["machine: not recorded for base,workspace"]
+    (repository.root / results.MACHINE).write_text('{"processor": "edited"}')
+    assert machine_line("base", "workspace", capsys) == []
+
+
 def test_every_number_told_is_the_files_own(repository: Repository, tell: Tell) -> None:
     told = {metric["name"]: metric for metric in tell("base", "knob")["metrics"]}
     for name, section in report(60.0).items():

@@ -20,7 +20,7 @@ from mnistgan.errors import TrackingError
 from mnistgan.files import sha256
 from pipeline import __main__ as command_line
 from pipeline import follower, journal, observing, patches, provenance, publication, relocation, state, sync, tracking
-from tests.pipeline.fabricated import Workspace
+from tests.pipeline.fabricated import Workspace, forget_machine
 from tests.pipeline.mlflow_server import Fault, Server
 
 USER = "someone:hunter2@"
@@ -81,7 +81,7 @@ def held(address: str, run_key: str, folder: Path) -> dict[str, Any]:
         "experiment": client.get_experiment(run.info.experiment_id).name,
         "name": run.info.run_name,
         "status": run.info.status,
-        "started": run.info.start_time if "mnistgan.cpu" in run.data.tags else None,
+        "started": run.info.start_time if "mnistgan.host" in run.data.tags else None,
         "params": run.data.params,
         "tags": {name: value for name, value in run.data.tags.items() if "history" not in name},
         "points": {metric: points(client, run_id, metric) for metric in run.data.metrics},
@@ -356,10 +356,21 @@ def test_what_only_a_journal_knew_is_left_blank_and_said(
     workspace.finish(generator)
     sync.sync()
     assert capsys.readouterr().err == (
-        "warning: left blank in the run, since no journal here tells: the commit, the processor and the times of day, "
-        "the speed, where the data came from\n"
+        "warning: left blank in the run, since no journal here tells: the commit, the machine's name and the times of "
+        "day, the speed, where the data came from\n"
     )
-    assert not [name for name in held_tags() if name in publication.JOURNALLED]
+    assert [name for name in held_tags() if name in publication.JOURNALLED] == ["mnistgan.cpu"]
+    assert held_tags()["mnistgan.cpu"] == provenance.cpu_model()
+
+
+def test_in_a_record_from_before_trainings_named_their_machine_the_processor_is_blank_too(
+    workspace: Workspace, generator: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.finish(generator)
+    forget_machine()
+    sync.sync()
+    assert "no journal here tells: the commit, the processor, the machine's name" in capsys.readouterr().err
+    assert "mnistgan.cpu" not in held_tags()
 
 
 def test_what_the_run_tells_already_is_not_said_to_be_blank_where_the_journal_is_gone(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -180,6 +182,22 @@ def test_a_torn_lock_that_no_commit_has_is_moved_aside(here: Path, capsys: pytes
     assert not state.LOCK.exists()
     assert TORN.exists()
     assert "no commit has it" in capsys.readouterr().err
+
+
+def test_a_disk_that_refuses_is_one_message_and_changes_nothing(here: Path) -> None:
+    state.LOCK.write_text("torn: [")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "repair"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),  # no file may grow
+    )
+    assert done.returncode == 2
+    assert re.fullmatch("error: .*: can't be read or written: File too large\n", done.stderr)
+    assert state.LOCK.read_text() == "torn: ["
+    assert not list(Path().glob("*dvc.lock.torn*"))
 
 
 def test_a_merge_is_not_taken_for_torn(here: Path) -> None:

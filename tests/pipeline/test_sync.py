@@ -1,6 +1,7 @@
 """The sync command, the child that follows a stage, and the journal: real processes, a real store."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistgan.errors import UsageError
+from mnistgan.errors import FormatError, UsageError
 from pipeline import follower, journal, observing, provenance, publication, state, sync, tracking
 from tests.pipeline.fabricated import Workspace, state_to_train
 
@@ -38,7 +39,7 @@ def steps(client, run_id: str, metric: str = "training/generator_loss") -> list[
     return [point.step for point in client.get_metric_history(run_id, metric)]
 
 
-def test_a_follower_publishes_new_rows_and_grids_as_they_come_and_ends_with_its_stage(
+def test_a_follower_publishes_new_rows_and_grids_as_they_come_and_ends_with_its_stage_by_no_signal(
     workspace: Workspace, generator: Path, client
 ) -> None:
     now = state_to_train()
@@ -52,6 +53,8 @@ def test_a_follower_publishes_new_rows_and_grids_as_they_come_and_ends_with_its_
             workspace.curves(2)
             assert "points" in child.stdout.readline()
             assert steps(client, run_of(client, now).info.run_id) == [100, 200]
+            for number in (signal.SIGINT, signal.SIGTERM):  # as a terminal or systemd sends them to all at once
+                child.send_signal(number)
             workspace.looks(1)
             assert "points" in child.stdout.readline()
             assert steps(client, run_of(client, now).info.run_id, "validation/fid") == [200]
@@ -62,6 +65,58 @@ def test_a_follower_publishes_new_rows_and_grids_as_they_come_and_ends_with_its_
     assert steps(client, run.info.run_id) == [100, 200, 300]
     assert len(client.list_artifacts(run.info.run_id, "images")) == 2 * 3
     assert run.info.status == "SCHEDULED"
+
+
+def test_a_file_that_is_torn_while_its_stage_works_is_passed_over_and_read_when_it_is_whole(
+    workspace: Workspace, generator: Path, client
+) -> None:
+    now = state_to_train()
+    command = [sys.executable, "-m", "pipeline", "sync", "--follow", "train", "--since", repr(time.time())]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        with journal.recording(journal.path_of(workspace.root, now.train_key), "train"):
+            assert "params" in child.stdout.readline()
+            Path("params.yaml").write_text("train: {")  # half-saved by a person
+            Path("metrics/training.csv").write_text("epoch,step,generator_loss\n0.5,100")
+            assert "metrics/training.csv: no whole table of curves" in child.stderr.readline()
+            workspace.train(generator)
+        child.communicate()
+    assert child.returncode == 0
+    assert steps(client, run_of(client, now).info.run_id) == [100, 200, 300]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metrics/training.csv", "epoch,step,generator_loss\n0.5,100"),
+        ("metrics/training.csv", "epoch,step,generator_loss\n0.5,1e"),
+        ("metrics/training.csv", "\udcff\udcfe"),
+        ("metrics/looks.csv", "epoch,step,fid"),
+        ("metrics/looks.csv", "\udcff"),
+    ],
+)
+def test_what_is_torn_is_named_by_an_error_of_the_projects_own(workspace: Workspace, name: str, content: str) -> None:
+    sources = publication.while_running("train", since=0.0)
+    Path(name).write_text(content, "utf-8", "surrogateescape")
+    with pytest.raises(FormatError, match=f"^{name}"):
+        publication.gather(sources, workspace.root)
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "dvc.lock", "data/summary.json"])
+@pytest.mark.parametrize("content", ["", "a: [", "\udcff"])
+def test_what_is_torn_beside_a_stages_results_is_left_out(
+    workspace: Workspace, generator: Path, name: str, content: str
+) -> None:
+    workspace.finish(generator)
+    sources = publication.of_lock()
+    Path(name).write_text(content, "utf-8", "surrogateescape")
+    found = publication.gather(sources, workspace.root)
+    assert found.status == "FINISHED"
+    assert name not in found.artifacts
+    assert (found.dataset is None) == (name == "data/summary.json")
 
 
 def test_what_an_earlier_run_left_is_not_published_as_this_ones(workspace: Workspace) -> None:

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from mnistgan.errors import UsageError
+from mnistgan.fetching import raw
 from mnistgan.files import sha256, write_bytes
 from mnistgan.pictures import encoding
-from pipeline import journal, patches, publication, state, tracking
+from pipeline import journal, patches, provenance, publication, state, tracking
 from pipeline.trace import trace
 from tests.pipeline.fabricated import PIPELINE, Workspace
 
@@ -111,6 +112,18 @@ def test_a_file_within_a_folder_of_outs_is_found_by_dvcs_list_of_it(measured: Wo
     assert "the bytes of models/grids/epoch_0002.png" in said(copied)
 
 
+def test_of_data_from_a_source_that_nobody_kept_the_digests_tell_that_it_is_mnists_own(
+    measured: Workspace, generator: Path, said
+) -> None:
+    digests = {file.name: file.sha256 for file in raw.MNIST}
+    for content, is_told in ((digests, True), (digests | {raw.TEST_IMAGES.name: "0" * 64}, False)):
+        Path("data/summary.json").write_text(json.dumps({"raw": content, "splits": {"train": {"sha256": "c" * 64}}}))
+        measured.lock("prepare")
+        told = said(now().short)
+        assert "from a source that no journal or run here tells of" in told
+        assert ("MNIST's own, whoever gave it: every raw file has the pinned sha256" in told) == is_told
+
+
 def test_an_experiment_is_found_by_its_name(measured: Workspace, generator: Path, said) -> None:
     baseline = git("rev-parse", "HEAD")
     params = Path("params.yaml").read_text()
@@ -160,6 +173,7 @@ def test_in_a_fresh_clone_without_data_and_cache_git_alone_tells_it(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     told = said("HEAD")
+    assert f"tells of it\n              on {provenance.cpu_model()}\n" in told
     assert f"train key   {expected.train_key}" in told
     assert f"weights     {sha256(generator)}" in told
     assert "MLflow      MLflow's store can't be used" in told

@@ -25,7 +25,7 @@ from mnistgan.training import loop
 from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import journal, state
-from pipeline.train import _Speed, train
+from pipeline.train import _Speed, _stop_requests, train
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = (ROOT / "params.yaml").read_text()
@@ -269,6 +269,16 @@ def test_sigterm_saves_too_and_a_second_request_stops_at_once_and_what_was_saved
     assert "saved as" not in twice.said
     assert saved in saved_steps()
     assert first_line().startswith(f"goes on at step {max(saved_steps())} from")
+
+
+def test_ctrl_c_that_is_ignored_as_in_a_shells_background_stays_ignored_and_sigterm_does_not():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a fixture puts it back
+    with _stop_requests() as should_stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not should_stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert should_stop()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_a_checkpoint_of_other_params_or_other_code_is_never_picked_up(here, monkeypatch):

@@ -47,7 +47,9 @@ def test_the_pages_are_for_this_machine_alone_and_no_process_list_shows_the_stor
 
 
 @pytest.mark.slow
-def test_the_pages_open_before_any_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_pages_open_before_any_run_and_sigterm_closes_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import httpx
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -64,3 +66,7 @@ def test_the_pages_open_before_any_run(workspace: Workspace, monkeypatch: pytest
             assert httpx.get(f"http://127.0.0.1:{port}/health").text == "OK"
         finally:
             server.terminate()
+        server.stdout.read()  # until nobody holds it, the server's own child neither
+        assert server.wait() == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health")

@@ -20,6 +20,7 @@ from mnistgan.files import write_arrays, write_json
 from mnistgan.rulers.pins import pins
 from pipeline import comparing, journal, provenance, state
 from pipeline.verify import Verified, verify
+from tests.pipeline.fabricated import forget_machine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,10 +32,12 @@ stages:
     outs: [data/train.npz, data/summary.json]
   train:
     cmd: exec python -m pipeline train --train data/train.npz --generator models/generator.npz
-      --versions models/versions.json --curves metrics/training.csv
+      --versions models/versions.json --machine metrics/machine.json --curves metrics/training.csv
     deps: [data/train.npz, src]
     params: [train, "recipes.${train.recipe}"]
     outs: [models/generator.npz, models/versions.json]
+    metrics:
+      - metrics/machine.json: {cache: false}
     plots:
       - metrics/training.csv: {cache: false}
   evaluate:
@@ -70,6 +73,8 @@ for path in options.values():
 off = float(os.environ.get("BY", 0.5)) if os.environ.get("AWRY") == stage else 0.0
 if os.environ.get("FAILS") == stage:
     sys.exit(2)
+if "GATE" in os.environ:
+    open(os.environ["GATE"]).read()
 assert not pathlib.Path("checkpoints").exists() or os.environ.get("RECORDING")
 if stage == "prepare":
     np.savez(options["train"], images=np.full((2, 28, 28), int(off), np.uint8))
@@ -78,6 +83,8 @@ elif stage == "train":
     assert "--fresh" in words or os.environ.get("RECORDING")
     np.savez(options["generator"], kernel=np.full((3, 3), 1 + off), bias=np.zeros(3))
     options["versions"].write_text(os.environ["VERSIONS"])
+    if "machine" in options:
+        options["machine"].write_text(os.environ["MACHINE"])
     options["curves"].write_text(f"step,loss\\n100,{1 + off}\\n")
 elif stage == "evaluate":
     weights = float(np.load(options["generator"])["kernel"][0, 0]) + off
@@ -129,7 +136,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     (root / "params.yaml").write_text(PARAMS)
     versions = state.installed_versions()
     (root / "requirements.lock").write_text("".join(f"{name}=={version} \\\n" for name, version in versions.items()))
-    told = {"PINS": cards(root / "pretrained"), "VERSIONS": json.dumps(versions, indent=2) + "\n"}
+    told = {
+        "PINS": cards(root / "pretrained"),
+        "VERSIONS": json.dumps(versions, indent=2) + "\n",
+        "MACHINE": json.dumps(provenance.machine()),
+    }
     environment = {**os.environ, **told, "RECORDING": "1"}
     environment.pop("PYTHONPATH", None)
     for declared in state.declared(root).values():
@@ -165,16 +176,29 @@ def differences(stage: Verified | None = None, fast: bool = False) -> str:
     return str(raised.value)
 
 
-@pytest.fixture
-def elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The record was made on another processor, says its journal."""
+def by_the_record() -> None:
+    """The file that git keeps says what trained, as in a clone."""
+    Path("metrics/machine.json").write_text('{"processor": "an older processor"}')
+    record()
+
+
+def by_the_journal() -> None:
+    """A record from before there was that file; the journals say what trained and measured."""
+    forget_machine()
     now = state.state_of_lock(state.read_lock())
-    with monkeypatch.context() as before:
+    with pytest.MonkeyPatch.context() as before:
         before.setattr(provenance, "cpu_model", lambda: "an older processor")
         for key, stage in ((now.train_key, "train"), (now.run_key, "evaluate")):
-            with journal.recording(journal.path_of(here, key), stage):
+            with journal.recording(journal.path_of(Path.cwd(), key), stage):
                 pass
+
+
+@pytest.fixture
+def elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record was made on another processor, it says."""
+    by_the_record()
     monkeypatch.setattr(provenance, "cpu_model", lambda: "this processor")
+    monkeypatch.setenv("MACHINE", '{"processor": "this processor"}')
 
 
 def test_a_record_that_agrees_is_said_to(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,16 +319,38 @@ def test_other_bytes_are_told_by_how_much_they_differ(here: Path, monkeypatch: p
     assert "16 of 16 pixels differ, by up to 50 of 255" in said
 
 
+@pytest.mark.parametrize("known", [by_the_record, by_the_journal])
 @pytest.mark.usefixtures("elsewhere")
 def test_on_another_processor_other_bytes_within_the_metrics_intervals_are_a_warning_that_names_both(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    known: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    known()
     monkeypatch.setenv("AWRY", "train")
     verify()
     said = capfd.readouterr()
     assert "warning: other bytes than dvc.lock records: train, evaluate, render" in said.err
     assert "processor of train: an older processor when it was recorded, this processor here" in said.err
     assert "every metric within its interval" in said.out
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_on_another_processor_the_same_bytes_are_that_and_both_are_named(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    verify()
+    said = capfd.readouterr().out
+    assert "the same bytes: prepare, train, evaluate, render made again, 7 outs" in said
+    assert "processor of train: an older processor when it was recorded, this processor here" in said
+
+
+def test_a_stage_alone_whose_processor_nothing_tells_is_held_to_have_run_on_trains(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    by_the_record()
+    monkeypatch.setenv("AWRY", "evaluate")
+    monkeypatch.setenv("BY", "0.1")
+    verify(Verified.EVALUATE)
+    assert "processor of train: an older processor when it was recorded" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -346,6 +392,24 @@ def test_a_stage_that_fails_is_named(here: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("FAILS", "evaluate")
     with pytest.raises(DataError, match="evaluate: ended with exit code 2 when made again"):
         verify()
+
+
+def test_ended_by_sigterm_it_ends_the_stage_that_it_runs_and_leaves_no_scratch_folder(here: Path) -> None:
+    os.mkfifo("gate")
+    Path("tmp").mkdir()
+    script = f"import sys; sys.path.insert(0, '{ROOT}'); from pipeline.__main__ import main; main()"
+    environment = {**os.environ, "GATE": str(here / "gate"), "TMPDIR": str(here / "tmp")}
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "verify", "render"], env=environment, stderr=subprocess.PIPE
+    ) as child:
+        with Path("gate").open("wb", buffering=0) as gate:  # opens once the stage reads it
+            child.terminate()
+            assert child.wait() == 130
+            with pytest.raises(BrokenPipeError):
+                gate.write(b"is anybody still reading?")
+        assert child.stderr is not None
+        assert b"Traceback" not in child.stderr.read()
+    assert list(Path("tmp").iterdir()) == []
 
 
 def test_a_command_that_is_not_this_programs_is_not_run(here: Path) -> None:

@@ -1,0 +1,133 @@
+"""A checkout of this project whose made-up record is in sync, as a pull request's is, for tests of what CI runs."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from mnistgan.comparison import seeds
+from mnistgan.comparison.seeds import SeedRow
+from mnistgan.rulers import cards
+from mnistgan.training.looks import COLUMNS
+from pipeline import recorded, results, state
+from tests.comparison.made_up import figures, report, seeds_around
+from tests.pipeline.repository import Repository
+from tests.reporting.furnished import TRAINING, digits, png, row, shares, sheet, table
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("Makefile", "scripts", "pipeline", "src", "pretrained", "dvc.yaml", "params.yaml", "requirements.lock")
+SETTINGS = (".dvcignore", ".gitignore")
+RULES = """
+verdict: healthy
+fid: no worse than base by more than 25%
+coverage: at least 0.5 of real
+"""
+
+
+@dataclass(frozen=True)
+class Checkout(Repository):
+    """This project's code and rulers in a git repository, beside results that nobody measured."""
+
+    @classmethod
+    def create(cls, root: Path) -> "Checkout":
+        """Copy the code as it is here."""
+        (root / ".dvc").mkdir(parents=True)
+        (root / ".dvc" / "config").touch()
+        left_out = shutil.ignore_patterns("__pycache__")
+        for name in (*CODE, *SETTINGS):
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, root / name, ignore=left_out)
+            else:
+                shutil.copy2(ROOT / name, root / name)
+        (root / "gate.yaml").write_text(RULES)
+        made = cls(root)
+        made.git("init", "--quiet", "--initial-branch=main")
+        return made
+
+    @property
+    def pins(self) -> str:
+        """Of an evaluation by the rulers that are here."""
+        rulers = {name: cards.read(self.root / "pretrained", name)[1] for name in recorded.RULERS}
+        return recorded.pins_of(rulers, self.params["evaluate"])
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return YAML(typ="safe", pure=True).load((self.root / "params.yaml").read_text("utf-8"))
+
+    def turn(self, **knobs: Any) -> None:
+        """Change params of the recipe, and run nothing."""
+        params = self.params
+        params["recipes"][params["train"]["recipe"]] |= knobs
+        (self.root / "params.yaml").write_text(json.dumps(params))
+
+    def measure(self, samples: int) -> None:
+        """Measure by so many samples from now on."""
+        params = self.params
+        params["evaluate"]["samples"] = samples
+        (self.root / "params.yaml").write_text(json.dumps(params))
+
+    def run_made_up(self, fid: float, **knobs: Any) -> None:
+        """Leave what a run with these knobs would: figures, curves, pictures and a dvc.lock that agrees with them."""
+        self.turn(**knobs)
+        rng = np.random.default_rng(int(fid))
+        evaluation = report(fid, pins=self.pins, samples=self.params["evaluate"]["samples"])
+        made = {
+            "metrics/evaluation.json": json.dumps(evaluation).encode(),
+            "metrics/machine.json": json.dumps({"processor": "made up"}).encode(),
+            "metrics/training.csv": table(TRAINING, [row(rng, step, len(TRAINING)) for step in range(1, 9)]),
+            "metrics/looks.csv": table(COLUMNS, [row(rng, 4 * epoch, len(COLUMNS)) for epoch in (1, 2)]),
+            "metrics/classes.csv": table(("digit", "share", "prior"), shares(rng)),
+            "plots/samples.png": png(sheet(digits(rng, 256))),
+            "plots/progress.png": png(sheet(digits(rng, 256))),
+        }
+        for path, content in made.items():
+            (self.root / path).parent.mkdir(exist_ok=True)
+            (self.root / path).write_bytes(content)
+        self._lock(weights=f"weights of FID {fid}")
+
+    def _lock(self, weights: str) -> None:
+        """Write dvc.lock for the files that are here, with made-up digests of those that git doesn't keep."""
+        made_up = {path: _md5(f"{path} {weights}".encode()) for path in state.outs_of_workspace(self.root)}
+        made_up |= {path: _md5(path.encode()) for path in made_up if path.startswith("data/")}
+        made_up["models/versions.json"] = _md5(self._versions())
+
+        def digested(path: str) -> dict[str, str]:
+            place = self.root / path
+            return {"path": path, "md5": state.digest(place, self.root) if place.exists() else made_up[path]}
+
+        stages = {
+            name: {
+                "cmd": declared.command,
+                "deps": [digested(path) for path in declared.deps],
+                "params": declared.params,
+                "outs": [digested(path) for path in declared.outs],
+            }
+            for name, declared in state.declared(self.root).items()
+        }
+        with (self.root / "dvc.lock").open("w") as file:
+            YAML(typ="safe", pure=True).dump({"schema": "2.0", "stages": stages}, file)
+
+    def _versions(self) -> bytes:
+        """What a training on the locked libraries writes."""
+        pinned = recorded.pinned_versions((self.root / "requirements.lock").read_text("utf-8"))
+        return (json.dumps({name: pinned[name][0] for name in state.LIBRARIES}, indent=2) + "\n").encode()
+
+    def record_seeds(self, count: int = 5) -> None:
+        """Write the spread of the recipe that is recorded."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.root)
+            digest = results.read("workspace").side.recipe
+        assert digest is not None
+        made = enumerate(seeds_around(27.0, count))
+        rows = [SeedRow("fast", digest, seed, figures(fid, pins=self.pins)) for seed, fid in made]
+        (self.root / results.SEEDS).write_text(seeds.dumps(rows))
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
