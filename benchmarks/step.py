@@ -1,73 +1,103 @@
-"""Images a second of the default recipe's training step, with the 7x7 layer by a Fourier transform and by Keras.
+"""Images a second of the training step, beside the article's loop and, where it is installed, PyTorch.
 
-Both in one process, in alternation, since machines drift; prints the medians and the spread of the paired ratio.
+All alternated in one run, each in a process of its own on as many cores as params.yaml has threads. Prints a table
+with the spread over rounds; a ratio is of two within a round. By default the default recipe at its own batch size.
 
-    .venv/bin/python benchmarks/step.py --rounds 9
+    .venv/bin/python -m benchmarks.step --rounds 9
+    .venv/bin/python -m benchmarks.step --recipe article --pytorch
+    .venv/bin/python -m benchmarks.step --keras-layer --not-deterministic
 """
 
 import argparse
-import dataclasses
-import statistics
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+from benchmarks import ROOT
+from benchmarks.alternating import Contender, alternate
+from benchmarks.ending import BenchmarkError, ending
+from benchmarks.our_step import Setting
+from benchmarks.spread import Spread
 
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+PYTORCH = ROOT / "benchmarks" / ".venv" / "bin" / "python"
+"""The interpreter that `make bench-full` gives PyTorch."""
+OURS = "ours"
 
-from mnistgan import params  # noqa: E402
-from mnistgan.data.arrays import Images  # noqa: E402
-from mnistgan.models.kinds import KINDS, Architecture  # noqa: E402
-from mnistgan.training.state import TrainingState  # noqa: E402
-from mnistgan.training.step import Step  # noqa: E402
 
-STEPS = 25
+@dataclass(frozen=True)
+class Speeds:
+    """Images a second of each contender, one a round, at one batch size."""
+
+    recipe: str
+    batch_size: int
+    by_name: Mapping[str, Sequence[float]]
+
+    def ratio(self, other: str) -> Spread:
+        """How many times as fast as ``other`` we are."""
+        return Spread.of_ratios(self.by_name[OURS], self.by_name[other])
+
+    def table(self) -> str:
+        """All of it in Markdown."""
+        lines = [
+            f"| {self.recipe}, batch {self.batch_size} | images/s | ours is so many times as fast |",
+            "|---|---|---|",
+        ]
+        for name, speeds in self.by_name.items():
+            ratio = "" if name == OURS else str(self.ratio(name))
+            lines.append(f"| {name} | {Spread.of(speeds)} | {ratio} |")
+        return "\n".join(lines)
+
+
+def compare(recipe: str | None, rounds: int, others: Sequence[str], batch_size: int | None = None) -> Speeds:
+    """Time our step on a recipe (the default one if None) and the ``others``, names of :func:`contenders`."""
+    words = [*(["--recipe", recipe] if recipe else []), *(["--batch-size", str(batch_size)] if batch_size else [])]
+    setting = Setting.of(words)
+    known = contenders(words, setting)
+    timed = alternate([known[name] for name in (OURS, *others)], rounds)
+    return Speeds(recipe or "the default recipe", setting.recipe.batch_size, timed)
+
+
+def contenders(words: Sequence[str], setting: Setting) -> dict[str, Contender]:
+    """All there are, by name; ``words`` are the options of our own step."""
+    loop = ["--batch-size", str(setting.recipe.batch_size), "--threads", str(setting.threads)]
+    found = [
+        Contender(OURS, "our_step", words),
+        Contender("article", "article_loop", loop),
+        Contender("pytorch", "pytorch_loop", loop, str(PYTORCH)),
+        Contender("not deterministic", "our_step", [*words, "--not-deterministic"]),
+        Contender("keras layer", "our_step", [*words, "--keras-layer"]),
+    ]
+    return {contender.name: contender for contender in found}
+
+
+def need_pytorch(python: Path = PYTORCH) -> None:
+    """Raise BenchmarkError where PyTorch's environment is not made."""
+    if not python.exists():
+        raise BenchmarkError(f"{python}: no such file, so PyTorch can't be timed; `make bench-full` makes it")
 
 
 def main() -> None:
-    """Time both and print the comparison."""
+    """Time and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9, help="timed calls of each")
+    parser.add_argument("--rounds", type=int, default=9, help="timed rounds of each")
+    parser.add_argument("--recipe", help="of params.yaml; the default one if left out")
     parser.add_argument("--batch-size", type=int, help="images a step; the recipe's if left out")
+    parser.add_argument("--pytorch", action="store_true", help="PyTorch too")
+    parser.add_argument("--not-deterministic", action="store_true", help="our step without op determinism too")
+    parser.add_argument("--keras-layer", action="store_true", help="our step with Keras's own 7x7 layer too")
     options = parser.parse_args()
-    given = params.load(ROOT / "params.yaml")
-    recipe = given.recipe.model_copy(update={"batch_size": options.batch_size or given.recipe.batch_size})
-    tf.config.threading.set_intra_op_parallelism_threads(given.train.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-    fourier = KINDS[recipe.kind]
-    plain = dataclasses.replace(fourier, generator=fourier.plain_generator)
-    runs = {"fourier": _stepping(recipe, fourier), "keras": _stepping(recipe, plain)}
-    speeds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(options.rounds):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            speeds[name].append(STEPS * recipe.batch_size / (time.perf_counter() - began))
-    for name, values in speeds.items():
-        print(f"{name}: {statistics.median(values):.0f} images/s")
-    ratios = [a / b for a, b in zip(speeds["fourier"], speeds["keras"], strict=True)]
-    print(f"ratio: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), batch {recipe.batch_size}")
-
-
-def _stepping(recipe: params.Recipe, architecture: Architecture) -> Callable[[], object]:
-    """A compiled run of some steps on images of noise."""
-    KINDS[recipe.kind] = architecture
-    rng, count = np.random.default_rng(0), STEPS * recipe.batch_size
-    data = Images(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
-    step = Step(TrainingState.start(recipe, 0), recipe, 0, data)
-    order = tf.constant(step.batches.order(0))
-
-    def run() -> object:
-        return step.run(order, tf.constant(0, tf.int64), tf.constant(STEPS, tf.int32)).numpy()
-
-    run()
-    return run
+    if options.rounds < 1:
+        raise BenchmarkError(f"--rounds: got {options.rounds}; takes 1 or more")
+    if options.pytorch:
+        need_pytorch()
+    flags = {
+        "pytorch": options.pytorch,
+        "not deterministic": options.not_deterministic,
+        "keras layer": options.keras_layer,
+    }
+    others = ["article", *(name for name, wanted in flags.items() if wanted)]
+    print(compare(options.recipe, options.rounds, others, options.batch_size).table())
 
 
 if __name__ == "__main__":
-    main()
+    ending(main)

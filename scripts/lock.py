@@ -1,5 +1,7 @@
 """Write requirements.lock anew: every version for every platform, with hashes and without an address.
 
+``--benchmarks`` writes benchmarks/requirements.lock, of what only the benchmarks need.
+
 uv resolves; it knows nothing of pip's configuration, so the index, mirror and certificate set there are handed on.
 Versions that the lock has stay while they fit; ``--upgrade`` takes the newest.
 """
@@ -12,11 +14,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-LOCK = "requirements.lock"
-COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--group", "dev", "--universal", "--generate-hashes"]
+COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"]
 # One version for every Python that the project takes, so that another interpreter is not another NumPy too.
 COMPILE += ["--python-version", "3.11", "--fork-strategy", "fewest"]
-COMPILE += ["--custom-compile-command", "make lock", "--quiet", "--output-file", LOCK]
+PROJECT = ["pyproject.toml", "--group", "dev", "--output-file", "requirements.lock"]
+PROJECT += ["--custom-compile-command", "make lock"]
+BENCHMARKS = ["benchmarks/requirements.in", "--output-file", "benchmarks/requirements.lock"]
+BENCHMARKS += ["--custom-compile-command", "make lock-bench"]
 
 # pip's setting -> uv's option, given once for each word of the value.
 OPTIONS = {
@@ -38,13 +42,15 @@ VARIABLES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the lock. Returns uv's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit pyproject.toml")
-    upgrade = ["--upgrade"] if parser.parse_args(arguments).upgrade else []
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    parser.add_argument("--benchmarks", action="store_true", help="of the benchmarks, in place of the project")
+    options = parser.parse_args(arguments)
+    asked = [*(BENCHMARKS if options.benchmarks else PROJECT), *(["--upgrade"] if options.upgrade else [])]
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
     settings = pip_settings(listed)
-    command = [*COMPILE, *upgrade, *uv_options(settings)]
+    command = [*COMPILE, *asked, *uv_options(settings)]
     return subprocess.run(command, check=False, env={**os.environ, **uv_variables(settings)}).returncode
 
 

@@ -1,7 +1,12 @@
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from scripts.lock import pip_settings, uv_options, uv_variables
 
@@ -47,3 +52,19 @@ def test_without_a_configuration_uv_looks_where_it_always_does() -> None:
 def test_an_index_switched_off_is_off_for_uv_too() -> None:
     assert "--no-index" in uv_options(pip_settings("global.no-index='true'\n"))
     assert "--no-index" not in uv_options(pip_settings("global.no-index='false'\n"))
+
+
+def test_the_lock_has_what_pyproject_asks_for() -> None:
+    """A change of pyproject.toml alone, such as Dependabot's, is red until `make lock`."""
+    root = Path(__file__).resolve().parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    asked = map(Requirement, [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]])
+    locked = re.findall(r"^([\w.-]+)==([^\s;]+)", (root / "requirements.lock").read_text("utf-8"), re.MULTILINE)
+    missing = [
+        str(each)
+        for each in asked
+        if not any(
+            name == canonicalize_name(each.name) and each.specifier.contains(version) for name, version in locked
+        )
+    ]
+    assert missing == [], "run `make lock`"

@@ -1,0 +1,96 @@
+"""The pipeline's own training step, as its loop calls it, on a recipe of params.yaml."""
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from benchmarks import ROOT
+from benchmarks.alternating import IMAGES_A_ROUND, hold_to, serve
+from benchmarks.ending import BenchmarkError
+from mnistgan import params
+from mnistgan.data.batches import Batches
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Which step: its recipe, the size of a batch, and what is changed to see the price of it."""
+
+    recipe: params.Recipe
+    threads: int
+    deterministic: bool = True
+    """Whether TensorFlow's operations give the same bits every time, as the pipeline's do."""
+    keras_layer: bool = False
+    """Whether the 7x7 layer is Keras's own in place of the Fourier transform."""
+
+    @classmethod
+    def of(cls, arguments: Sequence[str] | None = None) -> "Setting":
+        """From a command line. Raises BenchmarkError on a recipe that params.yaml lacks."""
+        given = params.load(ROOT / "params.yaml")
+        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--recipe", default=given.train.recipe)
+        parser.add_argument("--batch-size", type=int, help="the recipe's if left out")
+        parser.add_argument("--not-deterministic", action="store_true")
+        parser.add_argument("--keras-layer", action="store_true")
+        options = parser.parse_args(arguments)
+        if options.recipe not in given.recipes:
+            raise BenchmarkError(f"--recipe: got {options.recipe}; params.yaml has {', '.join(given.recipes)}")
+        recipe = given.recipes[options.recipe]
+        if options.batch_size:
+            recipe = recipe.model_copy(update={"batch_size": options.batch_size})
+        return cls(recipe, given.train.threads, not options.not_deterministic, options.keras_layer)
+
+
+def build(setting: Setting) -> Any:
+    """A Step at its start, on all training images; TensorFlow set up as the setting says."""
+    import tensorflow as tf
+
+    from benchmarks.mnist import training_images
+    from mnistgan.models.kinds import KINDS
+    from mnistgan.training.state import TrainingState
+    from mnistgan.training.step import Step
+
+    tf.config.threading.set_intra_op_parallelism_threads(setting.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    if setting.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if setting.keras_layer:
+        ours = KINDS[setting.recipe.kind]
+        KINDS[setting.recipe.kind] = dataclasses.replace(ours, generator=ours.plain_generator)
+    return Step(TrainingState.start(setting.recipe, 0), setting.recipe, 0, training_images())
+
+
+def rounds(step: Any) -> Callable[[], int]:
+    """A round of steps by the loop's calls, one after the other, epoch after epoch; gives how many images it took."""
+    import tensorflow as tf
+
+    from mnistgan.training.loop import STEPS_A_CALL
+
+    batches: Batches = step.batches
+    steps = max(1, IMAGES_A_ROUND // batches.batch_size)
+    order = cache(lambda epoch: tf.constant(batches.order(epoch)))
+    done = 0
+
+    def run() -> int:
+        nonlocal done
+        left = steps
+        while left:
+            epoch, place = divmod(done, batches.steps_per_epoch)
+            count = min(left, STEPS_A_CALL, batches.steps_per_epoch - place)
+            step.run(order(epoch), tf.constant(done, tf.int64), tf.constant(count)).numpy()
+            done, left = done + count, left - count
+        return steps * batches.batch_size
+
+    return run
+
+
+def main() -> None:
+    """Serve rounds of the step."""
+    setting = Setting.of()
+    hold_to(setting.threads)
+    serve(rounds(build(setting)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What one look, one grid and one checkpoint of the default recipe take, each by the loop's own code.
+
+.venv/bin/python -m benchmarks.overheads --rounds 5
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ROOT
+from benchmarks.ending import ending
+from benchmarks.our_step import Setting, build
+from benchmarks.spread import Spread
+from mnistgan import params
+from pipeline.stage import load_tensorflow
+
+
+def measure(rounds: int) -> dict[str, Spread]:
+    """Seconds of each, by the name of its figure; what only the first one takes, compiling, is left out."""
+    load_tensorflow(verbose=False)
+    from mnistgan.training.checkpoint import Checkpoints
+    from mnistgan.training.loop import Loop
+
+    given = params.load(ROOT / "params.yaml")
+    state = build(Setting.of([])).state
+    train, judge = _validation()
+    with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as folder:
+        loop = Loop(given.train, given.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
+        parts = {
+            "look_s": lambda: judge.look(_generator(loop, state), 1, 1),
+            "grid_s": lambda: _draw(_generator(loop, state), given.train.grid_seed, Path(folder)),
+            "checkpoint_s": lambda: loop.checkpoints.save(state),
+        }
+        return {name: _timed(part, rounds) for name, part in parts.items()}
+
+
+def _validation() -> tuple[Any, Any]:
+    """The training images, and what looks at a generator."""
+    from mnistgan.data.arrays import load
+    from mnistgan.rulers import classifier, pixels
+    from mnistgan.training.validation import Validation
+
+    train, validation = (load(ROOT / "data" / f"{name}.npz") for name in ("train", "validation"))
+    rulers = ROOT / "pretrained"
+    return train, Validation(train, validation, classifier.load(rulers), pixels.load(rulers), 0)
+
+
+def _generator(loop: Any, state: Any) -> Any:
+    """The generator as it is judged, made anew as after an epoch."""
+    from mnistgan.models import sampling
+
+    state.step += 1  # a snapshot is made once a step
+    return sampling.Generator(loop.recipe.kind, loop.snapshot(state))
+
+
+def _draw(generator: Any, seed: int, folder: Path) -> None:
+    from mnistgan.data import grids
+    from mnistgan.models import sampling
+
+    latents = sampling.latents(seed, grids.TRAINING_SIDE**2, generator.latent_size)
+    grids.write(folder, 1, generator.images(latents))
+
+
+class _Nobody:
+    """Watches nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+def _timed(run: Callable[[], object], rounds: int) -> Spread:
+    run()
+    seconds = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - began)
+    return Spread.of(seconds)
+
+
+def main() -> None:
+    """Time and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    for name, seconds in measure(parser.parse_args().rounds).items():
+        print(f"{name}: {seconds}")
+
+
+if __name__ == "__main__":
+    ending(main)

@@ -1,0 +1,177 @@
+"""Record the training that a repository's dvc.lock holds as a CSV of looks with their times, for the frontier.
+
+The times come from the journal of that training: images a second, and the share of time spent beside steps, over all
+of it. Where something else ran on the machine meanwhile, give the speed that was measured apart.
+
+    .venv/bin/python -m benchmarks.record
+    .venv/bin/python -m benchmarks.record --rev baser-wort --images-per-second 504
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import ROOT
+from benchmarks.ending import BenchmarkError, ending
+from benchmarks.runs import FOLDER, Run, TimedLook
+from benchmarks.training import told
+from mnistgan.errors import DataError, UsageError
+from mnistgan.files import write_bytes
+from mnistgan.training.looks import Look, parse
+from pipeline import git, journal, state
+from pipeline.journal import Event, Kind
+
+
+@dataclass(frozen=True)
+class Real:
+    """What real images get at a look, in place of samples: those without a single 8, and those of every digit."""
+
+    no_8: Look
+    floor: Look
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training as a dvc.lock and its journal tell it."""
+
+    recipe: str
+    seed: int
+    batch_size: int
+    key: str
+    processor: str
+    images_per_second: float
+    overhead_share: float
+    looks: tuple[Look, ...]
+
+    @classmethod
+    def of(cls, folder: Path, rev: str | None = None, images_per_second: float | None = None) -> "Trained":
+        """The one that the workspace in ``folder`` or a commit or experiment of it records.
+
+        Raises UsageError, DataError or BenchmarkError where a part of it is not to be had.
+        """
+        lock = _text(state.LOCK, folder, rev)
+        part = state.parts_of_lock(lock).get("train")
+        if part is None:
+            raise UsageError(f"{folder / state.LOCK} records no training; run `dvc repro train` first")
+        looks_path = part.options["looks"]
+        if rev is None and state.digest(folder / looks_path) != part.outs[str(looks_path)]:
+            raise DataError(f"{folder / looks_path}: not the one that {state.LOCK} records; `dvc repro` makes it anew")
+        key = state.train_key(part, state.recorded_versions(part, folder))
+        path = journal.path_of(state.main_root(folder), key)
+        events = journal.read(path)
+        if not events:
+            raise DataError(f"{path}: no such journal, so the times of this training are not known")
+        speed, share = told(events)
+        params = part.params[str(state.PARAMS)]
+        return cls(
+            recipe=params["train"]["recipe"],
+            seed=params["train"]["seed"],
+            batch_size=params[f"recipes.{params['train']['recipe']}"]["batch_size"],
+            key=key[: state.SHORT],
+            processor=_processor(events),
+            images_per_second=images_per_second or speed,
+            overhead_share=share,
+            looks=tuple(parse(_text(looks_path, folder, rev), str(looks_path))),
+        )
+
+    def run(self, name: str, real: Real) -> Run:
+        """The looks with their times: as fast as the whole training was, and as much beside the steps."""
+        return Run(name, tuple(self._timed(look, real) for look in self.looks))
+
+    def _timed(self, look: Look, real: Real) -> TimedLook:
+        steps_seconds = look.step * self.batch_size / self.images_per_second
+        return TimedLook(
+            recipe=self.recipe,
+            seed=self.seed,
+            key=self.key,
+            processor=self.processor,
+            images_per_second=self.images_per_second,
+            epoch=look.epoch,
+            step=look.step,
+            seconds=round(steps_seconds / (1 - self.overhead_share), 1),
+            fid=look.fid,
+            fid_no_8=real.no_8.fid,
+            fid_floor=real.floor.fid,
+            fid_pixels=look.fid_pixels,
+            fid_pixels_no_8=real.no_8.fid_pixels,
+            fid_pixels_floor=real.floor.fid_pixels,
+            coverage=look.coverage,
+            smallest_ratio=look.smallest_ratio,
+        )
+
+
+def _text(path: Path, folder: Path, rev: str | None) -> str:
+    if rev is None:
+        try:
+            return (folder / path).read_text("utf-8")
+        except FileNotFoundError as error:
+            raise DataError(f"{folder / path}: no such file; run `dvc repro` there first") from error
+    found = git.ask("show", f"{_commit(folder, rev)}:{path}", folder=folder)
+    if found is None:
+        raise DataError(f"{path}: not in {rev}")
+    return found.decode()
+
+
+def _commit(folder: Path, rev: str) -> str:
+    """The commit that git or, by an experiment's name, DVC calls so. Raises UsageError where there is none."""
+    if found := git.ask("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}", folder=folder):
+        return found.decode().strip()
+    listed = git.ask("for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{rev}", folder=folder) or b""
+    if commits := listed.decode().split():
+        return commits[0]
+    raise UsageError(f"--rev: got {rev}, which is no commit and no experiment in {folder}")
+
+
+def _processor(events: list[Event]) -> str:
+    starts = [event.facts for event in events if event.kind is Kind.START and event.stage == "train"]
+    return str(starts[-1].get("cpu", "not known")) if starts else "not known"
+
+
+def real_images(folder: Path) -> Real:
+    """What real images get at a look: as many as it has samples, of the validation images that it does not look at.
+
+    Raises BenchmarkError where there are too few of those.
+    """
+    import numpy as np
+
+    from mnistgan.data.arrays import load
+    from mnistgan.rulers import classifier, pixels
+    from mnistgan.rulers.real import MISSING_DIGIT, subset
+    from mnistgan.training.validation import Validation
+
+    train, validation = (load(folder / "data" / f"{name}.npz") for name in ("train", "validation"))
+    rulers = folder / "pretrained"
+    judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed=0)
+    count = len(judge.real)
+    others = validation[np.setdiff1d(np.arange(len(validation)), subset(len(validation), count, "validation"))]
+    lacking = others[np.flatnonzero(others.labels != MISSING_DIGIT)]
+    if len(lacking) < count:
+        raise BenchmarkError(f"{len(lacking)} validation images that no look sees and that are no 8; takes {count}")
+    no_8, floor = (judge.measure(real[np.arange(count)].images, 0, 0) for real in (lacking, others))
+    return Real(no_8, floor)
+
+
+def main() -> None:
+    """Record and say where."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=ROOT, help="the repository that holds the training")
+    parser.add_argument("--rev", help="a commit or an experiment's name; the workspace's dvc.lock if left out")
+    parser.add_argument("--name", help="of the file; RECIPE_SEED if left out")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the recorded runs")
+    parser.add_argument(
+        "--images-per-second", type=float, help="measured apart, where the training shared its machine; else as it ran"
+    )
+    options = parser.parse_args()
+    trained = Trained.of(options.folder.resolve(), options.rev, options.images_per_second)
+    run = trained.run(options.name or f"{trained.recipe}_{trained.seed}", real_images(options.folder))
+    path = options.out / f"{run.name}.csv"
+    write_bytes(path, run.dumps().encode())
+    last = run.looks[-1]
+    print(
+        f"{path}: {len(run.looks)} looks over {run.seconds / 60:.1f} minutes; "
+        f"FID {last.units:.3f} of a missing digit at the last one (floor {last.floor:.3f})"
+    )
+
+
+if __name__ == "__main__":
+    ending(main)

@@ -1,0 +1,142 @@
+"""benchmarks/results.json: every figure with its spread, and the session that measured it.
+
+A session is one run of `make bench` or `make bench-full`: when, on which machine, at which commit. A figure that a
+session did not measure keeps what it was, and says by which one; a session that no figure is of any more is dropped.
+"""
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ROOT
+from benchmarks.spread import Spread
+from mnistgan.errors import FormatError
+from mnistgan.files import read_json
+from pipeline import provenance
+
+RESULTS = ROOT / "benchmarks" / "results.json"
+SESSIONS = "sessions"
+KEYS = {
+    "step_ratio_vs_article": "images/s of the default recipe's step over the article's loop, at its batch size",
+    "step_ratio_vs_article_at_256": "images/s of the article recipe's step over the article's loop, at batch 256",
+    "step_ratio_vs_pytorch": "images/s of the default recipe's step over PyTorch's, at its batch size",
+    "step_ratio_vs_pytorch_at_256": "images/s of the article recipe's step over PyTorch's, at batch 256",
+    "step_ratio_not_deterministic": "images/s of the default recipe's step over itself without op determinism",
+    "images_per_second": "of the default recipe's step",
+    "images_per_second_article": "of the article's loop, at batch 256",
+    "article_seconds": "of training by the article's recipe, by our step",
+    "article_loop_seconds": "of the article's 50 epochs by its own loop, steps alone",
+    "article_quality": "where the article's recipe ends: FID on validation in no-8 units, median of the last five",
+    "seconds_to_article_quality": "of training by the default recipe until all looks stay below that; a run a round",
+    "speedup_to_article_quality": "article_seconds over seconds_to_article_quality",
+    "tracking_share": "of a whole default training: publishing, checkpoints, looks and pictures",
+    "tracking_share_one_epoch": "the same of one epoch, which bears what starting and ending cost",
+    "look_s": "one look at validation",
+    "grid_s": "one grid of the fixed latents",
+    "checkpoint_s": "one checkpoint",
+    "help_s": "`python -m pipeline --help`",
+    "noop_repro_s": "`dvc repro` with nothing to do",
+    "prepare_s": "the stage prepare, files in the user's cache",
+    "evaluate_s": "the stage evaluate",
+    "render_s": "the stage render",
+    "peak_rss_mib": "the training process's largest memory",
+    "publishing_rss_mib": "that of the process that publishes beside it",
+}
+"""What each figure is."""
+ARTICLE_IMAGES = 50 * 60_000
+
+Figures = Mapping[str, Spread]
+
+
+@dataclass(frozen=True)
+class Session:
+    """When, by what and on what figures were measured."""
+
+    time: str
+    """ISO 8601, UTC."""
+    command: str
+    commit: str | None
+    dirty: bool | None
+    processor: str
+    cores: int
+    memory_gib: float
+    load: float
+    """The machine's load average over the minute before: well above 0, something else ran beside."""
+    python: str
+    tensorflow: str
+    keras: str
+    numpy: str
+    torch: str | None
+
+    @classmethod
+    def begin(cls, command: str, torch_python: Path) -> "Session":
+        """This machine, now; ``torch_python`` is the interpreter that may have PyTorch."""
+        return cls(
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=command,
+            commit=provenance.commit(ROOT),
+            dirty=provenance.is_dirty(ROOT),
+            processor=provenance.cpu_model(),
+            cores=len(os.sched_getaffinity(0)),
+            memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            load=round(os.getloadavg()[0], 2),
+            python=platform.python_version(),
+            tensorflow=metadata.version("tensorflow"),
+            keras=metadata.version("keras"),
+            numpy=metadata.version("numpy"),
+            torch=_version_in(torch_python, "torch"),
+        )
+
+
+def _version_in(python: Path, package: str) -> str | None:
+    """The version of a package that an environment holds, by the name of its folder; None where there is none."""
+    found = sorted(python.parent.parent.glob(f"lib/python*/site-packages/{package}-*.dist-info"))
+    return found[0].name.removeprefix(f"{package}-").removesuffix(".dist-info") if found else None
+
+
+def merged(before: Mapping[str, Any], session: Session, figures: Figures) -> dict[str, Any]:
+    """What the file should hold once a session has measured some figures; those of the others stay as they are."""
+    kept = {key: value for key, value in before.items() if key in KEYS}
+    made = {key: {**figure.as_json(), "session": session.time} for key, figure in figures.items()}
+    together = kept | made
+    facts = {key: value for key, value in asdict(session).items() if key != "time"}
+    sessions = {**before.get(SESSIONS, {}), session.time: facts}
+    used = {figure["session"] for figure in together.values()}
+    return {
+        SESSIONS: {time: told for time, told in sorted(sessions.items()) if time in used},
+        **{key: together[key] for key in KEYS if key in together},
+    }
+
+
+def read(path: Path = RESULTS) -> dict[str, Any]:
+    """What the file holds; nothing where it is not there yet. Raises FormatError where it is something else."""
+    if not path.exists():
+        return {}
+    found = read_json(path)
+    if not isinstance(found, dict) or not isinstance(found.get(SESSIONS), dict):
+        raise FormatError(f"{path}: not what `make bench` writes; restore it with git, or delete it")
+    for key in KEYS.keys() & found.keys():
+        if found[key].get("session") not in found[SESSIONS]:
+            raise FormatError(f"{path}: {key} is of a session that it does not tell of; restore it with git")
+    return found
+
+
+def table(held: Mapping[str, Any]) -> str:
+    """All figures as Markdown, with when each was measured."""
+    lines = ["| figure | median | minimum | maximum | rounds | measured |", "|---|---|---|---|---|---|"]
+    for key, told in KEYS.items():
+        if key in held:
+            figure = held[key]
+            values = " | ".join(str(figure[name]) for name in ("median", "minimum", "maximum", "rounds"))
+            lines.append(f"| `{key}`: {told} | {values} | {figure['session'][:10]} |")
+    return "\n".join(lines)
+
+
+def missing(held: Mapping[str, Any]) -> list[str]:
+    """The figures that no session has measured yet."""
+    return [key for key in KEYS if key not in held]

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from benchmarks import ROOT, training
+from benchmarks.ending import BenchmarkError
+
+
+def test_without_data_a_training_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "ROOT", tmp_path)
+    with pytest.raises(BenchmarkError, match=r"data/train\.npz: no such file; `make repro`"):
+        training.measure(epochs=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / "data" / "train.npz").exists(), reason="prepare has not run here")
+def test_a_training_is_watched_with_the_process_that_publishes_it() -> None:
+    costs = training.measure(epochs=1, images=1600)
+    assert costs.epochs == 1
+    assert costs.images_per_second > 0
+    assert 0 < costs.loop_share < 1
+    assert costs.publishing_share > 0
+    assert costs.tracking_share >= costs.loop_share + costs.publishing_share
+    assert costs.peak_mib > costs.publishing_peak_mib > 50
