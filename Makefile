@@ -21,9 +21,30 @@ repro: check-params ## run the pipeline: what is out of date is made again, then
 	dvc repro
 	@python -m pipeline sync
 
+.PHONY: seeds
+seeds: check-params ## train the seeds 0 to N-1 (N=5) through DVC's queue, and record how far they differ
+	@python -m pipeline repair
+	@exec python -m pipeline seeds --count $(or $(N),5)
+
 .PHONY: ui
 ui: venv ## open MLflow's pages on this machine
 	@exec python -m pipeline ui
+
+.PHONY: report
+report: export A ?= HEAD
+report: export B ?= workspace
+report: venv ## show how B differs from A in report.html: make report A=main B=workspace
+	@python -m pipeline report --out report.html -- "$$A" "$$B"
+
+.PHONY: compare
+compare: export BASE ?= origin/main
+compare: venv ## hold the last commit to gate.yaml beside BASE, as CI does: make compare BASE=origin/main
+	@exec python scripts/compare.py -- "$$BASE"
+
+.PHONY: smoke
+smoke: mnist ## run every stage at small params, as an experiment beside the workspace, which it leaves as it is
+	dvc exp run --temp --force --name smoke -S train.recipe=fast -S recipes.fast.images=512 -S recipes.fast.epochs=2 \
+		-S evaluate.samples=1000
 
 .PHONY: check-params
 check-params: venv ## check params.yaml
@@ -35,6 +56,8 @@ check: venv ## lint and type-check all that is written here
 	ruff format --check
 	mypy
 	hadolint Dockerfile
+	actionlint
+	zizmor --offline --quiet .github
 	python -m pipeline check
 
 .PHONY: format
@@ -59,6 +82,20 @@ test-slow: mnist ## run the tests that take minutes
 lock: venv ## write requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
+.PHONY: lock-bench
+lock-bench: venv ## write benchmarks/requirements.lock anew: PyTorch, which only `make bench-full` needs
+	@python scripts/lock.py --benchmarks $(if $(UPGRADE),--upgrade)
+
+.PHONY: bench
+bench: venv ## measure speed and memory beside the article's loop into benchmarks/results.json; 5 minutes, nothing else running
+	@exec python -m benchmarks.bench
+
+.PHONY: bench-full
+bench-full: venv ## the same with more rounds, PyTorch, a whole training and the recorded runs; half an hour
+	@python scripts/bootstrap.py --venv benchmarks/.venv --lock benchmarks/requirements.lock \
+		|| echo "goes on without PyTorch: its figures stay what they were" >&2
+	@exec python -m benchmarks.bench --full
+
 .PHONY: image
 image: ## build the container images mnistgan:train and mnistgan:ui (ENGINE=podman for another engine)
 	$(ENGINE) build --target train --tag mnistgan:train .
@@ -71,10 +108,10 @@ image-test: venv ## build the images by buildah, as root and without a container
 .PHONY: clean
 clean: ## remove what tools left; keeps .venv, data, models, pictures, checkpoints, mlruns and DVC's cache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage .coverage.*
-	find . -path ./.venv -prune -o -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	find . -name .venv -prune -o -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	@echo "kept: .venv, data, models, pictures, checkpoints, journal, mlruns, .dvc/cache; make clean-all removes them too"
 
 .PHONY: clean-all
 clean-all: clean ## remove all that git ignores: every run, weight and cache too
-	rm -rf data models pictures checkpoints journal .dvc/cache .dvc/tmp .venv
+	rm -rf data models pictures checkpoints journal comparison report.html .dvc/cache .dvc/tmp .venv benchmarks/.venv
 	find mlruns -mindepth 1 ! -name .gitkeep -delete

@@ -1,0 +1,161 @@
+"""Hold the commit that is checked out to gate.yaml, beside another: what `make compare` and CI run for a pull request.
+
+From what git holds alone: `verify --fast` and, where dvc.lock is in sync, `diff`, `gate` and `report`. Trains nothing
+and needs no network. Writes report.html, and summary.md, which begins with the gate's word. Exit codes: 0 the gate
+passed, or is inconclusive, which is a warning; 1 it failed, or dvc.lock is not in sync; 2 bad use; 130 interrupted.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUMMARY, REPORT, RULES = "summary.md", "report.html", "gate.yaml"
+LIMIT = 60_000
+"""Bytes of the summary. A comment on GitHub takes 65,536 characters, and holds a little more than the summary."""
+CUT = f"\n\n*Cut here: a comment takes no more. {REPORT} has the rest.*\n"
+PASSED, FAILED, BAD_USE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
+LEVELS = {FAILED: "error", BAD_USE: "error", INCONCLUSIVE: "warning"}
+
+
+class UnansweredError(Exception):
+    """A command did not come to an answer: which question stays open, what it said, its exit code."""
+
+    def __init__(self, why: str, said: str, code: int) -> None:
+        super().__init__(said)
+        self.why, self.said, self.code = why, said, code
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of the comparison: its first line, the summary in Markdown, the exit code as `gate` has them."""
+
+    headline: str
+    summary: str
+    code: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare, write the files, say how it ended. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("base", help="what to compare with: a commit, branch or tag, for instance origin/main")
+    parser.add_argument("--out", type=Path, default=Path("comparison"), help="the folder to write to")
+    options = parser.parse_args(arguments)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name in (SUMMARY, REPORT):  # an earlier comparison's
+            (options.out / name).unlink(missing_ok=True)
+        told = compare(options.base, options.out)
+        (options.out / SUMMARY).write_bytes(fitted(told.summary))
+    except OSError as error:
+        print(f"error: {error.filename}: can't be written: {error.strerror}", file=sys.stderr)
+        return BAD_USE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    print(f"wrote {options.out / SUMMARY}", flush=True)
+    if told.code in LEVELS:
+        announce(LEVELS[told.code], told.headline)
+    return PASSED if told.code == INCONCLUSIVE else told.code
+
+
+def compare(base: str, out: Path) -> Told:
+    """Compare the last commit with ``base``; where that can't be done, say why."""
+    try:
+        base = named(base)
+        pipeline("verify", "--fast", why="dvc.lock is not in sync")
+        with tempfile.TemporaryDirectory(prefix="mnistgan-compare-") as folder:
+            return judge(base, git("rev-parse", "--short=12", "HEAD"), out / REPORT, Path(folder))
+    except UnansweredError as open_question:
+        if open_question.code == INTERRUPTED:
+            raise KeyboardInterrupt from open_question
+        headline = f"gate not asked: {open_question.why}"
+        return Told(headline, f"**{headline}**\n\n{as_code(open_question.said)}\n", open_question.code)
+
+
+def named(base: str) -> str:
+    """The name of a commit as people read it. Raises UnansweredError where it is none."""
+    try:
+        git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
+    except UnansweredError as error:
+        said = f"error: {base!r} is no commit, branch or tag here; fetch it (git fetch origin), or give another BASE"
+        print(said, file=sys.stderr)
+        raise UnansweredError("there is no such base", said, BAD_USE) from error
+    return base[:12] if re.fullmatch("[0-9a-f]{40}", base) else base
+
+
+def judge(base: str, head: str, page: Path, folder: Path) -> Told:
+    """Ask `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer."""
+    pipeline("diff", "--", base, head, why="the results can't be compared")
+    gate, report = folder / "gate.md", folder / "report.md"
+    sides = (f"--base={base}", f"--head={head}")
+    code = pipeline(
+        "gate", *sides, f"--markdown={gate}", why="it can't be judged", answers=(PASSED, FAILED, INCONCLUSIVE)
+    )
+    pipeline("report", f"--out={page}", f"--markdown={report}", "--", base, head, why="no report")
+    judged = gate.read_text("utf-8")
+    notes = [f"- note: {note}" for note in doubts(base)]
+    sections = [judged, "\n".join(notes), "## How they differ", report.read_text("utf-8")]
+    summary = "\n\n".join(section.strip() for section in sections if section)
+    return Told(judged.partition("\n")[0].strip("*"), f"{summary}\n", code)
+
+
+def doubts(base: str) -> Iterator[str]:
+    """What a reader of the gate's word must know besides."""
+    if git("status", "--porcelain", "--untracked-files=no"):
+        yield "what is not committed was verified, but not compared: the figures are the last commit's"
+    if git("ls-tree", base, "--", RULES) != git("ls-tree", "HEAD", "--", RULES):
+        yield f"the rules themselves differ: {RULES} is not the base's"
+
+
+def pipeline(*words: str, why: str, answers: Collection[int] = (PASSED,)) -> int:
+    """Run a command of the pipeline. Returns its exit code, one of ``answers``; raises UnansweredError for others."""
+    print(f"$ python -m pipeline {' '.join(words)}", flush=True)
+    done = subprocess.run([sys.executable, "-m", "pipeline", *words], stderr=subprocess.PIPE, text=True, check=False)
+    print(done.stderr, end="", file=sys.stderr, flush=True)
+    if done.returncode == FAILED and "Traceback (most recent call last)" in done.stderr:  # Python's own 1
+        raise UnansweredError(f"`{words[0]}` broke", done.stderr, BAD_USE)
+    if done.returncode not in answers:
+        raise UnansweredError(why, done.stderr, done.returncode)
+    return done.returncode
+
+
+def git(*words: str) -> str:
+    """What a git command prints. Raises UnansweredError where it fails."""
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S607 - the user's git
+    if done.returncode:
+        raise UnansweredError("git does not answer", done.stderr, BAD_USE)
+    return done.stdout.strip()
+
+
+def fitted(summary: str) -> bytes:
+    """The summary as UTF-8, cut after a line where it is longer than LIMIT, which is then said."""
+    whole = summary.encode()
+    if len(whole) <= LIMIT:
+        return whole
+    kept, _, _ = whole[: LIMIT - len(CUT.encode())].rpartition(b"\n")
+    return kept + CUT.encode()
+
+
+def as_code(text: str) -> str:
+    """Text as Markdown shows it as it is, whatever is in it."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    return f"{fence}text\n{text.strip()}\n{fence}"
+
+
+def announce(level: str, message: str) -> None:
+    """Say how it ended: as an annotation where GitHub runs this, on stderr elsewhere."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for mark, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+            message = message.replace(mark, code)
+        print(f"::{level} title=gate.yaml::{message}", flush=True)
+    else:
+        print(f"{level}: {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
