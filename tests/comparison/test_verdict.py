@@ -24,6 +24,11 @@ def test_groups_are_judged_by_welch_on_log_fid(factor: float, expected: str) -> 
     assert "Welch's test on log FID, 5 and 4 seeds" in headline(found)
 
 
+@pytest.mark.parametrize(("factor", "told"), [(1.02, "; p = 0."), (10, "; p < 0.0001,")])
+def test_p_is_told_as_a_number_or_as_below_the_smallest_that_is(factor: float, told: str) -> None:
+    assert told in headline(compare(side("A", seeds_around(27, 5)), side("B", seeds_around(27 * factor, 5))))
+
+
 @pytest.mark.parametrize(("factor", "expected"), [(0.6, "better"), (1.6, "worse"), (1.1, "cant_tell")])
 def test_one_seed_a_side_is_judged_by_the_recorded_spread_and_says_so(factor: float, expected: str) -> None:
     found = compare(side("A", [27.0], "recipe-a"), side("B", [27 * factor], "recipe-a"), rows())

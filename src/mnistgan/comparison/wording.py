@@ -73,15 +73,15 @@ def change(compared: Compared, level: float = 0.95) -> str:
 def _basis(found: Comparison) -> str:
     if found.basis is Basis.GROUPS:
         a, b = len(found.a.healthy), len(found.b.healthy)
-        return f"p = {p_value(found.primary.p)}, Welch's test on log FID, {a} and {b} seeds"
+        return f"p {equals(found.primary.p)}, Welch's test on log FID, {a} and {b} seeds"
     if found.basis is Basis.RECORDED and found.spread is not None:
         return (
-            f"p = {p_value(found.primary.p)}, one seed on a side, so judged by the recorded spread of recipe "
+            f"p {equals(found.primary.p)}, one seed on a side, so judged by the recorded spread of recipe "
             f"{found.spread.recipe} ({len(found.spread.healthy)} seeds)"
         )
     if found.basis is Basis.OTHER:
         seeds = max(len(found.a.healthy), len(found.b.healthy))
-        return f"p = {p_value(found.primary.p)}, one seed on a side, so judged by the spread of the other's {seeds}"
+        return f"p {equals(found.primary.p)}, one seed on a side, so judged by the spread of the other's {seeds}"
     return f"nothing tells how far seeds differ: {_why_no_basis(found)}"
 
 
@@ -103,7 +103,7 @@ def collapsed(found: Comparison) -> str:
     of = found.collapses
     return (
         f"collapsed {of.a} of {of.of_a} and {of.b} of {of.of_b}, counted and not averaged in "
-        f"(Fisher's p = {p_value(of.p)}; with it, each test is held to 2.5%)"
+        f"(Fisher's p {equals(of.p)}; with it, each test is held to 2.5%)"
     )
 
 
@@ -116,6 +116,12 @@ def more_seeds(found: Comparison) -> str:
         return f"{target} would have shown four times in five; a smaller one takes more seeds"
     count = str(found.more_seeds).replace("0 to", "up to", 1) if found.more_seeds.low == 0 else found.more_seeds
     return f"about {count} more seeds a side would show {target}, four times in five"
+
+
+def equals(p: float | None) -> str:
+    """A p value after the letter: "= 0.03", or "< 0.0001"."""
+    shown = p_value(p)
+    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def p_value(p: float | None) -> str:
