@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from benchmarks import ROOT, commands, overheads, results, runs, step, training
 from benchmarks.ending import BenchmarkError, ending
-from benchmarks.results import ARTICLE_IMAGES, Figures, Session
+from benchmarks.results import ARTICLE_IMAGES, Figures, Measurement
 from benchmarks.spread import Spread
 from mnistgan import params
 from mnistgan.errors import MnistganError
@@ -154,7 +154,7 @@ PARTS: Mapping[str, Part] = {
 FULL_ALONE = ("pytorch", "prepare", "render", "recorded-runs")
 
 
-def measure(names: Sequence[str], effort: Effort, session: Session) -> dict[str, str]:
+def measure(names: Sequence[str], effort: Effort, measurement: Measurement) -> dict[str, str]:
     """Measure the parts named, writing after each; why those that failed did, by name."""
     failed = {}
     for name in names:
@@ -167,7 +167,7 @@ def measure(names: Sequence[str], effort: Effort, session: Session) -> dict[str,
             continue
         for key, figure in figures.items():
             print(f"  {key}: {figure}", flush=True)
-        write_json(results.RESULTS, results.merged(results.read(), session, figures))
+        write_json(results.RESULTS, results.merged(results.read(), measurement, figures))
     return failed
 
 
@@ -180,8 +180,8 @@ def main() -> None:
     if (load := os.getloadavg()[0]) > BUSY:
         print(f"warning: something else is at work here (load {load:.1f}), so figures are of a busy machine")
     names = options.only or [name for name in PARTS if options.full or name not in FULL_ALONE]
-    session = Session.begin("make bench-full" if options.full else "make bench", step.PYTORCH)
-    failed = measure(names, FULL if options.full else QUICK, session)
+    measurement = Measurement.begin("make bench-full" if options.full else "make bench", step.PYTORCH)
+    failed = measure(names, FULL if options.full else QUICK, measurement)
     held = results.read()
     print(f"\n{results.table(held)}\n")
     if unknown := results.missing(held):

@@ -1,7 +1,7 @@
-"""benchmarks/results.json: every figure with its spread, and the session that measured it.
+"""benchmarks/results.json: every figure with its spread, and the measurement it is of.
 
-A session is one run of `make bench` or `make bench-full`: when, on which machine, at which commit. A figure that a
-session did not measure keeps what it was, and says by which one; a session that no figure is of any more is dropped.
+A measurement is one run of `make bench` or `make bench-full`: when, on which machine, at which commit. A figure that a
+measurement left out keeps what it was, and says by which one; a measurement that no figure is of any more is dropped.
 """
 
 import os
@@ -20,7 +20,7 @@ from mnistgan.files import read_json
 from pipeline import provenance
 
 RESULTS = ROOT / "benchmarks" / "results.json"
-SESSIONS = "sessions"
+MEASUREMENTS = "measurements"
 KEYS = {
     "step_ratio_vs_article": "images/s of the default recipe's step over the article's loop, at its batch size",
     "step_ratio_vs_article_at_256": "images/s of the article recipe's step over the article's loop, at batch 256",
@@ -54,7 +54,7 @@ Figures = Mapping[str, Spread]
 
 
 @dataclass(frozen=True)
-class Session:
+class Measurement:
     """When, by what and on what figures were measured."""
 
     time: str
@@ -74,7 +74,7 @@ class Session:
     torch: str | None
 
     @classmethod
-    def begin(cls, command: str, torch_python: Path) -> "Session":
+    def begin(cls, command: str, torch_python: Path) -> "Measurement":
         """This machine, now; ``torch_python`` is the interpreter that may have PyTorch."""
         return cls(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -99,16 +99,16 @@ def _version_in(python: Path, package: str) -> str | None:
     return found[0].name.removeprefix(f"{package}-").removesuffix(".dist-info") if found else None
 
 
-def merged(before: Mapping[str, Any], session: Session, figures: Figures) -> dict[str, Any]:
-    """What the file should hold once a session has measured some figures; those of the others stay as they are."""
+def merged(before: Mapping[str, Any], measurement: Measurement, figures: Figures) -> dict[str, Any]:
+    """What the file should hold once a measurement has some figures; those of the others stay as they are."""
     kept = {key: value for key, value in before.items() if key in KEYS}
-    made = {key: {**figure.as_json(), "session": session.time} for key, figure in figures.items()}
+    made = {key: {**figure.as_json(), "measurement": measurement.time} for key, figure in figures.items()}
     together = kept | made
-    facts = {key: value for key, value in asdict(session).items() if key != "time"}
-    sessions = {**before.get(SESSIONS, {}), session.time: facts}
-    used = {figure["session"] for figure in together.values()}
+    facts = {key: value for key, value in asdict(measurement).items() if key != "time"}
+    measurements = {**before.get(MEASUREMENTS, {}), measurement.time: facts}
+    used = {figure["measurement"] for figure in together.values()}
     return {
-        SESSIONS: {time: told for time, told in sorted(sessions.items()) if time in used},
+        MEASUREMENTS: {time: told for time, told in sorted(measurements.items()) if time in used},
         **{key: together[key] for key in KEYS if key in together},
     }
 
@@ -118,11 +118,11 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
     if not path.exists():
         return {}
     found = read_json(path)
-    if not isinstance(found, dict) or not isinstance(found.get(SESSIONS), dict):
+    if not isinstance(found, dict) or not isinstance(found.get(MEASUREMENTS), dict):
         raise FormatError(f"{path}: not what `make bench` writes; restore it with git, or delete it")
     for key in KEYS.keys() & found.keys():
-        if found[key].get("session") not in found[SESSIONS]:
-            raise FormatError(f"{path}: {key} is of a session that it does not tell of; restore it with git")
+        if found[key].get("measurement") not in found[MEASUREMENTS]:
+            raise FormatError(f"{path}: {key} is of a measurement that it does not tell of; restore it with git")
     return found
 
 
@@ -133,10 +133,10 @@ def table(held: Mapping[str, Any]) -> str:
         if key in held:
             figure = held[key]
             values = " | ".join(str(figure[name]) for name in ("median", "minimum", "maximum", "rounds"))
-            lines.append(f"| `{key}`: {told} | {values} | {figure['session'][:10]} |")
+            lines.append(f"| `{key}`: {told} | {values} | {figure['measurement'][:10]} |")
     return "\n".join(lines)
 
 
 def missing(held: Mapping[str, Any]) -> list[str]:
-    """The figures that no session has measured yet."""
+    """The figures that no measurement has yet."""
     return [key for key in KEYS if key not in held]

@@ -1,4 +1,4 @@
-"""Where and by what a stage ran: what no out may hold, since another machine's outs must be the same bytes."""
+"""Where and by what a stage ran: for journals and runs; of it an out holds the kind of machine alone."""
 
 import os
 import platform

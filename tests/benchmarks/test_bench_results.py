@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks import results
 from benchmarks.commands import elsewhere
-from benchmarks.results import SESSIONS, Session
+from benchmarks.results import MEASUREMENTS, Measurement
 from benchmarks.spread import Spread
 from benchmarks.training import told
 from mnistgan.errors import FormatError, MnistganError
 from mnistgan.files import write_json
 from pipeline.journal import read
 
-QUICK = Session.begin("make bench", Path("none/bin/python"))
+QUICK = Measurement.begin("make bench", Path("none/bin/python"))
 LATER = dataclasses.replace(QUICK, time="2999-01-01T00:00:00+00:00", command="make bench-full", torch="2.13.0")
 PROMISED = {
     *("step_ratio_vs_article", "step_ratio_vs_pytorch", "article_seconds", "seconds_to_article_quality"),
@@ -22,8 +22,8 @@ PROMISED = {
 }
 
 
-def held(session: Session, **values: float) -> dict[str, Any]:
-    return results.merged({}, session, {key: Spread.of([value]) for key, value in values.items()})
+def held(measurement: Measurement, **values: float) -> dict[str, Any]:
+    return results.merged({}, measurement, {key: Spread.of([value]) for key, value in values.items()})
 
 
 def test_a_spread_has_the_least_the_middle_and_the_most_and_counts_rounds() -> None:
@@ -37,17 +37,19 @@ def test_a_ratio_is_taken_within_a_round() -> None:
     assert Spread.of_ratios([600.0, 300.0], [400.0, 200.0]) == Spread(1.5, 1.5, 1.5, 2)
 
 
-def test_a_figure_that_was_not_measured_again_stays_and_says_by_which_session() -> None:
+def test_a_figure_that_was_not_measured_again_stays_and_says_by_which_measurement() -> None:
     before = results.merged({}, LATER, {"help_s": Spread.of([0.3]), "step_ratio_vs_pytorch": Spread.of([1.2])})
     now = results.merged(before, QUICK, {"help_s": Spread.of([0.2])})
-    assert now["help_s"] == {"minimum": 0.2, "median": 0.2, "maximum": 0.2, "rounds": 1, "session": QUICK.time}
+    assert now["help_s"] == {"minimum": 0.2, "median": 0.2, "maximum": 0.2, "rounds": 1, "measurement": QUICK.time}
     assert now["step_ratio_vs_pytorch"] == before["step_ratio_vs_pytorch"]
-    assert now[SESSIONS][LATER.time]["command"] == "make bench-full"
-    assert now[SESSIONS][QUICK.time]["cores"] == QUICK.cores
+    assert now[MEASUREMENTS][LATER.time]["command"] == "make bench-full"
+    assert now[MEASUREMENTS][QUICK.time]["cores"] == QUICK.cores
 
 
-def test_a_session_that_no_figure_is_of_any_more_is_dropped() -> None:
-    assert list(results.merged(held(QUICK, help_s=0.2), LATER, {"help_s": Spread.of([0.3])})[SESSIONS]) == [LATER.time]
+def test_a_measurement_that_no_figure_is_of_any_more_is_dropped() -> None:
+    assert list(results.merged(held(QUICK, help_s=0.2), LATER, {"help_s": Spread.of([0.3])})[MEASUREMENTS]) == [
+        LATER.time
+    ]
 
 
 def test_every_promised_figure_is_explained_and_counts_as_missing_until_it_is_measured() -> None:
@@ -65,7 +67,7 @@ def test_the_file_comes_back_as_it_was_written_and_nothing_comes_of_none(tmp_pat
     assert "`help_s`" in results.table(results.read(path))
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"sessions": {}, "help_s": {"session": "then"}}', "{"])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"measurements": {}, "help_s": {"measurement": "then"}}', "{"])
 def test_a_file_that_is_something_else_is_refused_and_not_written_over(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(text)
@@ -73,7 +75,7 @@ def test_a_file_that_is_something_else_is_refused_and_not_written_over(tmp_path:
         results.read(path)
 
 
-def test_a_session_tells_the_machine() -> None:
+def test_a_measurement_tells_the_machine() -> None:
     assert QUICK.torch is None
     assert QUICK.cores >= 1
     assert QUICK.memory_gib > 0

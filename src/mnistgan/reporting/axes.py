@@ -15,6 +15,13 @@ def can_be_drawn(value: float) -> bool:
     return math.isfinite(value) and abs(value) <= LARGEST
 
 
+def _extent(low: float, high: float) -> float:
+    """What an axis from ``low`` to ``high`` spans; where that is nothing, the value's own size, or 1 for 0."""
+    if high - low > _DISTINCT * abs(high) + 1 / LARGEST:
+        return high - low
+    return abs(high) if abs(high) > 1 / LARGEST else 1.0
+
+
 @dataclass(frozen=True)
 class Tick:
     """A round value, where it stands, and how it is written."""
@@ -43,13 +50,7 @@ class Axis:
         seen = [value for value in values if can_be_drawn(value)] or [0.0, 1.0]
         log = log and min(seen) > 1 / LARGEST
         low, high = (math.log(seen_end) if log else seen_end for seen_end in (min(seen), max(seen)))
-        room = _PAD * (
-            high - low
-            if high - low > _DISTINCT * abs(high) + 1 / LARGEST
-            else abs(high)
-            if abs(high) > 1 / LARGEST
-            else 1.0
-        )
+        room = _PAD * _extent(low, high)
         low, high = low - room, high + room
         return cls(math.exp(low) if log else low, math.exp(high) if log else high, start, end, log)
 
