@@ -23,7 +23,7 @@ from mnistgan.errors import DataError, FormatError, RulerError, UsageError
 from pipeline import git, provenance, state
 
 METRICS = Path("metrics/evaluation.json")
-SEEDS = Path("metrics/seeds.csv")
+SEEDS = state.SEEDS
 MACHINE = Path("metrics/machine.json")
 WORKSPACE = "workspace"
 RUN = "run:"

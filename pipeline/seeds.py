@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.planning import Plan
     from pipeline.queueing import Queue, Standing
 
-OUT = Path("metrics/seeds.csv")
+OUT = state.SEEDS
 POLL_SECONDS = 2.0
 STARTING_SECONDS = 60.0
 """How long a worker may take until it is there."""

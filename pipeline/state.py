@@ -22,6 +22,7 @@ from typing import Any, Self
 from mnistgan.errors import DataError, FormatError, UsageError
 
 LOCK = Path("dvc.lock")
+SEEDS = Path("metrics/seeds.csv")
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 IGNORED = Path(".dvcignore")
