@@ -9,6 +9,7 @@ import signal
 import sys
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]  # what add_completion would call
 
 from mnistgan.errors import Interrupted, MnistganError
 from pipeline import (
@@ -35,10 +36,12 @@ app = typer.Typer(
     name="python -m pipeline",
     help="Prepare MNIST, train a DCGAN, measure it and draw it; each stage is a command that dvc.yaml runs.",
     no_args_is_help=True,
+    add_completion=False,  # it would install one for a program whose name has no spaces; see COMPLETION
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+COMPLETION = "_PIPELINE_COMPLETE"  # the environment variable by which scripts/completion.sh asks what may follow
 DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 STAGES = (prepare.prepare, train.train, evaluate.evaluate, render.render)
 COMMANDS = (
@@ -67,8 +70,9 @@ def main() -> None:
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # who starts a process may have it ignored
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    completion_init()
     try:
-        app()
+        app(complete_var=COMPLETION)
     except MnistganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
