@@ -45,12 +45,15 @@ def shares(logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softmax(logits), axis=0)
 
 
-def balance_loss(generated: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-    """KL(generated || real) of two :func:`shares`, [C * S] each; scalar, 0 where they are equal.
+def balance_loss(of_batch: tf.Tensor, generated: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """What a batch adds to KL(generated || real), to first order; scalar, 0 where those two are equal.
 
-    Below SCARCE a share counts as that: what a batch happens to lack is rare, not impossible.
+    All are :func:`shares`, [C * S]: the generated batch's, whose gradient it has, and those followed over many batches.
+    So an image is led from a subclass that is drawn too often to one that is drawn too seldom, and where none is, it is
+    left alone. Below SCARCE a share counts as that: what many batches lack is rare, not impossible.
     """
-    return tf.reduce_sum(generated * tf.math.log(tf.maximum(generated, SCARCE) / tf.maximum(real, SCARCE)))
+    excess = tf.math.log(tf.maximum(generated, SCARCE) / tf.maximum(real, SCARCE))
+    return tf.reduce_sum(of_batch * tf.stop_gradient(excess))
 
 
 def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:

@@ -20,8 +20,8 @@ from mnistgan.training.shares import Shares
 
 @dataclass
 class TrainingState:
-    """Both networks, their moments, the average, the shares of real images' subclasses, the step, the curves and the
-    looks so far, and the best weights.
+    """Both networks, their moments, the average, the shares of the subclasses, the step, the curves and the looks so
+    far, and the best weights.
 
     ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them. ``best``
     are the generator's weights by name as the best of the ``looks`` saw them; empty before the first.
@@ -104,14 +104,14 @@ class TrainingState:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def _variables(self) -> dict[str, list[Any]]:
-        """What is no network's weight: moments, the average, and the shares of real images."""
+        """What is no network's weight: moments, the average, and the shares of subclasses."""
         return {
             "generator_first": self.generator_adam.first,
             "generator_second": self.generator_adam.second,
             "discriminator_first": self.discriminator_adam.first,
             "discriminator_second": self.discriminator_adam.second,
             "average": self.average.weights if self.average else [],
-            "shares": [self.shares.values] if self.shares else [],
+            "shares": [self.shares.real, self.shares.generated] if self.shares else [],
         }
 
 

@@ -68,8 +68,10 @@ class Step:
             loss_of_discriminator = discriminator_loss(real_logits, fake_logits)
             to_generator, to_discriminator = loss_of_generator, loss_of_discriminator
             if state.shares:
-                state.shares.update(shares(real_classes))
-                to_generator += self.label_weight * balance_loss(shares(fake_classes), state.shares.values)
+                of_batch = shares(fake_classes)
+                state.shares.update(shares(real_classes), of_batch)
+                balance = balance_loss(of_batch, state.shares.generated, state.shares.real)
+                to_generator += self.label_weight * balance
                 to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
         # Each tape reaches its own network's weights alone: the generator's gradient passes through the
         # discriminator's layers without touching their weights.
