@@ -28,6 +28,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         beside.chmod(0o666 & ~_umask())
         beside.replace(path)
+    except OSError as error:
+        if error.filename is None:  # a full disk is told by a write, which names no file
+            error.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 
