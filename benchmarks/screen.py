@@ -89,15 +89,21 @@ class Trial(Step):
         with tf.GradientTape() as of_generator, tf.GradientTape() as of_discriminator:
             fake = state.generator(latents, training=True)
             judge = self._judge()
-            real_classes, fake_classes = judge(real), judge(fake)
+            real_classes = judge(self._hazy(real, 200, step))
+            fake_classes = judge(self._hazy(fake, 201, step))
             real_logits, fake_logits = realness(real_classes), realness(fake_classes)
             to_generator, to_discriminator = LOSSES[idea.loss](real_logits, fake_logits)
             if idea.top_k < 1:
-                kept = tf.math.top_k(fake_logits[:, 0], max(1, int(idea.top_k * self.batches.batch_size))).indices
+                count = tf.cast(idea.top_k * tf.cast(tf.shape(fake_logits)[0], tf.float32), tf.int32)
+                kept = tf.math.top_k(fake_logits[:, 0], count).indices
                 to_generator = LOSSES[idea.loss](real_logits, tf.gather(fake_logits, kept))[0]
             if state.shares:
-                state.shares.update(shares(real_classes))
-                to_generator += idea.balance_weight * balance_loss(shares(fake_classes), state.shares.values)
+                of_batch = shares(fake_classes)
+                state.shares.update(shares(real_classes), of_batch)
+                balance = balance_loss(of_batch, state.shares.generated, state.shares.real)
+                to_generator += idea.balance_weight * balance
+                if idea.certainty_weight:
+                    to_generator += idea.certainty_weight * doubt(fake_classes)
                 to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
             if idea.gradient_penalty:
                 to_discriminator += idea.gradient_penalty / 2 * slope(judge, real)
@@ -123,6 +129,13 @@ class Trial(Step):
     def _latents(self, real: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_normal([tf.shape(real)[0], self.latent_size], self._draw(stream, step), alg="philox")
 
+    def _hazy(self, images: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
+        """Images with noise, so that no exact white or black tells real from generated (arXiv 1610.04490)."""
+        if not self.idea.instance_noise:
+            return images
+        noise = tf.random.stateless_normal(tf.shape(images), self._draw(stream, step), alg="philox")
+        return images + self.idea.instance_noise * noise
+
     def _judge(self) -> Callable[[tf.Tensor], tf.Tensor]:
         """The discriminator, its kernels divided by their largest singular value (arXiv 1802.05957) if asked for."""
         network = self.state.discriminator
@@ -130,6 +143,12 @@ class Trial(Step):
             return network
         kernels = [normalised(*pair) for pair in zip(self.kernels, self.directions, strict=True)]
         return lambda images: with_kernels(network, kernels, images)
+
+
+def doubt(classes: tf.Tensor) -> tf.Tensor:
+    """The mean entropy, in nats, of the digit that generated images pass for (Springenberg, arXiv 1511.06390)."""
+    of_digits = tf.reduce_logsumexp(tf.reshape(classes, [tf.shape(classes)[0], CLASSES, -1]), axis=2)
+    return -tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(of_digits) * tf.nn.log_softmax(of_digits), axis=1))
 
 
 def normalised(kernel: tf.Tensor, direction: tf.Variable) -> tf.Tensor:
@@ -163,6 +182,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loss", choices=LOSSES, default="article")
     parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's subclasses; with labels")
+    parser.add_argument("--certainty-weight", type=float, default=0.0, help="of the digits' entropy; with labels")
+    parser.add_argument("--instance-noise", type=float, default=0.0, help="its sd, on all that the discriminator sees")
     parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")
     parser.add_argument("--spectral-norm", action="store_true")
     parser.add_argument("--discriminator-steps", type=int, default=1)
