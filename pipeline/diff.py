@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import telling
+from pipeline.showing import telling
 
 if TYPE_CHECKING:
     from mnistgan.comparison.changes import Change
     from mnistgan.comparison.differences import Difference
     from mnistgan.comparison.verdict import Compared, Comparison, Trained, Value
-    from pipeline.results import Results
+    from pipeline.records.results import Results
 
 COLUMNS = ("metric", "real", "A", "B", "B against A", "p", "says")
 MARKS = {"lower": "↓", "higher": "↑", "near real": "≈", "unknown": ""}
@@ -48,7 +48,7 @@ def diff(
     """
     telling.check_outputs(markdown, json)
     from mnistgan.comparison.verdict import compare
-    from pipeline import results
+    from pipeline.records import results
 
     of_a, of_b = results.read(a), results.read(b)
     found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)

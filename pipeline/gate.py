@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.errors import GateError
-from pipeline import telling
+from pipeline.showing import telling
 
 if TYPE_CHECKING:
     from mnistgan.comparison.rules import Judged, Outcome
-    from pipeline.results import Results
+    from pipeline.records.results import Results
 
 RULES = Path("gate.yaml")
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
@@ -38,7 +38,7 @@ def gate(
     telling.check_outputs(markdown, json)
     asked = read_rules(rules)
     from mnistgan.comparison import rules as judging
-    from pipeline import results
+    from pipeline.records import results
 
     of_base, of_head = results.read(base), results.read(head)
     recorded = results.recorded_seeds(of_base, of_head)

@@ -127,7 +127,7 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
         if rev is not None:
             yield _of_commit(rev, Path(folder))
         else:
-            from pipeline import tracking
+            from pipeline.publishing import tracking
 
             assert run is not None
             yield tracking.download_generator(run, Path(folder))

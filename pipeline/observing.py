@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from mnistgan.errors import MnistganError
-from pipeline import console, follower, journal, patches, publication, state
+from pipeline import console, journal, patches, state
+from pipeline.publishing import follower, publication
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.errors import UsageError
-from pipeline import diff, state, telling
+from pipeline import diff, state
+from pipeline.showing import telling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mnistgan.reporting.curves import Chart, Listing, Table
     from mnistgan.reporting.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop
     from mnistgan.reporting.samples import Ranked
-    from pipeline.exhibits import Exhibits
+    from pipeline.showing.exhibits import Exhibits
 
 OUT = Path("report.html")
 GRID_SEED = "train.grid_seed"
@@ -45,7 +46,7 @@ def report(
     if out == markdown == telling.STDOUT:
         raise UsageError("--out - and --markdown -: stdout holds one of the two; give the other a file")
     from mnistgan.comparison.verdict import compare
-    from pipeline import results
+    from pipeline.records import results
 
     of_a, of_b = results.read(a), results.read(b)
     found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)
@@ -63,8 +64,8 @@ def report(
 def _page(told: diff.Told) -> "Page":
     from mnistgan.reporting import curves, dots
     from mnistgan.reporting.page import Page
-    from pipeline import exhibits
-    from pipeline.exhibits import Exhibits
+    from pipeline.showing import exhibits
+    from pipeline.showing.exhibits import Exhibits
 
     a, b = Exhibits("A", told.a), Exhibits("B", told.b)
     word, _, reason = told.headline.partition(": ")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageError
-from pipeline import console, follower, state
+from pipeline import console, state
+from pipeline.publishing import follower
 
 if TYPE_CHECKING:
     from mnistgan.comparison.seeds import SeedRow
-    from pipeline.groups import Group
-    from pipeline.planning import Plan
-    from pipeline.queueing import Queue, Standing
+    from pipeline.publishing.groups import Group
+    from pipeline.queue.planning import Plan
+    from pipeline.queue.queueing import Queue, Standing
 
 OUT = state.SEEDS
 POLL_SECONDS = 2.0
@@ -55,7 +56,7 @@ def seeds(
             f"--set: {OUT} is the record of recipes as they are; give another file, as --out lower_rate.csv"
         )
     path = out or OUT
-    from pipeline import groups
+    from pipeline.publishing import groups
 
     groups.read_rows(path)  # refused now, not after an hour
     with _interruptible():
@@ -66,7 +67,7 @@ def seeds(
 
 
 def _plan(count: int, overrides: Sequence[str]) -> "Plan":
-    from pipeline import planning
+    from pipeline.queue import planning
 
     state.declared()  # refused here where this is no such repository
     if not planning.is_prepared():
@@ -76,7 +77,7 @@ def _plan(count: int, overrides: Sequence[str]) -> "Plan":
 
 def _prepare() -> None:
     """Have the data in DVC's cache first: two experiments that make it at once are a race of DVC's own."""
-    from pipeline import queueing
+    from pipeline.queue import queueing
 
     queueing.check_ready()
     console.say("dvc repro prepare")
@@ -85,7 +86,8 @@ def _prepare() -> None:
 
 def _train(plan: "Plan", jobs: int) -> "Group":
     """All seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
-    from pipeline import groups, queueing
+    from pipeline.publishing import groups
+    from pipeline.queue import queueing
 
     rows = plan.rows()
     if plan.missing(rows):
@@ -134,7 +136,7 @@ class _Work:
 
     def _in_hand(self) -> "dict[str, Standing]":
         """What is queued or runs, by name; what a worker was at that was killed is failed, by DVC's own command."""
-        from pipeline.queueing import Standing
+        from pipeline.queue.queueing import Standing
 
         running = [name for name, each in self._queue.standings(self._names).items() if each is Standing.ACTIVE]
         if running and not self._queue.has_workers():
@@ -144,7 +146,7 @@ class _Work:
 
     def _wait(self) -> "list[SeedRow]":
         """Until nothing is queued or running, with workers at it."""
-        from pipeline.queueing import Standing
+        from pipeline.queue.queueing import Standing
 
         rows, before = self._plan.rows(), None
         starts, not_before = 0, 0.0
@@ -176,14 +178,14 @@ class _Work:
         return "; ".join(f"seed {self._names[name]}: {self._queue.last_line(name)}" for name in running)
 
     def _show(self, rows: "list[SeedRow]") -> None:
-        from pipeline.groups import Group
+        from pipeline.publishing.groups import Group
 
         if rows and len(rows) < self._plan.count:
             _publish(Group(tuple(rows), self._plan.count))
 
     def _stop(self) -> None:
         """Take what waits out of the queue, and have what runs save and end."""
-        from pipeline.queueing import Standing
+        from pipeline.queue.queueing import Standing
 
         console.say("stops once the training is saved; again to leave it running in the queue")
         standings = self._queue.standings(self._names)
@@ -196,7 +198,8 @@ def _publish(group: "Group") -> None:
     """Show a group in MLflow; an outage is a warning, since the same command or `sync` makes up for it."""
     if os.environ.get(follower.SWITCH) == "off":
         return
-    from pipeline import sync, tracking
+    from pipeline import sync
+    from pipeline.publishing import tracking
 
     root = state.main_root()
     try:

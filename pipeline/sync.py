@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan.errors import DataError, MnistganError, TrackingError
-from pipeline import console, publication, state
+from pipeline import console, state
+from pipeline.publishing import publication
 
 if TYPE_CHECKING:
-    from pipeline.groups import Group
-    from pipeline.publication import Sources
-    from pipeline.tracking import Store
+    from pipeline.publishing.groups import Group
+    from pipeline.publishing.publication import Sources
+    from pipeline.publishing.tracking import Store
 
 NICENESS = 10
 POLL_SECONDS = 2.0
@@ -55,7 +56,7 @@ def sync(
     if follow:
         _Following(publication.while_running(follow, since), root).until_end_of_input()
         return
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     store = tracking.Store(root)
     for said in store.close_abandoned():
@@ -66,7 +67,7 @@ def sync(
 
 def publish_group(store: "Store", root: Path, group: "Group") -> None:
     """Bring a group's parent run up to date, one process at a time."""
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     with tracking.publishing(root, f"group-{group.digest}"):
         done = store.publish_group(group)
@@ -76,7 +77,7 @@ def publish_group(store: "Store", root: Path, group: "Group") -> None:
 
 def _publish_state(store: "Store", root: Path) -> None:
     """What dvc.lock records."""
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     try:
         sources = publication.of_lock()
@@ -95,7 +96,8 @@ def _publish_state(store: "Store", root: Path) -> None:
 
 def _publish_groups(store: "Store", root: Path) -> None:
     """The groups of metrics/seeds.csv."""
-    from pipeline import groups, results
+    from pipeline.publishing import groups
+    from pipeline.records import results
 
     try:
         found = groups.of_file(results.SEEDS)
@@ -150,7 +152,7 @@ class _Following:
 
     def _publish(self, wait_seconds: float = 0.0) -> None:
         """Publish what is there; a store that failed is let go, since its answer may be what got lost."""
-        from pipeline import tracking
+        from pipeline.publishing import tracking
 
         try:
             if self._store is None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.errors import TrackingError, UsageError
-from pipeline import console, history, patches, publication, recorded, state
-from pipeline.history import Recorded
+from pipeline import console, patches, state
 from pipeline.journal import Kind
+from pipeline.publishing import publication
+from pipeline.records import history, recorded
+from pipeline.records.history import Recorded
 
 if TYPE_CHECKING:
-    from pipeline.tracking import TracedRun
+    from pipeline.publishing.tracking import TracedRun
 
 FEWEST = 6
 """Hex digits of a key or digest that are enough to ask by."""
@@ -142,7 +144,7 @@ class _Runs:
 
     def _all(self) -> "Sequence[TracedRun]":
         if self._held is None:
-            from pipeline import tracking
+            from pipeline.publishing import tracking
 
             try:
                 self._held = tracking.traced_runs(state.main_root())

@@ -22,7 +22,7 @@ def ui(
     ] = None,
 ) -> None:
     """Serve MLflow's pages on the pipeline's store until Ctrl-C; works before any run too."""
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     root = state.main_root()
     address = tracking.uri(root)

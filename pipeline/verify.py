@@ -15,9 +15,11 @@ from typing import Annotated
 import typer
 
 from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
-from pipeline import comparing, console, follower, journal, kept, provenance, recorded, state
+from pipeline import console, journal, provenance, state
 from pipeline.journal import Kind
-from pipeline.recorded import Record
+from pipeline.publishing import follower
+from pipeline.records import comparing, kept, recorded
+from pipeline.records.recorded import Record
 
 COMMAND = ["exec", "python", "-m", "pipeline"]
 CODE = ("pipeline", "src")

@@ -28,7 +28,7 @@ from mnistgan.pictures import tables
 from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
-from pipeline import results
+from pipeline.records import results
 
 ROOT = Path(__file__).resolve().parent.parent
 COUNT = 3

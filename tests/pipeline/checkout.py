@@ -15,7 +15,8 @@ from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.rulers import cards
 from mnistgan.training.looks import COLUMNS
-from pipeline import recorded, results, state
+from pipeline import state
+from pipeline.records import recorded, results
 from tests.comparison.made_up import figures, report, seeds_around
 from tests.pipeline.repository import Repository
 from tests.reporting.furnished import TRAINING, digits, png, row, shares, sheet, table

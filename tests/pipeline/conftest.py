@@ -29,7 +29,7 @@ def signals() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a store that holds the experiment and nothing else yet."""
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     folder = tmp_path_factory.mktemp("store")
     before = os.environ.pop("MLFLOW_TRACKING_URI", None)

@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
 from mnistgan.training.looks import Look, table
-from pipeline import provenance, publication, state
+from pipeline import provenance, state
+from pipeline.publishing import publication
 
 PIPELINE = """
 stages:

@@ -11,7 +11,8 @@ import pytest
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
-from pipeline import results, state
+from pipeline import state
+from pipeline.records import results
 from tests.comparison.made_up import figures, seeds_around, write
 
 KNOBS = {"kind": "dcgan", "images": "train", "epochs": 5, "batch_size": 32, "learning_rate": 0.001}

@@ -12,8 +12,9 @@ import pytest
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, FormatError, PinsError, UsageError
-from pipeline import ROOT, results, state
+from pipeline import ROOT, state
 from pipeline.diff import diff
+from pipeline.records import results
 from pipeline.sync import sync
 from tests.comparison.made_up import COLLAPSED, PINS, figures, report, seeds_around, write
 from tests.pipeline.fabricated import Workspace

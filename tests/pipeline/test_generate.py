@@ -12,8 +12,9 @@ from PIL import Image
 from mnistgan import files
 from mnistgan.data import grids
 from mnistgan.errors import FormatError, UsageError
-from pipeline import ROOT, publication
+from pipeline import ROOT
 from pipeline.generate import WEIGHTS, Format, generate
+from pipeline.publishing import publication
 from pipeline.sync import sync
 from tests.pipeline.fabricated import Workspace
 

@@ -19,7 +19,8 @@ import pytest
 from mnistgan.errors import TrackingError
 from mnistgan.files import sha256
 from pipeline import __main__ as command_line
-from pipeline import follower, journal, observing, patches, provenance, publication, relocation, state, sync, tracking
+from pipeline import journal, observing, patches, provenance, state, sync
+from pipeline.publishing import follower, publication, relocation, tracking
 from tests.pipeline.fabricated import Workspace, forget_machine
 from tests.pipeline.mlflow_server import Fault, Server
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mnistgan.files import sha256
-from pipeline import journal, observing, patches, provenance, publication, state
+from pipeline import journal, observing, patches, provenance, state
+from pipeline.publishing import publication
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 KEPT = Path("kept.patch")
@@ -133,7 +134,7 @@ def test_what_is_too_large_is_said(
 def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
     repository: Workspace, generator: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     make_dirty()
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import FormatError, UsageError
-from pipeline import follower, journal, observing, provenance, publication, state, sync, tracking
+from pipeline import journal, observing, provenance, state, sync
+from pipeline.publishing import follower, publication, tracking
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 

@@ -14,7 +14,8 @@ from mnistgan.errors import UsageError
 from mnistgan.fetching import raw
 from mnistgan.files import sha256, write_bytes
 from mnistgan.pictures import encoding
-from pipeline import journal, patches, provenance, publication, state, tracking
+from pipeline import journal, patches, provenance, state
+from pipeline.publishing import publication, tracking
 from pipeline.trace import trace
 from tests.pipeline.fabricated import PIPELINE, Workspace
 

@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 from mnistgan.errors import DataError, DifferenceError, FormatError, UsageError
 from mnistgan.files import write_arrays, write_json
 from mnistgan.rulers.pins import pins
-from pipeline import comparing, journal, provenance, state
+from pipeline import journal, provenance, state
+from pipeline.records import comparing
 from pipeline.verify import Verified, verify
 from tests.pipeline.fabricated import forget_machine
 

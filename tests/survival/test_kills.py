@@ -19,7 +19,8 @@ import pytest
 from mnistgan.fetching import sources
 from mnistgan.fetching.raw import RawFile
 from mnistgan.training.checkpoint import Checkpoints
-from pipeline import journal, publication, tracking
+from pipeline import journal
+from pipeline.publishing import publication, tracking
 from tests.fetching.served import Site, serve
 from tests.pipeline.fabricated import Workspace
 from tests.survival import working

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from mnistgan.comparison import seeds
-from pipeline import journal, results
+from pipeline import journal
 from pipeline.journal import Kind
+from pipeline.records import results
 from tests.pipeline.cloning import SMALL, Clone, clone
 
 pytestmark = pytest.mark.slow

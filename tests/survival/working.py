@@ -17,7 +17,8 @@ from mnistgan.errors import CheckpointError
 from mnistgan.fetching import sources
 from mnistgan.fetching.raw import RawFile
 from mnistgan.training.checkpoint import Checkpoints
-from pipeline import journal, publication, tracking
+from pipeline import journal
+from pipeline.publishing import publication, tracking
 
 Count = Synchronized  # of a long
 

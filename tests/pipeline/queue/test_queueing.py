@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import FormatError, TrainingError, UsageError
-from pipeline import queueing, seeds
-from pipeline.queueing import lines_backwards
+from pipeline import seeds
+from pipeline.queue import queueing
+from pipeline.queue.queueing import lines_backwards
 
 
 @pytest.fixture

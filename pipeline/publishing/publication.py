@@ -348,7 +348,8 @@ def _key_tags(now: State) -> dict[str, str]:
 
 def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
     """The group of seeds that this is one of; nothing where the data or the rulers are not known."""
-    from pipeline import planning, results
+    from pipeline.queue import planning
+    from pipeline.records import results
 
     if "prepare" not in parts or "rulers" not in parts["evaluate"].options:
         return {}

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import TrackingError, UsageError
-from pipeline import journal, provenance, publication, state, tracking
+from pipeline import journal, provenance, state
+from pipeline.publishing import publication, tracking
 from tests.pipeline.fabricated import Workspace
 
 
@@ -342,7 +343,7 @@ def test_of_several_runs_of_a_key_the_id_is_asked_for(workspace: Workspace, gene
 def test_a_second_process_may_not_publish_to_a_run_at_once(tmp_path: Path) -> None:
     with tracking.publishing(tmp_path, "key"):
         other = (
-            "from pathlib import Path; from pipeline import tracking\n"
+            "from pathlib import Path; from pipeline.publishing import tracking\n"
             f"with tracking.publishing(Path({str(tmp_path)!r}), 'key'): pass"
         )
         done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=False)

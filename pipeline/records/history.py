@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
-from pipeline import git, kept, provenance, recorded, state
+from pipeline import git, provenance, state
+from pipeline.records import kept, recorded
 from pipeline.state import Part, State
 
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
-from pipeline.groups import Group
-from pipeline.publication import RECIPE_DIGEST, Point, Status
+from pipeline.publishing.groups import Group
+from pipeline.publishing.publication import RECIPE_DIGEST, Point, Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -177,7 +177,7 @@ def _of_file(name: str, content: bytes) -> list[Results]:
 
 
 def _of_run(text: str) -> Results:
-    from pipeline import tracking
+    from pipeline.publishing import tracking
 
     places = {str(path): path for path in (METRICS, SEEDS, MACHINE, state.LOCK, state.PARAMS)}
     held = tracking.read_files(text.removeprefix(RUN), list(places))

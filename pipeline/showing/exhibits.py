@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistgan.errors import FormatError
-from pipeline import git, history, kept, publication, state
+from pipeline import git, state
 from pipeline.journal import Event, Kind
+from pipeline.publishing import publication
+from pipeline.records import history, kept
 
 if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.reporting.curves import Table
     from mnistgan.reporting.shares import Shares
-    from pipeline.results import Place, Results
+    from pipeline.records.results import Place, Results
 
 CURVES = Path("metrics/training.csv")
 LOOKS = Path("metrics/looks.csv")

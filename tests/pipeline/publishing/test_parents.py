@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from mnistgan.comparison import rules, seeds
-from pipeline import best, parents, publication, sync, tracking
-from pipeline.groups import Group
-from pipeline.publication import RECIPE_DIGEST
+from pipeline import sync
+from pipeline.publishing import best, parents, publication, tracking
+from pipeline.publishing.groups import Group
+from pipeline.publishing.publication import RECIPE_DIGEST
 from tests.comparison.made_up import COLLAPSED, figures, report, rows
 from tests.pipeline.fabricated import Workspace
 

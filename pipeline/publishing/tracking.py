@@ -23,16 +23,17 @@ from typing import TYPE_CHECKING
 
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
-from pipeline import journal, provenance, publication, relocation
-from pipeline.publication import MACHINE_TAGS, RECIPE_DIGEST, Point, Publication, Status
-from pipeline.relocation import ARTIFACTS
+from pipeline import journal, provenance
+from pipeline.publishing import publication, relocation
+from pipeline.publishing.publication import MACHINE_TAGS, RECIPE_DIGEST, Point, Publication, Status
+from pipeline.publishing.relocation import ARTIFACTS
 from pipeline.stage import load_tensorflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
 
-    from pipeline.groups import Group
+    from pipeline.publishing.groups import Group
 
 EXPERIMENT = "mnistgan"
 MODEL = "mnistgan-generator"
@@ -140,7 +141,7 @@ class Store:
 
     def publish_group(self, group: "Group") -> Published:
         """Bring the parent run of a group of seeds up to date, and put the runs of its recipe under it."""
-        from pipeline import parents
+        from pipeline.publishing import parents
 
         with _speaking_plainly():
             run, added = parents.publish(self._client, self._experiment, self._search, self._log_points, group)
@@ -256,7 +257,7 @@ class Store:
 
     def _point_alias(self, content: Publication) -> int:
         """Let the registered generator's alias name the best version, by the rules that there are."""
-        from pipeline import best
+        from pipeline.publishing import best
 
         pins = content.tags.get("mnistgan.pins")
         if not content.rules or pins is None:
@@ -265,7 +266,7 @@ class Store:
 
     def _join_group(self, run: "Run", content: Publication) -> None:
         """Put a run under the parent of its group of seeds, where that is there already."""
-        from pipeline import parents
+        from pipeline.publishing import parents
 
         digest = content.tags.get(RECIPE_DIGEST)
         if digest and (parent := parents.find(self._search, digest)):

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import DataError, MnistganError, ParamsError, UsageError
-from pipeline import ROOT, planning, results, state
-from pipeline.planning import Plan
+from pipeline import ROOT, state
+from pipeline.queue import planning
+from pipeline.queue.planning import Plan
+from pipeline.records import results
 from tests.pipeline.repository import Repository, recorded, repository
 
 __all__ = ["recorded", "repository"]

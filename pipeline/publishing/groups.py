@@ -10,8 +10,8 @@ from mnistgan.comparison.metrics import KNOWN, PRIMARY, Scale
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.summary import Summary, summarise
 from mnistgan.errors import DataError, FormatError
-from pipeline import telling
-from pipeline.publication import Point
+from pipeline.publishing.publication import Point
+from pipeline.showing import telling
 
 FEWEST = 2
 """Seeds that make a group."""

@@ -8,8 +8,8 @@ import pytest
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, FormatError
-from pipeline import groups
-from pipeline.groups import Group
+from pipeline.publishing import groups
+from pipeline.publishing.groups import Group
 from tests.comparison.made_up import COLLAPSED, STEPS, figures, rows
 
 LOST = SeedRow("fast", "recipe-a", 9, figures(400.0, verdict=COLLAPSED))

@@ -11,7 +11,8 @@ from typing import Any
 
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, UsageError
-from pipeline import recorded, results, state
+from pipeline import state
+from pipeline.records import recorded, results
 from pipeline.state import Part
 
 MEASURING = ("prepare", "train", "evaluate")

@@ -1,0 +1,1 @@
+"""MLflow: what files say, put together, and published so that publishing again changes nothing."""

@@ -1,0 +1,1 @@
+"""DVC's queue of experiments: which seeds are wanted, and what waits, runs or failed."""

@@ -1,0 +1,1 @@
+"""What the workspace, commits, experiments and files record, read back; nothing is run for it."""
