@@ -96,10 +96,18 @@ def everywhere() -> Iterator[Results]:
 
 
 def recorded_seeds(*sides: Results) -> list[SeedRow]:
-    """The seeds that the sides record; those of the workspace too, which may be newer. The first of equals counts."""
+    """The seeds that the sides or the workspace record: of each recipe those of one record, the one with most seeds.
+
+    Two records of a recipe are never mixed: another commit's may be of other code. Of equals the first counts.
+    """
     path = Path(SEEDS)
     here = seeds.loads(_text(str(path), path.read_bytes()), str(path)) if path.is_file() else []
-    return [*(row for side in sides for row in side.seeds), *here]
+    fullest: dict[str, list[SeedRow]] = {}
+    for record in (*(side.seeds for side in sides), here):
+        for digest in dict.fromkeys(row.digest for row in record):
+            rows = [row for row in record if row.digest == digest]
+            fullest[digest] = max(fullest.get(digest, []), rows, key=len)
+    return [row for rows in fullest.values() for row in rows]
 
 
 def _named(text: str) -> list[Results]:

@@ -16,7 +16,7 @@ from pipeline import ROOT, state
 from pipeline.diff import diff
 from pipeline.records import results
 from pipeline.sync import sync
-from tests.comparison.made_up import COLLAPSED, PINS, figures, report, seeds_around, write
+from tests.comparison.made_up import COLLAPSED, PINS, figures, report, rows, seeds_around, side, write
 from tests.pipeline.fabricated import Workspace
 from tests.pipeline.repository import Repository, recorded, repository
 
@@ -313,3 +313,9 @@ def test_it_loads_no_heavy_library_and_refuses_with_exit_code_2(tmp_path: Path) 
     refused = run(a, write(tmp_path / "c.json", pins=PINS.replace("10000", "2000")))
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr
+
+
+def test_two_records_of_one_recipe_are_not_mixed_and_the_fullest_counts() -> None:
+    old, new = tuple(rows(fid=27.5, count=2)), tuple(rows(fid=9.0, count=3))
+    sides = [results.Results(side(name, [27.5]), seeds=held) for name, held in (("a", old), ("b", new))]
+    assert results.recorded_seeds(*sides) == results.recorded_seeds(*reversed(sides)) == list(new)
