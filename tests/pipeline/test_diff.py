@@ -315,7 +315,10 @@ def test_it_loads_no_heavy_library_and_refuses_with_exit_code_2(tmp_path: Path) 
     assert "Traceback" not in refused.stderr
 
 
-def test_two_records_of_one_recipe_are_not_mixed_and_the_fullest_counts() -> None:
+def test_two_records_of_one_recipe_are_not_mixed_and_the_fullest_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     old, new = tuple(rows(fid=27.5, count=2)), tuple(rows(fid=9.0, count=3))
     sides = [results.Results(side(name, [27.5]), seeds=held) for name, held in (("a", old), ("b", new))]
     assert results.recorded_seeds(*sides) == results.recorded_seeds(*reversed(sides)) == list(new)
