@@ -9,6 +9,7 @@ import typer
 
 from mnistgan.errors import UsageError
 from pipeline import console, state
+from pipeline.publishing import pages
 
 
 def ui(
@@ -30,9 +31,8 @@ def ui(
         console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {tracking.shown(address)}")
         return
     _check_free(host, port)
-    if not tracking.database(root).exists():
-        tracking.Store(root)
-    console.summary(f"MLflow: http://{host}:{port} (Ctrl-C ends it)")
+    store = tracking.Store(root)
+    console.summary(f"MLflow: {pages.address(f'http://{host}:{port}', store.experiment)} (Ctrl-C ends it)")
     os.environ["MLFLOW_BACKEND_STORE_URI"] = address  # not a word of the command, which everyone's `ps` shows
     command = ["mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
     if allowed_hosts:

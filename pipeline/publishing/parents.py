@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
 from pipeline.publishing.groups import Group
-from pipeline.publishing.publication import RECIPE_DIGEST, Point, Status
+from pipeline.publishing.publication import NOTE, RECIPE_DIGEST, Point, Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 GROUP = "mnistgan.group"
 """Tag of a parent: its group's digest."""
 PARENT = "mlflow.parentRunId"
-NOTE = "mlflow.note.content"
 TABLE = "seeds.csv"
 TABLE_DIGEST = "mnistgan.seeds_table"
 SEED_PARAM = "train.seed"

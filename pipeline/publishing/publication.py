@@ -15,6 +15,7 @@ from mnistgan.errors import DataError, FormatError, GateError, MnistganError
 from mnistgan.training.looks import Collapse, Look, parse
 from pipeline import journal, patches, provenance, state
 from pipeline.journal import Event, Kind, Outcome
+from pipeline.showing import telling
 from pipeline.state import Part, State
 
 MAKING = ("train", "evaluate")
@@ -34,6 +35,8 @@ JOURNALLED = {
 """What may be known of a journal alone: the tag or metric that shows it in a run, and how a person calls it."""
 RECIPE_DIGEST = "mnistgan.recipe_digest"
 """Tag of a run: the group of seeds that it belongs to, of which it is one."""
+NOTE = "mlflow.note.content"
+"""Tag of a run: its description on MLflow's pages, in Markdown."""
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
 
@@ -78,6 +81,8 @@ class Publication:
     """Files by the name they get in the run."""
     dataset: str | None = None
     """data/summary.json's text."""
+    note: str | None = None
+    """The verdict in Markdown, once there is one."""
     generator: Path | None = None
     """The final weights, once the state is whole."""
     results: str | None = None
@@ -185,8 +190,10 @@ def gather(sources: Sources, root: Path) -> Publication:
     if "train" in ended:
         tags = _processor_tags(train) | tags | _weight_tags(train)
         points += _speed_points(training)
+    note = None
     if complete:
         figures = _json(evaluate.options["metrics"])
+        note = _note(figures)
         points += _figure_points(figures)
         tags |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
     generator = train.options["generator"] if complete else None
@@ -202,6 +209,7 @@ def gather(sources: Sources, root: Path) -> Publication:
         grids={epoch: file for epoch, file in _grids(train.options["grids"]) if sources.fresh("train", file)},
         artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
         dataset=_summary(parts),
+        note=note,
         generator=generator,
         results=_results(generator, evaluate.options["metrics"]) if generator else None,
         rules=_rules() if complete else {},
@@ -281,6 +289,11 @@ def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
     for name, value in state.flatten(figures, ""):
         if isinstance(value, int | float):
             yield Point(f"evaluation/{name}", 0, float(value))
+
+
+def _note(figures: Mapping[str, Any]) -> str | None:
+    verdict = figures.get("verdict")
+    return telling.escaped(verdict) if verdict else None
 
 
 def _grids(folder: Path) -> Iterator[tuple[int, Path]]:

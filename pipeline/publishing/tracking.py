@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
 from pipeline import journal, provenance
-from pipeline.publishing import publication, relocation
-from pipeline.publishing.publication import MACHINE_TAGS, RECIPE_DIGEST, Point, Publication, Status
+from pipeline.publishing import pages, publication, relocation
+from pipeline.publishing.publication import MACHINE_TAGS, NOTE, RECIPE_DIGEST, Point, Publication, Status
 from pipeline.publishing.relocation import ARTIFACTS
 from pipeline.stage import load_tensorflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities import Experiment, LoggedModel, Run
 
     from pipeline.publishing.groups import Group
 
@@ -133,6 +133,11 @@ class Store:
                 self._client: MlflowClient = mlflow.MlflowClient()
                 self._experiment = self._find_or_create_experiment()
 
+    @property
+    def experiment(self) -> str:
+        """The id of the experiment that holds the runs."""
+        return self._experiment
+
     def publish(self, content: Publication) -> Published | None:
         """Bring the run of a state up to date; None where its run is finished and these results are still to come."""
         with _speaking_plainly():
@@ -195,13 +200,19 @@ class Store:
 
         location = None if is_server(uri(self._root)) else (database(self._root).parent / ARTIFACTS).as_uri()
         if found := self._client.get_experiment_by_name(EXPERIMENT):
+            self._share_view(found)
             return str(found.experiment_id)
         try:
-            return self._client.create_experiment(EXPERIMENT, artifact_location=location)
+            return self._client.create_experiment(EXPERIMENT, location, {pages.VIEW_TAG: pages.VIEW_STATE})
         except MlflowException:
             if found := self._client.get_experiment_by_name(EXPERIMENT):
                 return str(found.experiment_id)  # made by another machine meanwhile
             raise
+
+    def _share_view(self, found: "Experiment") -> None:
+        """Let MLflow's pages show an experiment's runs by this version's columns."""
+        if found.tags.get(pages.VIEW_TAG) != pages.VIEW_STATE:
+            self._client.set_experiment_tag(found.experiment_id, pages.VIEW_TAG, pages.VIEW_STATE)
 
     def _search(self, condition: str) -> list["Run"]:
         runs: list[Run] = []
@@ -236,7 +247,7 @@ class Store:
         manifest = dict(self._memory[run_id].manifest)
         added = Counter(
             params=self._add_params(run, content),
-            tags=self._set_tags(run, content.tags),
+            tags=self._set_tags(run, content.tags) + self._add_note(run, content),
             inputs=self._add_dataset(run, content),
             points=self._add_points(run_id, content.points),
             images=self._add_grids(run_id, content.grids, manifest),
@@ -286,6 +297,10 @@ class Store:
         for name, value in changed.items():
             self._client.set_tag(run.info.run_id, name, value)
         return len(changed)
+
+    def _add_note(self, run: "Run", content: Publication) -> int:
+        """Describe a run; a description that it has stays, since a person may have written it."""
+        return self._set_tags(run, {NOTE: content.note}) if content.note and not _tag(run, NOTE) else 0
 
     def _add_dataset(self, run: "Run", content: Publication) -> int:
         from mlflow.entities import Dataset, DatasetInput, InputTag

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_the_pages_are_for_this_machine_alone_and_no_process_list_shows_the_stor
     become: list[list[str]] = []
     monkeypatch.setattr(ui.os, "execv", lambda program, words: become.append(words))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://someone:hunter2@127.0.0.1/mlflow")
-    monkeypatch.setattr("pipeline.publishing.tracking.Store", lambda root: None)
+    monkeypatch.setattr("pipeline.publishing.tracking.Store", lambda root: SimpleNamespace(experiment="1"))
     for told in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"):
         monkeypatch.setenv(told, "")  # so that what is told to MLflow's process does not outlive the test
     with socket.create_server(("127.0.0.1", 0)) as free:
