@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,11 +29,23 @@ def test_the_discriminator_gives_one_logit_an_image():
     assert dcgan.Discriminator(0, dropout=0.3)(np.zeros((3, 28, 28, 1), np.float32)).shape == (3, 1)
 
 
-def test_the_fourier_and_the_plain_generator_draw_the_same_from_the_same_weights(latents):
-    fourier, plain = dcgan.generator(0), dcgan.generator(1, plain=True)
-    plain.set_weights(fourier.get_weights())
-    for training in (False, True):  # sums in another order: up to 4e-6 apart, by processor
-        np.testing.assert_allclose(fourier(latents, training=training), plain(latents, training=training), atol=2e-5)
+@pytest.fixture
+def exact():
+    """The plain generator in float64, whose own rounding is not seen beside float32's."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        return dcgan.generator(1, plain=True)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_the_fourier_generator_draws_what_the_plain_one_does_from_the_same_weights(exact, latents):
+    fourier = dcgan.generator(0)
+    exact.set_weights(fourier.get_weights())
+    for training in (False, True):
+        expected = exact(latents.astype(np.float64), training=training)
+        np.testing.assert_allclose(fourier(latents, training=training), expected, atol=2e-6)
 
 
 def test_the_same_seed_starts_from_the_same_weights_and_another_seed_from_others():
