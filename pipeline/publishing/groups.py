@@ -97,7 +97,7 @@ class Group:
         of_seeds = telling.markdown_table(
             ("seed", *(metric.short for metric in SHOWN), "verdict"), map(_seed_row, self.rows)
         )
-        lines = [f"**{telling.escaped(self.headline())}**", "", *metrics]
+        lines = [telling.escaped(self.headline()), "", *metrics]
         for number, line in enumerate(of_seeds):
             if sum(map(len, lines)) + len(lines) + len(line) > NOTE_CHARACTERS:
                 lines += ["", f"and {len(of_seeds) - number} more: all are in seeds.csv"]

@@ -15,7 +15,6 @@ from mnistgan.errors import DataError, FormatError, GateError, MnistganError
 from mnistgan.training.looks import Collapse, Look, parse
 from pipeline import journal, patches, provenance, state
 from pipeline.journal import Event, Kind, Outcome
-from pipeline.showing import telling
 from pipeline.state import Part, State
 
 MAKING = ("train", "evaluate")
@@ -81,8 +80,6 @@ class Publication:
     """Files by the name they get in the run."""
     dataset: str | None = None
     """data/summary.json's text."""
-    note: str | None = None
-    """The verdict in Markdown, once there is one."""
     generator: Path | None = None
     """The final weights, once the state is whole."""
     results: str | None = None
@@ -190,10 +187,8 @@ def gather(sources: Sources, root: Path) -> Publication:
     if "train" in ended:
         tags = _processor_tags(train) | tags | _weight_tags(train)
         points += _speed_points(training)
-    note = None
     if complete:
         figures = _json(evaluate.options["metrics"])
-        note = _note(figures)
         points += _figure_points(figures)
         tags |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
     generator = train.options["generator"] if complete else None
@@ -209,7 +204,6 @@ def gather(sources: Sources, root: Path) -> Publication:
         grids={epoch: file for epoch, file in _grids(train.options["grids"]) if sources.fresh("train", file)},
         artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
         dataset=_summary(parts),
-        note=note,
         generator=generator,
         results=_results(generator, evaluate.options["metrics"]) if generator else None,
         rules=_rules() if complete else {},
@@ -289,11 +283,6 @@ def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
     for name, value in state.flatten(figures, ""):
         if isinstance(value, int | float):
             yield Point(f"evaluation/{name}", 0, float(value))
-
-
-def _note(figures: Mapping[str, Any]) -> str | None:
-    verdict = figures.get("verdict")
-    return telling.escaped(verdict) if verdict else None
 
 
 def _grids(folder: Path) -> Iterator[tuple[int, Path]]:

@@ -27,6 +27,7 @@ from pipeline import journal, provenance
 from pipeline.publishing import pages, publication, relocation
 from pipeline.publishing.publication import MACHINE_TAGS, NOTE, RECIPE_DIGEST, Point, Publication, Status
 from pipeline.publishing.relocation import ARTIFACTS
+from pipeline.showing import telling
 from pipeline.stage import load_tensorflow
 
 if TYPE_CHECKING:
@@ -299,8 +300,9 @@ class Store:
         return len(changed)
 
     def _add_note(self, run: "Run", content: Publication) -> int:
-        """Describe a run; a description that it has stays, since a person may have written it."""
-        return self._set_tags(run, {NOTE: content.note}) if content.note and not _tag(run, NOTE) else 0
+        """Describe a run by its verdict; a description that it has stays, since a person may have written it."""
+        verdict = content.tags.get("mnistgan.verdict")
+        return self._set_tags(run, {NOTE: telling.escaped(verdict)}) if verdict and not _tag(run, NOTE) else 0
 
     def _add_dataset(self, run: "Run", content: Publication) -> int:
         from mlflow.entities import Dataset, DatasetInput, InputTag

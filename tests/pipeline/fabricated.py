@@ -148,7 +148,7 @@ class Workspace:
 
     def evaluate(self, fid: float = 12.5) -> None:
         """Write what evaluate leaves."""
-        report = {"fid": {"value": fid, "floor": 0.5}, "pins": "abc123"}
+        report = {"verdict": "healthy", "fid": {"value": fid, "floor": 0.5}, "pins": "abc123"}
         (self.root / "metrics" / "evaluation.json").write_text(json.dumps(report))
         (self.root / "metrics" / "classes.csv").write_text("digit,share,prior\n0,0.1,0.1\n")
 

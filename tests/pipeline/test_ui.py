@@ -1,9 +1,6 @@
 """MLflow's pages, opened by one command before any run."""
 
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from mnistgan.errors import UsageError
 from pipeline import ui
 from tests.pipeline.fabricated import Workspace
+from tests.pipeline.ui_server import serving
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -49,25 +47,13 @@ def test_the_pages_are_for_this_machine_alone_and_no_process_list_shows_the_stor
 
 @pytest.mark.slow
 def test_the_pages_open_before_any_run_and_sigterm_closes_them(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import httpx
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "pipeline", "ui", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        assert server.stdout is not None
-        assert f"http://127.0.0.1:{port}" in server.stdout.readline()
-        for line in server.stdout:
-            if "Application startup complete" in line:
-                break
-        try:
-            assert httpx.get(f"http://127.0.0.1:{port}/health").text == "OK"
-        finally:
-            server.terminate()
-        server.stdout.read()  # until nobody holds it, the server's own child neither
-        assert server.wait() == 0
+    with serving(workspace.root) as address:
+        health = f"{address.partition('/#/')[0]}/health"
+        assert httpx.get(health).text == "OK"
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/health")
+        httpx.get(health)

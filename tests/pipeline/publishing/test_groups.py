@@ -41,9 +41,9 @@ def test_its_points_stand_at_the_number_of_seeds_so_that_the_mean_is_seen_to_set
 def test_its_note_has_the_sentence_a_row_a_metric_and_a_row_a_seed() -> None:
     group = Group((*rows(), LOST), 6)
     lines = group.note().splitlines()
-    assert lines[0].startswith("**6 seeds of recipe fast (recipe-a); FID 27.")
+    assert lines[0].startswith("6 seeds of recipe fast (recipe-a); FID 27.")
     assert "sd of log FID 0.05" in lines[0]
-    assert lines[0].endswith("1 collapsed**")
+    assert lines[0].endswith("1 collapsed")
     assert [line for line in lines if line.startswith("| log\\_fid |")]
     (lost,) = [line for line in lines if line.startswith("| 9 |")]
     assert "collapsed: digit 8" in lost

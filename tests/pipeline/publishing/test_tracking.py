@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistgan import files
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import journal, provenance, state
 from pipeline.publishing import pages, publication, tracking
@@ -82,37 +81,23 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     assert version.status == "READY"
 
 
-def test_a_runs_note_holds_its_verdict_and_one_that_a_person_wrote_stays(
+def test_a_run_is_described_by_its_verdict_unless_a_person_described_it(
     workspace: Workspace, generator: Path, client
 ) -> None:
     workspace.finish(generator)
-    assert publication.NOTE not in client.get_run(publish(workspace.root).run_id).data.tags
-    figures = files.read_json(Path("metrics/evaluation.json"))
-    files.write_json(Path("metrics/evaluation.json"), {"verdict": "collapsed: digit 2 at *half*", **figures})
-    workspace.lock("prepare", "train", "evaluate", "render")
     run_id = publish(workspace.root).run_id
-    assert client.get_run(run_id).data.tags[publication.NOTE] == "collapsed: digit 2 at \\*half\\*"
-    client.set_tag(run_id, publication.NOTE, "the one for the talk")
-    publish(workspace.root)
-    assert client.get_run(run_id).data.tags[publication.NOTE] == "the one for the talk"
+    assert client.get_run(run_id).data.tags[publication.NOTE] == "healthy"
+    client.set_tag(run_id, publication.NOTE, "the one for the poster")
+    assert not publish(workspace.root).is_news
+    assert client.get_run(run_id).data.tags[publication.NOTE] == "the one for the poster"
 
 
-def test_the_runs_are_shared_as_a_view_whose_columns_tell_them_apart(
-    workspace: Workspace, generator: Path, client
-) -> None:
-    workspace.finish(generator)
-    publish(workspace.root)
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
-    client.set_experiment_tag(experiment.experiment_id, pages.VIEW_TAG, "an earlier version's")
-    publish(workspace.root)
-    view = json.loads(client.get_experiment_by_name(tracking.EXPERIMENT).tags[pages.VIEW_TAG])
-    assert set(view["selectedColumns"]) == set(pages.COLUMNS)
-    run = client.get_run(runs_of(client, publication.of_lock().state.run_key)[0].info.run_id)
-    assert {f"params.`{name}`" for name in run.data.params} >= {
-        name for name in pages.COLUMNS if name.startswith("params")
-    }
-    assert "metrics.`evaluation/fid.value`" in pages.COLUMNS
-    assert "evaluation/fid.value" in run.data.metrics
+def test_the_columns_of_the_table_of_runs_follow_this_version(workspace: Workspace, client) -> None:
+    experiment = tracking.Store(workspace.root).experiment
+    assert client.get_experiment(experiment).tags[pages.VIEW_TAG] == pages.VIEW_STATE
+    client.set_experiment_tag(experiment, pages.VIEW_TAG, "{}")  # an earlier version's
+    tracking.Store(workspace.root)
+    assert client.get_experiment(experiment).tags[pages.VIEW_TAG] == pages.VIEW_STATE
 
 
 def test_a_collapse_over_several_looks_is_a_tag_of_the_run(workspace: Workspace, generator: Path, client) -> None:
