@@ -120,8 +120,8 @@ The fault in 1%, 5%, 20% and 50% of the samples (for a missing class: of its sam
 on a metric sees it. Metrics that do not see 50% are left out."""
 
 THRESHOLD_NOTE = """\
-Half-way between the figures at 5% and at 20% of the fault. `verdict` in `metrics/evaluation.json` is `healthy` or
-names each figure that is past its threshold."""
+Half-way between the figures at 5% and at 20% of the fault. `evidence` in `metrics/evaluation.json` names each figure
+that is past its threshold; where there is none, `verdict` is `healthy`."""
 
 FAULTS = {
     "copied": "Copies of training images",

@@ -92,11 +92,11 @@ def evaluate(
         seen = trained_on.value if trained_on else params.recipe.images
         found = reference.measure(images, seen, progress=progress)
         report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
-        judged = verdict.verdict(report, thresholds.limits)
-        files.write_json(metrics, {"verdict": judged, **report, "pins": str(pinned)})
+        judged = verdict.recorded(report, thresholds.limits)
+        files.write_json(metrics, {**judged, **report, "pins": str(pinned)})
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
-        console.summary(f"{_summary(found)}; {judged}")
+        console.summary(f"{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
 
 
 def _demand(path: Path, got: int, needed: int) -> None:

@@ -10,6 +10,7 @@ from mnistgan.comparison.metrics import KNOWN, PRIMARY, Scale
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.summary import Summary, summarise
 from mnistgan.errors import DataError, FormatError
+from mnistgan.rulers.rounding import rounded
 from pipeline.publishing.publication import Point
 from pipeline.showing import telling
 
@@ -137,7 +138,7 @@ def write(path: Path, group: Group) -> None:
 def _points(name: str, step: int, ends: Mapping[str, float | None]) -> Iterator[Point]:
     for end, value in ends.items():
         if value is not None:
-            yield Point(f"{PREFIX}{name}.{end}", step, value)
+            yield Point(f"{PREFIX}{name}.{end}", step, rounded(value))
 
 
 def _summary_row(summary: Summary) -> Sequence[str]:

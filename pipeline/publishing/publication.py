@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import DataError, FormatError, GateError, MnistganError
 from mnistgan.training.looks import Collapse, Look, parse
 from pipeline import journal, patches, provenance, state
@@ -191,6 +192,7 @@ def gather(sources: Sources, root: Path) -> Publication:
         figures = _json(evaluate.options["metrics"])
         points += _figure_points(figures)
         tags |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
+        tags["mnistgan.verdict"] = verdict_of(figures) or ""
     generator = train.options["generator"] if complete else None
     return Publication(
         state=now,

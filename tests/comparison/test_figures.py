@@ -47,6 +47,13 @@ def test_a_verdict_is_read_by_the_word_that_each_of_its_parts_begins_with(
     assert figures(verdict=verdict).findings == findings
 
 
+def test_evidence_stands_in_place_of_the_verdicts_words() -> None:
+    parts = ["collapsed: digit 6 at 0.85 of its share (0.88 or more)", "unsure: 12% are no clear digit (10% or less)"]
+    found = figures(verdict="collapsed, unsure", evidence=parts)
+    assert (found.verdict, found.findings) == ("; ".join(parts), ("collapsed", "unsure"))
+    assert figures(verdict="healthy", evidence=[]).verdict == "healthy"
+
+
 def test_a_dropped_class_or_a_fifth_repeated_tell_a_collapse_and_the_verdicts_stricter_word_does_not() -> None:
     assert not figures(verdict="collapsed: digit 6 at 0.85 of its share (0.88 or more)").collapsed
     assert figures(verdict=None, classes={"dropped": 1}).collapsed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnistgan.errors import RulerError
-from mnistgan.evaluation.verdict import EVIDENCE, HEALTHY, Thresholds, load, thresholds, verdict
+from mnistgan.evaluation.verdict import EVIDENCE, HEALTHY, Thresholds, load, recorded, thresholds, verdict
 from mnistgan.rulers.pins import Pins
 
 LIMITS = {
@@ -29,11 +29,15 @@ REAL: dict[str, Any] = {
 }
 
 
-def said(**changed: dict[str, Any] | int) -> str:
+def changed(**sections: dict[str, Any] | int) -> dict[str, Any]:
     report = copy.deepcopy(REAL)
-    for section, figures in changed.items():
+    for section, figures in sections.items():
         report[section] = report[section] | figures if isinstance(figures, dict) else figures
-    return verdict(report, LIMITS)
+    return report
+
+
+def said(**sections: dict[str, Any] | int) -> str:
+    return verdict(changed(**sections), LIMITS)
 
 
 def test_real_images_are_healthy() -> None:
@@ -55,6 +59,12 @@ def test_several_faults_are_all_named() -> None:
     found = said(classes={"smallest_ratio": 0.5}, repetition={"worst": 0.5}, unsure={"value": 0.24})
     assert found.startswith("collapsed: digit 5 at 0.50 of its share (0.88 or more), 50% of the 1s repeat others")
     assert found.endswith("; unsure: 24% are no clear digit (10% or less)")
+
+
+def test_a_file_holds_the_words_apart_from_their_evidence() -> None:
+    assert recorded(REAL, LIMITS) == {"verdict": HEALTHY, "evidence": []}
+    report = changed(classes={"smallest_ratio": 0.5}, repetition={"worst": 0.5}, unsure={"value": 0.24})
+    assert recorded(report, LIMITS) == {"verdict": "collapsed, unsure", "evidence": verdict(report, LIMITS).split("; ")}
 
 
 def test_copies_within_chance_are_no_evidence() -> None:

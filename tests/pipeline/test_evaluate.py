@@ -90,7 +90,7 @@ def test_real_images_from_a_file_stand_near_the_floor(
     assert "coverage" in line
     assert "smallest class" in line
     assert line.endswith("; healthy\n")
-    assert report["verdict"] == "healthy"
+    assert (report["verdict"], report["evidence"]) == ("healthy", [])
     assert "interpolation" not in report  # images from a file have no latents
     rows = (workspace / "classes.csv").read_text().splitlines()
     assert rows[0] == "digit,share,prior"
@@ -110,8 +110,9 @@ def test_repeated_images_lose_coverage_and_recall(evaluate: Evaluate, workspace:
     report = json.loads((workspace / "evaluation.json").read_text())
     for name in ("recall", "coverage"):
         assert report[name]["value"] < 0.5 * report[name]["real"]
-    assert report["verdict"].startswith("collapsed: ")
-    assert "repeat others" in report["verdict"]
+    assert report["verdict"].startswith("collapsed")
+    assert report["evidence"][0].startswith("collapsed: ")
+    assert "repeat others" in report["evidence"][0]
 
 
 def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(

@@ -10,7 +10,7 @@ from mnistgan.errors import FormatError
 from mnistgan.rulers.pins import Pins
 from mnistgan.training.looks import REPEATED
 
-PINS, VERDICT = "pins", "verdict"
+PINS, VERDICT, EVIDENCE = "pins", "verdict", "evidence"
 HEALTHY = "healthy"
 DROPPED, REPETITION = "classes.dropped", "repetition.value"
 
@@ -20,7 +20,7 @@ class Figures:
     """The numbers of a metrics/evaluation.json.
 
     ``leaves``: each number by its dotted name, in the file's order, NaN where the file holds NaN or null. ``verdict``:
-    the file's own, None where it has none.
+    the file's own with its evidence, None where it has none.
     """
 
     leaves: Mapping[str, float]
@@ -37,12 +37,11 @@ class Figures:
             raise FormatError(
                 f"{name}: has no pins, so it is no metrics/evaluation.json; `dvc repro evaluate` writes one"
             )
-        verdict = report.get(VERDICT)
         Pins.parse(str(report[PINS]))
         leaves = dict(_numbers(report, ""))
         if not leaves:
             raise FormatError(f"{name}: holds no numbers; `dvc repro evaluate` writes some")
-        return cls(leaves, str(report[PINS]), None if verdict is None else str(verdict))
+        return cls(leaves, str(report[PINS]), verdict_of(report))
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -61,6 +60,18 @@ class Figures:
     def signature(self) -> tuple[object, ...]:
         """Equal for equal pins and figures, NaN included."""
         return (self.pins, *sorted((name, repr(value)) for name, value in self.leaves.items()))
+
+
+def verdict_of(report: Mapping[str, Any]) -> str | None:
+    """The verdict of a parsed metrics file with its evidence: ``healthy``, ``unsure: 12% are no clear digit``.
+
+    None where it has none. A file of an earlier version holds both as one text.
+    """
+    evidence = report.get(EVIDENCE)
+    if isinstance(evidence, list) and evidence:
+        return "; ".join(map(str, evidence))
+    verdict = report.get(VERDICT)
+    return None if verdict is None else str(verdict)
 
 
 def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:

@@ -106,11 +106,25 @@ def load(folder: Path) -> Thresholds:
 
 def verdict(report: Report, limits: Mapping[str, float]) -> str:
     """``healthy``, or each fault with its evidence: ``collapsed: digit 8 at 0.10 of its share (0.88 or more)``."""
-    faults: dict[str, list[str]] = {}
+    return "; ".join(f"{fault}: {said}" for fault, said in faults(report, limits).items()) or HEALTHY
+
+
+def faults(report: Report, limits: Mapping[str, float]) -> dict[str, str]:
+    """Each fault that is found, in one word, with its evidence; none where the verdict is ``healthy``."""
+    found: dict[str, list[str]] = {}
     for evidence in EVIDENCE:
         if _trips(evidence, report, limits[evidence.key]):
-            faults.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key]))
-    return "; ".join(f"{name}: {', '.join(said)}" for name, said in faults.items()) or HEALTHY
+            found.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key]))
+    return {fault: ", ".join(said) for fault, said in found.items()}
+
+
+def recorded(report: Report, limits: Mapping[str, float]) -> dict[str, Any]:
+    """The verdict as a metrics file holds it: its words as ``verdict``, and what they go by as the list ``evidence``.
+
+    DVC shows every word and number of a metrics file in its tables, and leaves lists out: so its columns stay narrow.
+    """
+    found = faults(report, limits)
+    return {"verdict": ", ".join(found) or HEALTHY, "evidence": [f"{fault}: {said}" for fault, said in found.items()]}
 
 
 def _trips(evidence: Evidence, report: Report, limit: float) -> bool:
