@@ -114,8 +114,9 @@ def more_seeds(found: Comparison) -> str:
         return "how many seeds it takes is unknown without a spread; two a side give one"
     if found.more_seeds == SeedsNeeded(0, 0):
         return f"{target} would have shown four times in five; a smaller one takes more seeds"
-    count = str(found.more_seeds).replace("0 to", "up to", 1) if found.more_seeds.low == 0 else found.more_seeds
-    return f"about {count} more seeds a side would show {target}, four times in five"
+    count = str(found.more_seeds)
+    count = count.replace("0 to", "up to", 1) if found.more_seeds.low == 0 else f"about {count}"
+    return f"{count} more seeds a side would show {target}, four times in five"
 
 
 def equals(p: float | None) -> str:
