@@ -78,6 +78,7 @@ class Trial(Step):
         self.idea = idea
         self.kernels = [layer.kernel for layer in (state.discriminator.conv14, state.discriminator.conv7)]
         self.kernels.append(state.discriminator.dense.kernel)
+        self.multipliers = tf.Variable(tf.zeros([CLASSES]), trainable=False)
         self.directions = [tf.Variable(tf.random.stateless_normal([1, k.shape[-1]], [1, 0])) for k in self.kernels]
 
     def train(self, real: tf.Tensor, labels: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
@@ -102,6 +103,8 @@ class Trial(Step):
                 state.shares.update(shares(real_classes), of_batch)
                 balance = balance_loss(of_batch, state.shares.generated, state.shares.real)
                 to_generator += idea.balance_weight * balance
+                if idea.multiplier_rate:
+                    to_generator += self._held_to_digits(of_batch)
                 if idea.certainty_weight:
                     to_generator += idea.certainty_weight * doubt(fake_classes)
                 to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
@@ -114,6 +117,15 @@ class Trial(Step):
         state.average.update(step)
         probabilities = [tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)]
         return tf.stack([to_generator, to_discriminator, *probabilities])
+
+    def _held_to_digits(self, of_batch: tf.Tensor) -> tf.Tensor:
+        """Dual ascent: what each digit weighs grows for as long as it is drawn too often, falls while too seldom."""
+        real, generated, here = (
+            tf.reduce_sum(tf.reshape(one, [CLASSES, -1]), axis=1)
+            for one in (self.state.shares.real, self.state.shares.generated, of_batch)
+        )
+        self.multipliers.assign_add(self.idea.multiplier_rate * tf.math.log(generated / real))
+        return tf.reduce_sum(here * self.multipliers)
 
     def _discriminator_alone(self, real, labels, step, extra, rate) -> None:
         fake = self.state.generator(self._latents(real, 100 + extra, step), training=True)
@@ -182,6 +194,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loss", choices=LOSSES, default="article")
     parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's subclasses; with labels")
+    parser.add_argument("--multiplier-rate", type=float, default=0.0, help="a step, of the digits' multipliers")
     parser.add_argument("--certainty-weight", type=float, default=0.0, help="of the digits' entropy; with labels")
     parser.add_argument("--instance-noise", type=float, default=0.0, help="its sd, on all that the discriminator sees")
     parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")
