@@ -192,7 +192,8 @@ def gather(sources: Sources, root: Path) -> Publication:
         figures = _json(evaluate.options["metrics"])
         points += _figure_points(figures)
         tags |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
-        tags["mnistgan.verdict"] = verdict_of(figures) or ""
+        if verdict := verdict_of(figures):
+            tags["mnistgan.verdict"] = verdict
     generator = train.options["generator"] if complete else None
     return Publication(
         state=now,
