@@ -64,7 +64,6 @@ def evaluate(
         raise UsageError("give --generator WEIGHTS or --samples IMAGES, one of the two")
     with running("evaluate") as params, console.progress() as progress:
         from mnistgan import files
-        from mnistgan.comparison.figures import verdict_of
         from mnistgan.data.arrays import load
         from mnistgan.evaluation import verdict
         from mnistgan.rulers.pins import pins
@@ -97,7 +96,7 @@ def evaluate(
         files.write_json(metrics, {**judged, **report, "pins": str(pinned)})
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
-        console.summary(f"{_summary(found)}; {verdict_of(judged)}")
+        console.summary(f"{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
 
 
 def _demand(path: Path, got: int, needed: int) -> None:
