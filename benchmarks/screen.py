@@ -34,12 +34,13 @@ from mnistgan.rulers import classifier, pixels  # noqa: E402
 from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
 from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
 from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
-from mnistgan.training.losses import balance_loss, label_loss, realness, shares  # noqa: E402
+from mnistgan.training.losses import balance_loss, feature_loss, label_loss, realness, shares  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
 from mnistgan.training.step import NOISE, Step  # noqa: E402
 
 SAMPLES, SAMPLES_SEED, CALL = 10_000, 99, 50
 Losses = tuple[tf.Tensor, tf.Tensor]
+Judge = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def saturating_free(real: tf.Tensor, fake: tf.Tensor) -> Losses:
@@ -78,7 +79,6 @@ class Trial(Step):
         self.idea = idea
         self.kernels = [layer.kernel for layer in (state.discriminator.conv14, state.discriminator.conv7)]
         self.kernels.append(state.discriminator.dense.kernel)
-        self.multipliers = tf.Variable(tf.zeros([CLASSES]), trainable=False)
         self.directions = [tf.Variable(tf.random.stateless_normal([1, k.shape[-1]], [1, 0])) for k in self.kernels]
 
     def train(self, real: tf.Tensor, labels: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
@@ -90,8 +90,8 @@ class Trial(Step):
         with tf.GradientTape() as of_generator, tf.GradientTape() as of_discriminator:
             fake = state.generator(latents, training=True)
             judge = self._judge()
-            real_classes = judge(self._hazy(real, 200, step))
-            fake_classes = judge(self._hazy(fake, 201, step))
+            real_classes, real_features = judge(self._hazy(real, 200, step))
+            fake_classes, fake_features = judge(self._hazy(fake, 201, step))
             real_logits, fake_logits = realness(real_classes), realness(fake_classes)
             to_generator, to_discriminator = LOSSES[idea.loss](real_logits, fake_logits)
             if idea.top_k < 1:
@@ -101,13 +101,13 @@ class Trial(Step):
             if state.shares:
                 of_batch = shares(fake_classes)
                 state.shares.update(shares(real_classes), of_batch)
-                balance = balance_loss(of_batch, state.shares.generated, state.shares.real)
-                to_generator += idea.balance_weight * balance
-                if idea.multiplier_rate:
-                    to_generator += self._held_to_digits(of_batch)
+                to_generator += idea.balance_weight * balance_loss(of_batch, state.shares.prices())
                 if idea.certainty_weight:
                     to_generator += idea.certainty_weight * doubt(fake_classes)
                 to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
+            if state.features:
+                state.features.update(real_features, fake_features)
+                to_generator += self.feature_weight * feature_loss(fake_features, state.features.prices())
             if idea.gradient_penalty:
                 to_discriminator += idea.gradient_penalty / 2 * slope(judge, real)
         pairs = ((of_generator, to_generator, state.generator_adam, 1.0),)
@@ -118,21 +118,12 @@ class Trial(Step):
         probabilities = [tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)]
         return tf.stack([to_generator, to_discriminator, *probabilities])
 
-    def _held_to_digits(self, of_batch: tf.Tensor) -> tf.Tensor:
-        """Dual ascent: what each digit weighs grows for as long as it is drawn too often, falls while too seldom."""
-        real, generated, here = (
-            tf.reduce_sum(tf.reshape(one, [CLASSES, -1]), axis=1)
-            for one in (self.state.shares.real, self.state.shares.generated, of_batch)
-        )
-        self.multipliers.assign_add(self.idea.multiplier_rate * tf.math.log(generated / real))
-        return tf.reduce_sum(here * self.multipliers)
-
     def _discriminator_alone(self, real, labels, step, extra, rate) -> None:
         fake = self.state.generator(self._latents(real, 100 + extra, step), training=True)
         with tf.GradientTape() as tape:
             judge = self._judge()
-            classes = judge(real)
-            loss = LOSSES[self.idea.loss](realness(classes), realness(judge(fake)))[1]
+            classes = judge(real)[0]
+            loss = LOSSES[self.idea.loss](realness(classes), realness(judge(fake)[0]))[1]
             if self.label_weight:
                 loss += self.label_weight * label_loss(classes, labels, CLASSES)
         adam = self.state.discriminator_adam
@@ -148,7 +139,7 @@ class Trial(Step):
         noise = tf.random.stateless_normal(tf.shape(images), self._draw(stream, step), alg="philox")
         return images + self.idea.instance_noise * noise
 
-    def _judge(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _judge(self) -> Judge:
         """The discriminator, its kernels divided by their largest singular value (arXiv 1802.05957) if asked for."""
         network = self.state.discriminator
         if not self.idea.spectral_norm:
@@ -172,18 +163,19 @@ def normalised(kernel: tf.Tensor, direction: tf.Variable) -> tf.Tensor:
     return kernel / (left @ flat @ tf.transpose(right))[0, 0]
 
 
-def with_kernels(network: Discriminator, kernels: list[tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-    """The discriminator's logits with other kernels in its layers."""
+def with_kernels(network: Discriminator, kernels: list[tf.Tensor], images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The discriminator's logits and features with other kernels in its layers."""
     x = tf.nn.leaky_relu(tf.nn.conv2d(images, kernels[0], 2, "SAME") + network.conv14.bias, SLOPE)
     x = tf.nn.leaky_relu(tf.nn.conv2d(x, kernels[1], 2, "SAME") + network.conv7.bias, SLOPE)
-    return tf.reshape(x, [tf.shape(x)[0], kernels[2].shape[0]]) @ kernels[2] + network.dense.bias
+    features = tf.reshape(x, [tf.shape(x)[0], kernels[2].shape[0]])
+    return features @ kernels[2] + network.dense.bias, features
 
 
-def slope(judge: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+def slope(judge: Judge, images: tf.Tensor) -> tf.Tensor:
     """The mean squared gradient at real images (R1, Mescheder et al., arXiv 1801.04406)."""
     with tf.GradientTape() as tape:
         tape.watch(images)
-        total = tf.reduce_sum(realness(judge(images)))
+        total = tf.reduce_sum(realness(judge(images)[0]))
     return tf.reduce_mean(tf.reduce_sum(tape.gradient(total, images) ** 2, axis=[1, 2, 3]))
 
 
@@ -194,7 +186,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loss", choices=LOSSES, default="article")
     parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's subclasses; with labels")
-    parser.add_argument("--multiplier-rate", type=float, default=0.0, help="a step, of the digits' multipliers")
     parser.add_argument("--certainty-weight", type=float, default=0.0, help="of the digits' entropy; with labels")
     parser.add_argument("--instance-noise", type=float, default=0.0, help="its sd, on all that the discriminator sees")
     parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")

@@ -93,6 +93,11 @@ def test_a_mistyped_value_is_not_converted(old: str, new: str, problem: str) -> 
         ("beta_1: 0.9", "beta_1: 1.0", "recipes.article.beta_1: got 1.0; should be less than 1"),
         ("learning_rate: 1.0e-4", "learning_rate: 0", "recipes.article.learning_rate: got 0; should be greater than 0"),
         ("subclasses: 1 ", "subclasses: 2 ", "recipes.article.subclasses: got 2; should be 1 where label_weight is 0"),
+        (
+            "multiplier_rate: 0.0 ",
+            "multiplier_rate: 0.1 ",
+            "recipes.article.multiplier_rate: got 0.1; should be 0 where label_weight is 0",
+        ),
         ("  seed: 0", "  seed: 2147483648", "train.seed: got 2147483648; should be less than 2147483648"),
         ("validation_size: 10000", "validation_size: 60000", "prepare.validation_size: got 60000; should be less than"),
         ("learning_rate: 1.0e-4", "learning_rate: .nan", "recipes.article.learning_rate: got nan; should be a finite"),

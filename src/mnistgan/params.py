@@ -81,6 +81,8 @@ class Recipe(_Section):
     dropout: Decay
     label_weight: Annotated[float, Field(ge=0, le=100)]
     subclasses: Annotated[int, Field(ge=1, le=64)]
+    multiplier_rate: Annotated[float, Field(ge=0, le=1)]
+    feature_weight: Annotated[float, Field(ge=0, le=1000)]
     average_decay: Decay
     recompute_batchnorm: bool
     grid_every: Annotated[int, Field(ge=1)]
@@ -92,6 +94,13 @@ class Recipe(_Section):
         if subclasses > 1 and others.data.get("label_weight") == 0:
             raise ValueError("should be 1 where label_weight is 0: without labels there is one logit")
         return subclasses
+
+    @field_validator("multiplier_rate")
+    @classmethod
+    def _of_balance(cls, rate: float, others: ValidationInfo) -> float:
+        if rate > 0 and others.data.get("label_weight") == 0:
+            raise ValueError("should be 0 where label_weight is 0: without labels no digits are balanced")
+        return rate
 
 
 class TrainParams(_Section):

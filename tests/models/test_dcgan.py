@@ -25,8 +25,11 @@ def test_the_generator_draws_28x28_images_within_minus_one_and_one(latents):
     assert np.abs(images).max() <= 1
 
 
-def test_the_discriminator_gives_one_logit_an_image():
-    assert dcgan.Discriminator(0, dropout=0.3)(np.zeros((3, 28, 28, 1), np.float32)).shape == (3, 1)
+def test_the_discriminator_gives_one_logit_an_image_and_what_it_is_made_of():
+    discriminator = dcgan.Discriminator(0, dropout=0.3)
+    logits, features = discriminator(np.random.default_rng(0).random((3, 28, 28, 1), np.float32))
+    assert logits.shape == (3, 1)
+    np.testing.assert_array_equal(discriminator.dense(features), logits)
 
 
 @pytest.fixture
@@ -64,10 +67,10 @@ def test_no_two_layers_start_from_the_same_draw():
 def test_dropout_is_a_function_of_its_seed_and_absent_without_one():
     discriminator = dcgan.Discriminator(0, dropout=0.3)
     images = tf.random.stateless_normal([8, 28, 28, 1], [0, 0])
-    seeded = [discriminator(images, dropout_seed=tf.constant([0, step], tf.int64)).numpy() for step in (5, 5, 6)]
+    seeded = [discriminator(images, dropout_seed=tf.constant([0, step], tf.int64))[0].numpy() for step in (5, 5, 6)]
     assert np.array_equal(seeded[0], seeded[1])
     assert not np.array_equal(seeded[0], seeded[2])
-    assert np.array_equal(discriminator(images), discriminator(images))
+    assert np.array_equal(discriminator(images)[0], discriminator(images)[0])
 
 
 def test_every_kind_in_the_table_is_one_that_a_recipe_takes():
@@ -79,4 +82,5 @@ def test_each_kinds_networks_fit_each_other(kind):
     architecture = KINDS[kind]
     images = architecture.generator(0)(np.zeros((2, architecture.latent_size), np.float32))
     for classes in (1, 10):
-        assert architecture.discriminator(0, 0.1, classes)(images).shape == (2, classes)
+        logits, features = architecture.discriminator(0, 0.1, classes)(images)
+        assert (logits.shape, features.shape) == ((2, classes), (2, architecture.features))

@@ -27,6 +27,8 @@ def recipe():
         dropout=0.3,
         label_weight=1.0,
         subclasses=2,
+        multiplier_rate=0.01,
+        feature_weight=1.0,
         average_decay=0.9,
         recompute_batchnorm=True,
         grid_every=1,

@@ -7,7 +7,16 @@ from mnistgan.data.arrays import Images
 from mnistgan.models import dcgan
 from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average, recompute_batchnorm
-from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness, shares
+from mnistgan.training.features import SMALL, Features
+from mnistgan.training.losses import (
+    balance_loss,
+    discriminator_loss,
+    feature_loss,
+    generator_loss,
+    label_loss,
+    realness,
+    shares,
+)
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.shares import Shares
 from mnistgan.training.state import TrainingState
@@ -61,36 +70,96 @@ def test_a_batchs_shares_are_the_mean_of_what_its_images_pass_for():
     np.testing.assert_allclose(of_batch, [5 / 8, 3 / 8], rtol=1e-6)
 
 
+def of_shares(generated, real, classes=None, rate=0.0):
+    followed = Shares(classes or len(real), len(real) // (classes or len(real)), rate)
+    followed.generated.assign(generated)
+    followed.real.assign(real)
+    return followed
+
+
 def test_the_balance_loss_has_the_gradient_of_the_divergence():
     generated, real = tf.Variable([0.5, 0.2, 0.3]), tf.constant([0.2, 0.2, 0.6])
     with tf.GradientTape() as tape:
         divergence = tf.reduce_sum(generated * tf.math.log(generated / real))
     of_divergence = tape.gradient(divergence, generated).numpy()
-    of_batch = tf.Variable([1.0, 0.0, 0.0])
+    of_batch, followed = tf.Variable([1.0, 0.0, 0.0]), of_shares(generated, real)
     with tf.GradientTape() as tape:
-        loss = balance_loss(of_batch, tf.constant(generated), real)
+        loss = balance_loss(of_batch, followed.prices())
     of_loss = tape.gradient(loss, of_batch).numpy()
     assert float(loss) == pytest.approx(np.log(0.5 / 0.2), rel=1e-5)
     # Shares add up to 1, so a gradient that is the same for all of them moves none.
     np.testing.assert_allclose(of_loss - of_loss.mean(), of_divergence - of_divergence.mean(), rtol=1e-5)
 
 
-def test_a_batch_is_left_alone_where_the_shares_are_right():
+def test_nothing_costs_anything_where_the_shares_are_right():
     right = tf.constant([0.5, 0.2, 0.3])
-    assert float(balance_loss(tf.constant([1.0, 0.0, 0.0]), right, right)) == 0
+    assert of_shares(right, right).prices().numpy().tolist() == [0, 0, 0]
 
 
 def test_a_subclass_that_real_images_lack_is_rare_and_not_impossible():
-    lacking = balance_loss(tf.constant([1.0, 0.0]), tf.constant([1.0, 0.0]), tf.constant([0.0, 1.0]))
-    assert float(lacking) == pytest.approx(np.log(1e4), rel=1e-5)
+    lacking = of_shares(tf.constant([1.0, 0.0]), tf.constant([0.0, 1.0]))
+    np.testing.assert_allclose(lacking.prices(), [np.log(1e4), -np.log(1e4)], rtol=1e-5)
 
 
 def test_shares_follow_what_batches_say_and_begin_equal():
-    followed = Shares(2)
+    followed = Shares(2, 1, 0.0)
     assert followed.real.numpy().tolist() == followed.generated.numpy().tolist() == [0.5, 0.5]
     followed.update(tf.constant([1.0, 0.0]), tf.constant([0.0, 1.0]))
     np.testing.assert_allclose(followed.real, [0.51, 0.49], rtol=1e-6)
     np.testing.assert_allclose(followed.generated, [0.45, 0.55], rtol=1e-6)
+    assert followed.multipliers.numpy().tolist() == [0, 0]
+
+
+def test_a_classs_multiplier_grows_for_as_long_as_it_is_drawn_too_often():
+    # Two classes of two subclasses; classes stand at .6 and .4 for .5 each, whatever its subclasses are.
+    generated, real = tf.constant([0.5, 0.1, 0.2, 0.2]), tf.constant([0.25, 0.25, 0.25, 0.25])
+    followed = of_shares(generated, real, classes=2, rate=0.1)
+    proportional = followed.prices().numpy()
+    for _ in range(3):
+        followed.update(real, generated)
+    np.testing.assert_allclose(followed.multipliers, 0.3 * np.log([1.2, 0.8]), rtol=1e-5)
+    np.testing.assert_allclose(followed.prices() - proportional, 0.3 * np.log([1.2, 1.2, 0.8, 0.8]), rtol=1e-4)
+    for _ in range(300):
+        followed.update(real, tf.constant([0.1, 0.3, 0.3, 0.3]))
+    assert followed.multipliers[0] < 0 < followed.multipliers[1]
+
+
+def test_the_feature_loss_has_the_gradient_of_the_distance_between_means():
+    rng = np.random.default_rng(0)
+    real = rng.normal(2, 3, (64, 5)).astype(np.float32)
+    generated = tf.Variable(rng.normal(0, 1, (8, 5)), dtype=tf.float32)
+    followed = Features(5)
+    for _ in range(1000):  # until the averages stand
+        followed.update(tf.constant(real), tf.constant(generated))
+    with tf.GradientTape() as tape:
+        distance = tf.reduce_mean(generated, 0) - real.mean(0)
+        half = 0.5 * tf.reduce_sum(distance**2 / (real.var(0) + SMALL)) / 5
+    of_distance = tape.gradient(half, generated)
+    with tf.GradientTape() as tape:
+        loss = feature_loss(generated, followed.prices())
+    np.testing.assert_allclose(tape.gradient(loss, generated), of_distance, rtol=1e-3)
+
+
+def test_features_follow_what_batches_say():
+    followed = Features(1)
+    followed.update(tf.constant([[1.0], [3.0]]), tf.constant([[4.0], [6.0]]))
+    np.testing.assert_allclose(followed.real, [0.02 * 2], rtol=1e-5)
+    np.testing.assert_allclose(followed.variance, [0.98 + 0.02 * 1], rtol=1e-5)
+    np.testing.assert_allclose(followed.generated, [0.1 * 5], rtol=1e-5)
+
+
+def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
+    def trained(weight, recipe):
+        named = recipe.model_copy(update={"feature_weight": weight})
+        one = Step(TrainingState.start(named, 0), named, 0, data)
+        run(one, 0, 1)
+        return one.state.arrays()
+
+    articles = recipe.model_copy(update={"label_weight": 0.0, "subclasses": 1, "multiplier_rate": 0.0})
+    for kept in (recipe, articles):  # with labels and without
+        none, some = trained(0.0, kept), trained(5.0, kept)
+        assert np.array_equal(none["discriminator/conv7/kernel"], some["discriminator/conv7/kernel"])
+        assert not np.array_equal(none["generator/dense/kernel"], some["generator/dense/kernel"])
 
 
 def test_labels_teach_a_discriminator_with_a_logit_a_class_and_leave_the_articles_alone(recipe, data):
@@ -131,13 +200,13 @@ def test_the_generators_gradient_passes_through_the_discriminator():
     latents = tf.random.stateless_normal([4, 100], [0, 0])
     with tf.GradientTape() as tape:
         fake = generator(latents, training=True)
-        loss = generator_loss(discriminator(fake))
+        loss = generator_loss(discriminator(fake)[0])
     whole = tape.gradient(loss, generator.trainable_variables)
     # The chain rule by hand: the loss's gradient at the images, made by the discriminator's layers alone, then pulled
     # back through the generator.
     with tf.GradientTape() as tape:
         tape.watch(fake)
-        at_images = generator_loss(discriminator(fake))
+        at_images = generator_loss(discriminator(fake)[0])
     direction = tape.gradient(at_images, fake)
     assert np.abs(direction).max() > 0
     with tf.GradientTape() as tape:

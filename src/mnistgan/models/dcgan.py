@@ -12,6 +12,8 @@ from mnistgan.models.layers import FourierConv2DTranspose, stateless_dropout
 
 LATENT_SIZE = 100
 SLOPE = 0.3
+FEATURES = 7 * 7 * 128
+"""Of the discriminator: what its last layer takes."""
 
 
 def generator(seed: int, *, plain: bool = False) -> keras.Model:
@@ -46,9 +48,10 @@ def generator(seed: int, *, plain: bool = False) -> keras.Model:
 
 
 class Discriminator(keras.Model):
-    """Images float32 [N, 28, 28, 1] in [-1, 1] -> logits float32 [N, classes].
+    """Images float32 [N, 28, 28, 1] in [-1, 1] -> logits float32 [N, classes], features float32 [N, FEATURES].
 
-    With one, the article's, it is above 0 for real; 212,865 weights. Each further class has 6,273 more.
+    With one class, the article's, its logit is above 0 for real; 212,865 weights. Each further one has 6,273 more. The
+    features are what the last layer makes the logits of.
     """
 
     def __init__(self, seed: int, dropout: float, classes: int = 1):
@@ -64,14 +67,15 @@ class Discriminator(keras.Model):
         """Make the weights at once, so that they can be counted, saved and loaded before any call."""
         self.conv14.build(input_shape)
         self.conv7.build((None, 14, 14, 64))
-        self.dense.build((None, 7 * 7 * 128))
+        self.dense.build((None, FEATURES))
         self.built = True
 
-    def call(self, images: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tf.Tensor:
-        """Logits of images; drops activations only where ``dropout_seed`` (int64 [2]) is given."""
+    def call(self, images: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits and features of images; drops activations only where ``dropout_seed`` (int64 [2]) is given."""
         x = self._drop(tf.nn.leaky_relu(self.conv14(images), SLOPE), dropout_seed, 0)
         x = self._drop(tf.nn.leaky_relu(self.conv7(x), SLOPE), dropout_seed, 1)
-        return self.dense(tf.reshape(x, [tf.shape(x)[0], 7 * 7 * 128]))
+        features = tf.reshape(x, [tf.shape(x)[0], FEATURES])
+        return self.dense(features), features
 
     def _drop(self, x: tf.Tensor, seed: tf.Tensor | None, layer: int) -> tf.Tensor:
         if seed is None or self.dropout == 0:

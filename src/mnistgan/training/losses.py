@@ -10,8 +10,6 @@ import math
 
 import tensorflow as tf
 
-SCARCE = 1e-4
-
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     """Binary cross-entropy of calling real images 1 plus that of calling generated ones 0; scalar >= 0.
@@ -45,15 +43,17 @@ def shares(logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.softmax(logits), axis=0)
 
 
-def balance_loss(of_batch: tf.Tensor, generated: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-    """What a batch adds to KL(generated || real), to first order; scalar, 0 where those two are equal.
+def balance_loss(of_batch: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
+    """What a generated batch costs by its :func:`shares` [C * S], each at its price [C * S]; scalar.
 
-    All are :func:`shares`, [C * S]: the generated batch's, whose gradient it has, and those followed over many batches.
-    So an image is led from a subclass that is drawn too often to one that is drawn too seldom, and where none is, it is
-    left alone. Below SCARCE a share counts as that: what many batches lack is rare, not impossible.
+    So an image is led from a subclass that is drawn too often to one that is drawn too seldom (``Shares.prices``).
     """
-    excess = tf.math.log(tf.maximum(generated, SCARCE) / tf.maximum(real, SCARCE))
-    return tf.reduce_sum(of_batch * tf.stop_gradient(excess))
+    return tf.reduce_sum(of_batch * tf.stop_gradient(prices))
+
+
+def feature_loss(features: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
+    """What a generated batch's features [B, F] cost at their prices [F] (``Features.prices``): their mean; scalar."""
+    return tf.reduce_mean(features * tf.stop_gradient(prices))
 
 
 def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:

@@ -1,4 +1,5 @@
-"""How often real and generated images fall into each of the discriminator's subclasses, followed while it learns them.
+"""How often real and generated images fall into each of the discriminator's subclasses, followed while it learns them,
+and what the generator pays for the difference.
 
 A batch of 32 says little of 80 subclasses: held against the real shares by itself it would always differ, by chance,
 and least where each of its images is a bit of every subclass.
@@ -8,16 +9,44 @@ import tensorflow as tf
 
 DECAY_REAL = 0.98  # subclasses move slowly
 DECAY_GENERATED = 0.9  # what the generator neglects has to be seen before it over-does it
+SCARCE = 1e-4
 
 
 class Shares:
-    """The moving averages of the shares of ``count`` subclasses, float32 [count]; equal ones before the first batch."""
+    """The moving averages of the shares of each class's ``subclasses``, float32 [C * S], and the classes' multipliers,
+    float32 [C]; before the first batch all shares are equal and all multipliers 0.
+    """
 
-    def __init__(self, count: int):
-        self.count = count
-        self.real, self.generated = (tf.Variable(tf.fill([count], 1.0 / count), trainable=False) for _ in range(2))
+    def __init__(self, classes: int, subclasses: int, multiplier_rate: float):
+        self.classes = classes
+        self.multiplier_rate = multiplier_rate
+        self.count = classes * subclasses
+        start = tf.fill([self.count], 1.0 / self.count)
+        self.real, self.generated = (tf.Variable(start, trainable=False) for _ in range(2))
+        self.multipliers = tf.Variable(tf.zeros([classes]), trainable=False)
 
     def update(self, real: tf.Tensor, generated: tf.Tensor) -> None:
-        """Take the shares of a batch of each in, float32 [count]."""
+        """Take the shares of a batch of each in, float32 [C * S]; the multipliers move by what is then too much."""
         self.real.assign(DECAY_REAL * self.real + (1 - DECAY_REAL) * real)
         self.generated.assign(DECAY_GENERATED * self.generated + (1 - DECAY_GENERATED) * generated)
+        excess = _excess(*(self._of_classes(one) for one in (self.generated, self.real)))
+        self.multipliers.assign_add(self.multiplier_rate * excess)
+
+    def prices(self) -> tf.Tensor:
+        """What an image of each subclass costs the generator, in nats, float32 [C * S]; 0 where shares are right.
+
+        First what it adds to KL(generated || real), to first order. Such a force is in proportion to the imbalance, so
+        where something always pushes against it some imbalance lasts. To it comes the multiplier of the class, which
+        grows for as long as the class is drawn too often and falls while too seldom: dual ascent on equal shares
+        (Boyd et al., "Distributed optimization and statistical learning via ADMM", 2011, section 2.1).
+        """
+        of_subclasses = tf.repeat(self.multipliers, self.count // self.classes)
+        return _excess(self.generated, self.real) + of_subclasses
+
+    def _of_classes(self, of_subclasses: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(tf.reshape(of_subclasses, [self.classes, -1]), axis=1)
+
+
+def _excess(generated: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """log(generated / real). Below SCARCE a share counts as that: what many batches lack is rare, not impossible."""
+    return tf.math.log(tf.maximum(generated, SCARCE) / tf.maximum(real, SCARCE))

@@ -14,14 +14,15 @@ from mnistgan.models.kinds import KINDS
 from mnistgan.params import Recipe
 from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average
+from mnistgan.training.features import Features
 from mnistgan.training.looks import Look
 from mnistgan.training.shares import Shares
 
 
 @dataclass
 class TrainingState:
-    """Both networks, their moments, the average, the shares of the subclasses, the step, the curves and the looks so
-    far, and the best weights.
+    """Both networks, their moments, the average, the shares and features that are followed, the
+    step, the curves and the looks so far, and the best weights.
 
     ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them. ``best``
     are the generator's weights by name as the best of the ``looks`` saw them; empty before the first.
@@ -33,6 +34,7 @@ class TrainingState:
     discriminator_adam: Adam
     average: Average | None
     shares: Shares | None
+    features: Features | None
     step: int = 0
     scalars: list[list[float]] = field(default_factory=list)
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -44,7 +46,7 @@ class TrainingState:
         """The state before the first step: a function of the recipe and the seed."""
         architecture = KINDS[recipe.kind]
         generator = architecture.generator(seed)
-        shares = Shares(CLASSES * recipe.subclasses) if recipe.label_weight else None
+        shares = Shares(CLASSES, recipe.subclasses, recipe.multiplier_rate) if recipe.label_weight else None
         discriminator = architecture.discriminator(seed, recipe.dropout, shares.count if shares else 1)
         average = Average(generator, recipe.average_decay) if recipe.average_decay else None
         return cls(
@@ -54,6 +56,7 @@ class TrainingState:
             discriminator_adam=Adam(_values(discriminator), recipe.beta_1, recipe.beta_2),
             average=average,
             shares=shares,
+            features=Features(architecture.features) if recipe.feature_weight else None,
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -104,14 +107,15 @@ class TrainingState:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def _variables(self) -> dict[str, list[Any]]:
-        """What is no network's weight: moments, the average, and the shares of subclasses."""
+        """What is no network's weight: moments, the average, and what is followed of shares and features."""
         return {
             "generator_first": self.generator_adam.first,
             "generator_second": self.generator_adam.second,
             "discriminator_first": self.discriminator_adam.first,
             "discriminator_second": self.discriminator_adam.second,
             "average": self.average.weights if self.average else [],
-            "shares": [self.shares.real, self.shares.generated] if self.shares else [],
+            "shares": [self.shares.real, self.shares.generated, self.shares.multipliers] if self.shares else [],
+            "features": [self.features.real, self.features.generated, self.features.variance] if self.features else [],
         }
 
 

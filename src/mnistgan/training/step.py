@@ -8,7 +8,15 @@ from mnistgan.data.batches import Batches
 from mnistgan.data.idx import CLASSES
 from mnistgan.models.kinds import KINDS
 from mnistgan.params import Recipe
-from mnistgan.training.losses import balance_loss, discriminator_loss, generator_loss, label_loss, realness, shares
+from mnistgan.training.losses import (
+    balance_loss,
+    discriminator_loss,
+    feature_loss,
+    generator_loss,
+    label_loss,
+    realness,
+    shares,
+)
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 
@@ -30,6 +38,7 @@ class Step:
         self.seed = seed
         self.discriminator_rate = recipe.discriminator_rate
         self.label_weight = recipe.label_weight
+        self.feature_weight = recipe.feature_weight
         self.images = tf.constant(data.images)
         self.labels = tf.constant(data.labels.astype(np.int32))
 
@@ -61,8 +70,8 @@ class Step:
         )
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fake = state.generator(latents, training=True)
-            real_classes = state.discriminator(real, dropout_seed=self._draw(DROPOUT_REAL, step))
-            fake_classes = state.discriminator(fake, dropout_seed=self._draw(DROPOUT_FAKE, step))
+            real_classes, real_features = state.discriminator(real, dropout_seed=self._draw(DROPOUT_REAL, step))
+            fake_classes, fake_features = state.discriminator(fake, dropout_seed=self._draw(DROPOUT_FAKE, step))
             real_logits, fake_logits = realness(real_classes), realness(fake_classes)
             loss_of_generator = generator_loss(fake_logits)
             loss_of_discriminator = discriminator_loss(real_logits, fake_logits)
@@ -70,9 +79,11 @@ class Step:
             if state.shares:
                 of_batch = shares(fake_classes)
                 state.shares.update(shares(real_classes), of_batch)
-                balance = balance_loss(of_batch, state.shares.generated, state.shares.real)
-                to_generator += self.label_weight * balance
+                to_generator += self.label_weight * balance_loss(of_batch, state.shares.prices())
                 to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
+            if state.features:
+                state.features.update(real_features, fake_features)
+                to_generator += self.feature_weight * feature_loss(fake_features, state.features.prices())
         # Each tape reaches its own network's weights alone: the generator's gradient passes through the
         # discriminator's layers without touching their weights.
         rate = self.schedule.at(step)
