@@ -1,10 +1,10 @@
 """Try an idea for the training step at a short budget, on validation: what docs/recipes.md was screened with.
 
-Changes to the recipe are given as params.yaml has them; ideas that the pipeline does not hold are options here. Prints
-a line an epoch: FID of 10,000 samples against the validation images in no-8 units, and what goes with it. Never reads
-the test images.
+Changes to the recipe are given as params.yaml has them, and the pipeline's own step trains by them; ideas that it does
+not hold are options here. Prints a line an epoch: FID of 10,000 samples against the validation images in no-8 units, and
+what goes with it. Never reads the test images.
 
-    .venv/bin/python benchmarks/screen.py --set epochs=1 --set label_weight=0
+    .venv/bin/python benchmarks/screen.py --set epochs=2 --set feature_weight=0
     .venv/bin/python benchmarks/screen.py --set epochs=1 --loss hinge --spectral-norm
 """
 
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the recipe")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--loss", choices=LOSSES, default="article")
-    parser.add_argument("--balance-weight", type=float, default=1.0, help="of the generator's subclasses; with labels")
+    parser.add_argument("--balance-weight", type=float, default=1.0, help="of the prices of digits and subclasses")
     parser.add_argument("--certainty-weight", type=float, default=0.0, help="of the digits' entropy; with labels")
     parser.add_argument("--instance-noise", type=float, default=0.0, help="its sd, on all that the discriminator sees")
     parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")
@@ -193,6 +193,9 @@ def main() -> None:
     parser.add_argument("--discriminator-steps", type=int, default=1)
     parser.add_argument("--top-k", type=float, default=1.0, help="share of samples that teach the generator")
     idea = parser.parse_args()
+    is_plain = all(
+        value == parser.get_default(name) for name, value in vars(idea).items() if name not in ("set", "seed")
+    )
     given = params.load(ROOT / "params.yaml")
     changes = {key: YAML(typ="safe").load(value) for key, value in (item.split("=") for item in idea.set)}
     recipe = params.Recipe.model_validate(given.recipe.model_dump() | changes)
@@ -201,7 +204,7 @@ def main() -> None:
     data, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")
     report = Report(data, validation)
     state = TrainingState.start(recipe, idea.seed)
-    trial = Trial(state, recipe, idea.seed, data, idea)
+    trial = Step(state, recipe, idea.seed, data) if is_plain else Trial(state, recipe, idea.seed, data, idea)
     seconds = 0.0
     for epoch in range(recipe.epochs):
         began = time.monotonic()
@@ -213,7 +216,7 @@ def main() -> None:
         )
 
 
-def epoch_of(trial: Trial, epoch: int) -> Iterator[np.ndarray]:
+def epoch_of(trial: Step, epoch: int) -> Iterator[np.ndarray]:
     """Run an epoch; each call's last scalars."""
     order, steps = tf.constant(trial.batches.order(epoch)), trial.batches.steps_per_epoch
     for place in range(0, steps, CALL):
@@ -221,7 +224,7 @@ def epoch_of(trial: Trial, epoch: int) -> Iterator[np.ndarray]:
         yield trial.run(order, first, tf.constant(min(CALL, steps - place), tf.int32)).numpy()[-1]
 
 
-def snapshot(trial: Trial, recipe: params.Recipe, seed: int) -> sampling.Generator:
+def snapshot(trial: Step, recipe: params.Recipe, seed: int) -> sampling.Generator:
     """The generator with averaged weights and fresh statistics."""
     network = KINDS[recipe.kind].generator(seed)
     network.set_weights(trial.state.generator.get_weights())

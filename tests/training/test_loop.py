@@ -292,7 +292,9 @@ def test_a_checkpoint_of_other_networks_is_not_taken(recipe, tmp_path):
     assert_passed_over(TrainingState.start(recipe, seed=0), other, tmp_path)
 
 
-@pytest.mark.parametrize("part", ["discriminator/", "generator_second/", "average/", "progress"])
+@pytest.mark.parametrize(
+    "part", ["discriminator/", "generator_second/", "average/", "shares/2", "features/", "progress"]
+)
 def test_a_checkpoint_that_lacks_a_part_is_not_taken(recipe, tmp_path, part):
     other = TrainingState.start(recipe, seed=1).arrays()
     kept = {name: array for name, array in other.items() if not name.startswith(part)}

@@ -91,9 +91,12 @@ def test_the_balance_loss_has_the_gradient_of_the_divergence():
     np.testing.assert_allclose(of_loss - of_loss.mean(), of_divergence - of_divergence.mean(), rtol=1e-5)
 
 
-def test_nothing_costs_anything_where_the_shares_are_right():
+def test_where_the_shares_are_right_only_multipliers_are_paid():
     right = tf.constant([0.5, 0.2, 0.3])
-    assert of_shares(right, right).prices().numpy().tolist() == [0, 0, 0]
+    followed = of_shares(right, right)
+    assert followed.prices().numpy().tolist() == [0, 0, 0]
+    followed.multipliers.assign([1.0, 0.0, -2.0])
+    assert followed.prices().numpy().tolist() == [1, 0, -2]
 
 
 def test_a_subclass_that_real_images_lack_is_rare_and_not_impossible():
@@ -157,9 +160,23 @@ def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
 
     articles = recipe.model_copy(update={"label_weight": 0.0, "subclasses": 1, "multiplier_rate": 0.0})
     for kept in (recipe, articles):  # with labels and without
-        none, some = trained(0.0, kept), trained(5.0, kept)
-        assert np.array_equal(none["discriminator/conv7/kernel"], some["discriminator/conv7/kernel"])
-        assert not np.array_equal(none["generator/dense/kernel"], some["generator/dense/kernel"])
+        none, some, more = (trained(weight, kept) for weight in (0.0, 5.0, 50.0))
+        for other in (some, more):
+            assert all(np.array_equal(none[name], other[name]) for name in none if name.startswith("discriminator"))
+        generators = {arrays["generator/dense/kernel"].tobytes() for arrays in (none, some, more)}
+        assert len(generators) == 3
+
+
+def test_multipliers_move_by_the_recipes_rate(recipe, data):
+    def moved(rate):
+        named = recipe.model_copy(update={"multiplier_rate": rate})
+        one = Step(TrainingState.start(named, 0), named, 0, data)
+        run(one, 0, 1)
+        return one.state.shares.multipliers.numpy()
+
+    assert not moved(0.0).any()
+    assert np.abs(moved(0.01)).max() > 0
+    np.testing.assert_allclose(moved(0.02), 2 * moved(0.01), rtol=1e-5)
 
 
 def test_labels_teach_a_discriminator_with_a_logit_a_class_and_leave_the_articles_alone(recipe, data):
