@@ -1,8 +1,8 @@
 """Try an idea for the training step at a short budget, on validation: what docs/recipes.md was screened with.
 
 Changes to the recipe are given as params.yaml has them, and the pipeline's own step trains by them; ideas that it does
-not hold are options here. Prints a line an epoch: FID of 10,000 samples against the validation images in no-8 units, and
-what goes with it. Never reads the test images.
+not hold are options here. Prints a line an epoch: FID of 10,000 samples against the validation images in no-8 units,
+and what goes with it. Never reads the test images.
 
     .venv/bin/python benchmarks/screen.py --set epochs=2 --set feature_weight=0
     .venv/bin/python benchmarks/screen.py --set epochs=1 --loss hinge --spectral-norm
