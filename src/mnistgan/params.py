@@ -88,19 +88,13 @@ class Recipe(_Section):
     grid_every: Annotated[int, Field(ge=1)]
     look_every: Annotated[int, Field(ge=1)]
 
-    @field_validator("subclasses")
+    @field_validator("subclasses", "multiplier_rate")
     @classmethod
-    def _of_labels(cls, subclasses: int, others: ValidationInfo) -> int:
-        if subclasses > 1 and others.data.get("label_weight") == 0:
-            raise ValueError("should be 1 where label_weight is 0: without labels there is one logit")
-        return subclasses
-
-    @field_validator("multiplier_rate")
-    @classmethod
-    def _of_balance(cls, rate: float, others: ValidationInfo) -> float:
-        if rate > 0 and others.data.get("label_weight") == 0:
-            raise ValueError("should be 0 where label_weight is 0: without labels no digits are balanced")
-        return rate
+    def _of_labels(cls, value: float, others: ValidationInfo) -> float:
+        least = 1 if others.field_name == "subclasses" else 0
+        if value > least and others.data.get("label_weight") == 0:
+            raise ValueError(f"should be {least} where label_weight is 0: without labels no digit has a logit")
+        return value
 
 
 class TrainParams(_Section):
