@@ -41,10 +41,11 @@ FULL = Effort(step=15, stages=5, commands=9, parts=9, full=True)
 
 def default_step(effort: Effort) -> Figures:
     """The default recipe's step at its own batch size."""
-    speeds = step.compare(None, effort.step, ["article", "not deterministic", *_pytorch(effort)])
+    speeds = step.compare(None, effort.step, ["article", "float32", "not deterministic", *_pytorch(effort)])
     print(speeds.table())
     figures = {
         "step_ratio_vs_article": speeds.ratio("article"),
+        "step_ratio_vs_float32": speeds.ratio("float32"),
         "step_ratio_not_deterministic": speeds.ratio("not deterministic"),
         "images_per_second": Spread.of(speeds.by_name[step.OURS]),
     }

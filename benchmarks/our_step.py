@@ -31,6 +31,7 @@ class Setting:
         parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--recipe", default=given.train.recipe)
         parser.add_argument("--batch-size", type=int, help="the recipe's if left out")
+        parser.add_argument("--float32", action="store_true", help="whatever the recipe's precision is")
         parser.add_argument("--not-deterministic", action="store_true")
         parser.add_argument("--keras-layer", action="store_true")
         options = parser.parse_args(arguments)
@@ -39,6 +40,8 @@ class Setting:
         recipe = given.recipes[options.recipe]
         if options.batch_size:
             recipe = recipe.model_copy(update={"batch_size": options.batch_size})
+        if options.float32:
+            recipe = recipe.model_copy(update={"precision": "float32"})
         return cls(recipe, given.train.threads, not options.not_deterministic, options.keras_layer)
 
 

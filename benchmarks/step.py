@@ -64,6 +64,7 @@ def contenders(words: Sequence[str], setting: Setting) -> dict[str, Contender]:
         Contender(OURS, "our_step", words),
         Contender("article", "article_loop", loop),
         Contender("pytorch", "pytorch_loop", loop, str(PYTORCH)),
+        Contender("float32", "our_step", [*words, "--float32"]),
         Contender("not deterministic", "our_step", [*words, "--not-deterministic"]),
         Contender("keras layer", "our_step", [*words, "--keras-layer"]),
     ]
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--recipe", help="of params.yaml; the default one if left out")
     parser.add_argument("--batch-size", type=int, help="images a step; the recipe's if left out")
     parser.add_argument("--pytorch", action="store_true", help="PyTorch too")
+    parser.add_argument("--float32", action="store_true", help="our step in float32 too")
     parser.add_argument("--not-deterministic", action="store_true", help="our step without op determinism too")
     parser.add_argument("--keras-layer", action="store_true", help="our step with Keras's own 7x7 layer too")
     options = parser.parse_args()
@@ -92,6 +94,7 @@ def main() -> None:
         need_pytorch()
     flags = {
         "pytorch": options.pytorch,
+        "float32": options.float32,
         "not deterministic": options.not_deterministic,
         "keras layer": options.keras_layer,
     }

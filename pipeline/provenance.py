@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from pipeline import git, state
 
 _USERINFO = re.compile(r"(?<=://)[^\s/]+@")
+FACTS_OF_MACHINE = ("processor", "precision")
 _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -37,15 +38,23 @@ def cpu_model() -> str:
     return named[0] if named else platform.processor() or platform.machine()
 
 
-def machine() -> dict[str, str]:
-    """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content."""
-    return {"processor": cpu_model()}
+def machine(precision: str) -> dict[str, str]:
+    """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content.
+
+    ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that.
+    """
+    return dict(zip(FACTS_OF_MACHINE, (cpu_model(), precision), strict=True))
+
+
+def facts_of_machine(written: Any) -> dict[str, str]:
+    """What :func:`machine`, written to a file, says; empty where it names no processor, without what is not said."""
+    named = written if isinstance(written, dict) and isinstance(written.get("processor"), str) else {}
+    return {name: named[name] for name in FACTS_OF_MACHINE if isinstance(named.get(name), str)}
 
 
 def processor(written: Any) -> str | None:
     """The processor that :func:`machine`, written to a file, names; None where this is none of it."""
-    found = written.get("processor") if isinstance(written, dict) else None
-    return found if isinstance(found, str) else None
+    return facts_of_machine(written).get("processor")
 
 
 def without_secrets(text: str) -> str:

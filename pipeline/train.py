@@ -37,7 +37,7 @@ def train(
     best: Annotated[Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz).")],
     discriminator: Annotated[Path, typer.Option(help="Where the discriminator's final weights go (.npz).")],
     versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json).")],
-    machine: Annotated[Path, typer.Option(help="Where the processor's name goes (.json).")],
+    machine: Annotated[Path, typer.Option(help="Where the processor's name and the precision go (.json).")],
     grids: Annotated[Path, typer.Option(help="Folder for the fixed latents' grids, one PNG each few epochs.")],
     curves: Annotated[Path, typer.Option(help="Where the curves go (.csv), a row each `train.report_every` steps.")],
     looks: Annotated[
@@ -71,7 +71,14 @@ def train(
         from mnistgan.models import sampling
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
+        from mnistgan.training.precision import available
 
+        precision = available(params.recipe.precision)
+        if precision != params.recipe.precision:
+            console.warn(
+                f"recipes.{params.train.recipe}.precision: {params.recipe.precision}, but this processor has no "
+                f"instructions for it; trains in {precision}, slower and to other bytes"
+            )
         with naming(train, validation):
             judge = _judge(labelled, held_out, rulers, params.train.seed)
         watcher = _Files(grids, curves, looks, progress, params.recipe.batch_size)
@@ -86,7 +93,7 @@ def train(
         sampling.save(best, params.recipe.kind, loop.best(final))
         sampling.save(discriminator, params.recipe.kind, final.discriminator)
         write_json(versions, state.installed_versions())
-        write_json(machine, provenance.machine())
+        write_json(machine, provenance.machine(precision))
         if watcher.images_per_second:
             journal.note(
                 images_per_second=round(watcher.images_per_second, 1),

@@ -61,7 +61,7 @@ class Results:
     code: Mapping[str, str] = field(default_factory=dict)
     """MD5 of the code and rulers that the stages up to evaluate read, by path."""
     machine: Mapping[str, str] = field(default_factory=dict)
-    """The processor that the training ran on; empty where nothing records it."""
+    """The processor that the training ran on, and its precision; empty where nothing records them."""
     seeds: tuple[SeedRow, ...] = ()
     """The rows of its metrics/seeds.csv."""
     notes: tuple[str, ...] = ()
@@ -273,10 +273,9 @@ def _machine(parts: Mapping[str, state.Part], read_bytes: Read) -> dict[str, str
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded:
         return {}
     try:
-        processor = provenance.processor(json.loads(content))
+        return provenance.facts_of_machine(json.loads(content))
     except (ValueError, RecursionError):
         return {}
-    return {"processor": processor} if processor else {}
 
 
 def _weights(parts: Mapping[str, state.Part]) -> str | None:
@@ -349,9 +348,9 @@ def _group(name: str, found: Sequence[Results]) -> Results:
 
 
 def _machines(found: Sequence[Results]) -> dict[str, str]:
-    """The processors of a group; empty where that of a member is not known."""
-    known = [one.machine["processor"] for one in found if one.machine]
-    return {"processor": ", ".join(dict.fromkeys(known))} if len(known) == len(found) else {}
+    """The processors of a group and what they trained at; without what is not known of a member."""
+    names = [name for name in provenance.FACTS_OF_MACHINE if all(name in one.machine for one in found)]
+    return {name: ", ".join(dict.fromkeys(one.machine[name] for one in found)) for name in names}
 
 
 def _varying(found: Sequence[Results]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from mnistgan.errors import DataError, FormatError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of every member: the first that a ZIP can name."""
 
 
 @contextmanager
@@ -67,10 +71,24 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays as an uncompressed NPZ. The same arrays give the same bytes: NumPy dates no member."""
+    """Write named arrays as an uncompressed NPZ. The same arrays give the same bytes, whatever Python writes them.
+
+    ``numpy.savez`` does not promise that: it streams its members, and what Python puts before a streamed one changed
+    within 3.11.
+    """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **dict(arrays))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=EPOCH)
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, _npy(array))
     write_bytes(path, buffer.getvalue())
+
+
+def _npy(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    return content.getvalue()
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ from mnistgan.errors import MnistganError, ParamsError
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Precision = Literal["float32", "bfloat16"]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 _SOURCE = re.compile(
@@ -79,6 +80,7 @@ class Recipe(_Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     decay_from: Share
     dropout: Decay
+    precision: Precision
     label_weight: Annotated[float, Field(ge=0, le=100)]
     subclasses: Annotated[int, Field(ge=1, le=64)]
     multiplier_rate: Annotated[float, Field(ge=0, le=1)]

@@ -128,7 +128,7 @@ class Workspace:
         (self.root / "models" / "generator.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "best.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "versions.json").write_text(json.dumps(state.installed_versions()))
-        (self.root / "metrics" / "machine.json").write_text(json.dumps(provenance.machine()))
+        (self.root / "metrics" / "machine.json").write_text(json.dumps(provenance.machine("float32")))
 
     def curves(self, rows: int) -> None:
         """Write the curves' first ``rows`` rows, at steps 100, 200, ..."""

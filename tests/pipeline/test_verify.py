@@ -140,7 +140,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     told = {
         "PINS": cards(root / "pretrained"),
         "VERSIONS": json.dumps(versions, indent=2) + "\n",
-        "MACHINE": json.dumps(provenance.machine()),
+        "MACHINE": json.dumps(provenance.machine("float32")),
     }
     environment = {**os.environ, **told, "RECORDING": "1"}
     environment.pop("PYTHONPATH", None)

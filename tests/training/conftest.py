@@ -25,6 +25,7 @@ def recipe():
         warmup_steps=0,
         decay_from=1.0,
         dropout=0.3,
+        precision="float32",
         label_weight=1.0,
         subclasses=2,
         multiplier_rate=0.01,

@@ -17,6 +17,7 @@ from mnistgan.training.losses import (
     realness,
     shares,
 )
+from mnistgan.training.precision import available, products_in
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 
@@ -36,18 +37,23 @@ class Step:
         total = recipe.epochs * self.batches.steps_per_epoch
         self.schedule = Schedule(recipe.learning_rate, recipe.warmup_steps, recipe.decay_from, total)
         self.seed = seed
+        self.precision = available(recipe.precision)
         self.discriminator_rate = recipe.discriminator_rate
         self.label_weight = recipe.label_weight
         self.feature_weight = recipe.feature_weight
         self.images = tf.constant(data.images)
         self.labels = tf.constant(data.labels.astype(np.int32))
 
-    @tf.function(reduce_retracing=True)
     def run(self, order: tf.Tensor, step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Run ``count`` (int32) steps of one epoch from global ``step`` (int64); their scalars, float32 [count, 4].
 
         ``order`` is the epoch's, int32 [N]. One call of several steps spares the way back to Python between them.
         """
+        with products_in(self.precision):
+            return self._run(order, step, count)
+
+    @tf.function(reduce_retracing=True)
+    def _run(self, order: tf.Tensor, step: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         scalars = tf.TensorArray(tf.float32, count, element_shape=[len(SCALARS)])
         size = self.batches.batch_size
         for place in tf.range(count):

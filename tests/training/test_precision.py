@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnistgan.training.precision import available, products_in
+from mnistgan.training.state import TrainingState
+from mnistgan.training.step import Step
+
+needs_bfloat16 = pytest.mark.skipif(
+    available("bfloat16") != "bfloat16", reason="this processor has no instructions for bfloat16"
+)
+
+
+@pytest.mark.parametrize(
+    ("listed", "precision"),
+    [
+        ("model name : A\nflags : fpu avx512f amx_bf16 amx_tile\n", "bfloat16"),
+        ("model name : B\nflags : fpu avx512f avx512_bf16\n", "bfloat16"),
+        ("model name : C\nflags : fpu avx2 avx512f\n", "float32"),
+        ("model name : D\n", "float32"),
+        (None, "float32"),
+    ],
+)
+def test_bfloat16_needs_a_processor_with_instructions_for_it(listed, precision, tmp_path):
+    cpu = tmp_path / "cpuinfo"
+    if listed:
+        cpu.write_text(listed)
+    assert available("bfloat16", cpu) == precision
+    assert available("float32", cpu) == "float32"
+
+
+@needs_bfloat16
+def test_only_what_is_called_within_is_rounded():
+    @tf.function
+    def product(a, b):
+        return a @ b
+
+    a, b = (tf.random.stateless_normal([256, 256], [0, seed]) for seed in range(2))
+    exact = product(a, b).numpy()
+    with products_in("bfloat16"):
+        rounded = product(a, b).numpy()
+    with products_in("float32"):
+        assert np.array_equal(product(a, b), exact)
+    assert np.array_equal(product(a, b), exact)
+    error = np.abs(rounded - exact).mean() / np.abs(exact).mean()
+    assert 2**-11 < error < 2**-7  # 8 significant bits: half a unit is 2^-9 of a factor
+    assert rounded.dtype == np.float32
+
+
+@needs_bfloat16
+def test_a_recipe_trains_at_its_own_precision(recipe, data):
+    def trained(precision):
+        named = recipe.model_copy(update={"precision": precision, "dropout": 0.0})
+        one = Step(TrainingState.start(named, 0), named, 0, data)
+        scalars = one.run(tf.constant(one.batches.order(0)), tf.constant(0, tf.int64), tf.constant(1, tf.int32))
+        return scalars.numpy(), one.state.arrays()
+
+    (exact, _), (rounded, arrays) = trained("float32"), trained("bfloat16")
+    assert not np.array_equal(exact, rounded)
+    np.testing.assert_allclose(exact, rounded, rtol=0.02)
+    assert np.array_equal(trained("bfloat16")[0], rounded)
+    assert all(array.dtype == np.float32 for name, array in arrays.items() if name != "progress")
