@@ -108,8 +108,8 @@ class Trial(Step):
             if state.features:
                 state.features.update(real_features, fake_features)
                 to_generator += self.feature_weight * feature_loss(fake_features, state.features.prices())
-            if idea.gradient_penalty:
-                to_discriminator += idea.gradient_penalty / 2 * slope(judge, real)
+            if self.gradient_penalty:
+                to_discriminator += self._penalty(real, step)
         pairs = ((of_generator, to_generator, state.generator_adam, 1.0),)
         pairs += ((of_discriminator, to_discriminator, state.discriminator_adam, self.discriminator_rate),)
         for tape, loss, adam, factor in pairs:
@@ -171,14 +171,6 @@ def with_kernels(network: Discriminator, kernels: list[tf.Tensor], images: tf.Te
     return features @ kernels[2] + network.dense.bias, features
 
 
-def slope(judge: Judge, images: tf.Tensor) -> tf.Tensor:
-    """The mean squared gradient at real images (R1, Mescheder et al., arXiv 1801.04406)."""
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        total = tf.reduce_sum(realness(judge(images)[0]))
-    return tf.reduce_mean(tf.reduce_sum(tape.gradient(total, images) ** 2, axis=[1, 2, 3]))
-
-
 def main() -> None:
     """Train by the recipe with the changes, looking at validation after each epoch."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,7 +180,6 @@ def main() -> None:
     parser.add_argument("--balance-weight", type=float, default=1.0, help="of the prices of digits and subclasses")
     parser.add_argument("--certainty-weight", type=float, default=0.0, help="of the digits' entropy; with labels")
     parser.add_argument("--instance-noise", type=float, default=0.0, help="its sd, on all that the discriminator sees")
-    parser.add_argument("--gradient-penalty", type=float, default=0.0, help="R1, every step")
     parser.add_argument("--spectral-norm", action="store_true")
     parser.add_argument("--discriminator-steps", type=int, default=1)
     parser.add_argument("--top-k", type=float, default=1.0, help="share of samples that teach the generator")

@@ -80,6 +80,7 @@ class Recipe(_Section):
     warmup_steps: Annotated[int, Field(ge=0)]
     decay_from: Share
     dropout: Decay
+    gradient_penalty: Annotated[float, Field(ge=0, le=1000)]
     precision: Precision
     label_weight: Annotated[float, Field(ge=0, le=100)]
     subclasses: Annotated[int, Field(ge=1, le=64)]

@@ -83,4 +83,4 @@ def test_each_kinds_networks_fit_each_other(kind):
     images = architecture.generator(0)(np.zeros((2, architecture.latent_size), np.float32))
     for classes in (1, 10):
         logits, features = architecture.discriminator(0, 0.1, classes)(images)
-        assert (logits.shape, features.shape) == ((2, classes), (2, architecture.features))
+        assert (logits.shape, features.shape) == ((2, classes), (2, architecture.feature_count))

@@ -25,6 +25,7 @@ def recipe():
         warmup_steps=0,
         decay_from=1.0,
         dropout=0.3,
+        gradient_penalty=0.1,
         precision="float32",
         label_weight=1.0,
         subclasses=2,

@@ -13,6 +13,7 @@ from mnistgan.training.losses import (
     discriminator_loss,
     feature_loss,
     generator_loss,
+    gradient_penalty,
     label_loss,
     realness,
     shares,
@@ -20,7 +21,7 @@ from mnistgan.training.losses import (
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.shares import Shares
 from mnistgan.training.state import TrainingState
-from mnistgan.training.step import Step, scaled
+from mnistgan.training.step import STEPS_A_PENALTY, Step, scaled
 
 
 @pytest.fixture
@@ -165,6 +166,29 @@ def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
             assert all(np.array_equal(none[name], other[name]) for name in none if name.startswith("discriminator"))
         generators = {arrays["generator/dense/kernel"].tobytes() for arrays in (none, some, more)}
         assert len(generators) == 3
+
+
+def test_the_gradient_penalty_of_a_linear_logit_is_its_squared_slope():
+    weights = tf.reshape(tf.constant([1.0, -2.0, 3.0, 0.0]), [2, 2, 1])
+
+    def logits(images):
+        return tf.reduce_sum(images * weights, axis=[1, 2, 3]) ** 2 / 2  # its slope is the sum times the weights
+
+    images = tf.constant([[[[1.0], [0.0]], [[0.0], [0.0]]], [[[0.0], [1.0]], [[0.0], [0.0]]]])
+    assert float(gradient_penalty(logits, images)) == pytest.approx((1 + 4) / 2 * 14)
+
+
+def test_the_gradient_penalty_holds_the_discriminator_alone_every_eighth_step(recipe, data):
+    def trained(weight, first):
+        named = recipe.model_copy(update={"gradient_penalty": weight})
+        one = Step(TrainingState.start(named, 0), named, 0, data)
+        run(one, first, 1)
+        return one.state.arrays()
+
+    for first, taken in ((0, True), (1, False), (5, False), (STEPS_A_PENALTY, True)):
+        without, held = trained(0.0, first), trained(5.0, first)
+        differing = {name.split("/")[0] for name in without if not np.array_equal(without[name], held[name])}
+        assert differing == ({"discriminator", "discriminator_first", "discriminator_second"} if taken else set())
 
 
 def test_multipliers_move_by_the_recipes_rate(recipe, data):

@@ -11,12 +11,14 @@ from mnistgan.models import dcgan
 @dataclass(frozen=True)
 class Architecture:
     """How to build a pair of networks from a seed (int); the discriminator also from its dropout rate and how many
-    logits it has: one, or one a class. Called, it gives these and the ``features`` that its last layer takes."""
+    logits it has: one, or one a class. Called, it gives these and the ``feature_count`` features that its last layer
+    takes.
+    """
 
     latent_size: int
     generator: Callable[[int], keras.Model]
     discriminator: Callable[[int, float, int], keras.Model]
-    features: int
+    feature_count: int
     plain_generator: Callable[[int], keras.Model]
 
 
@@ -25,7 +27,7 @@ KINDS = {
         latent_size=dcgan.LATENT_SIZE,
         generator=dcgan.generator,
         discriminator=dcgan.Discriminator,
-        features=dcgan.FEATURES,
+        feature_count=dcgan.FEATURES,
         plain_generator=lambda seed: dcgan.generator(seed, plain=True),
     )
 }

@@ -9,7 +9,8 @@ SMALL = 1e-3
 
 
 class Features:
-    """Moving averages of ``count`` features, float32 [count]: mean and variance over real images, mean over generated.
+    """Moving averages of ``count`` features, float32 [count]: the mean and the variance within batches of real images,
+    the mean of generated ones.
 
     Before the first batch all means are 0 and all variances 1.
     """

@@ -1,4 +1,4 @@
-"""Losses on the discriminator's logits, in nats (Goodfellow et al., arXiv 1406.2661).
+"""Losses on the discriminator's logits, in nats, and on its features (Goodfellow et al., arXiv 1406.2661).
 
 Where it has a logit a class instead of one, it learns to name real digits too, and the generator is led by what makes
 a digit: Salimans et al., "Improved Techniques for Training GANs", arXiv 1606.03498, section 5. Left at that, the
@@ -7,6 +7,7 @@ generator gives up digits that are hard; that its classes should be balanced is 
 """
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -54,6 +55,17 @@ def balance_loss(of_batch: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
 def feature_loss(features: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
     """What a generated batch's features [B, F] cost at their prices [F] (``Features.prices``): their mean; scalar."""
     return tf.reduce_mean(features * tf.stop_gradient(prices))
+
+
+def gradient_penalty(logits: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+    """The mean squared slope, at images float32 [B, 28, 28, 1], of their ``logits`` of being real; scalar >= 0.
+
+    At real images it is R1 (Mescheder et al., arXiv 1801.04406, equation 9) without its factor of half a weight.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(logits(images))
+    return tf.reduce_mean(tf.reduce_sum(tape.gradient(total, images) ** 2, axis=[1, 2, 3]))
 
 
 def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:

@@ -33,12 +33,13 @@ class Shares:
         self.multipliers.assign_add(self.multiplier_rate * excess)
 
     def prices(self) -> tf.Tensor:
-        """What an image of each subclass costs the generator, in nats, float32 [C * S]; 0 where shares are right.
+        """What an image of each subclass costs the generator, in nats, float32 [C * S].
 
-        First what it adds to KL(generated || real), to first order. Such a force is in proportion to the imbalance, so
-        where something always pushes against it some imbalance lasts. To it comes the multiplier of the class, which
-        grows for as long as the class is drawn too often and falls while too seldom: dual ascent on equal shares
-        (Boyd et al., "Distributed optimization and statistical learning via ADMM", 2011, section 2.1).
+        First what it adds to KL(generated || real), to first order: 0 where shares are right. Such a force is in
+        proportion to the imbalance, so where something always pushes against it some imbalance lasts. To it comes the
+        multiplier of the class, which grows for as long as the class is drawn too often and falls while too seldom:
+        dual ascent on generated shares being the real ones (Boyd et al., "Distributed optimization and statistical
+        learning via ADMM", 2011, section 2.1).
         """
         of_subclasses = tf.repeat(self.multipliers, self.count // self.classes)
         return _excess(self.generated, self.real) + of_subclasses

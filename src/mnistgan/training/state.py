@@ -21,8 +21,8 @@ from mnistgan.training.shares import Shares
 
 @dataclass
 class TrainingState:
-    """Both networks, their moments, the average, the shares and features that are followed, the
-    step, the curves and the looks so far, and the best weights.
+    """Both networks, their moments, the average, the shares and features that are followed, the step, the curves and
+    the looks so far, and the best weights.
 
     ``scalars`` are the steps since the last row of the curves, float32 [n, 4]; ``rows`` the rows before them. ``best``
     are the generator's weights by name as the best of the ``looks`` saw them; empty before the first.
@@ -56,7 +56,7 @@ class TrainingState:
             discriminator_adam=Adam(_values(discriminator), recipe.beta_1, recipe.beta_2),
             average=average,
             shares=shares,
-            features=Features(architecture.features) if recipe.feature_weight else None,
+            features=Features(architecture.feature_count) if recipe.feature_weight else None,
         )
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from mnistgan.training.losses import (
     discriminator_loss,
     feature_loss,
     generator_loss,
+    gradient_penalty,
     label_loss,
     realness,
     shares,
@@ -23,6 +24,7 @@ from mnistgan.training.state import TrainingState
 
 NOISE, DROPOUT_REAL, DROPOUT_FAKE = range(3)  # what a draw is for; each has its own stream
 STREAMS = 4
+STEPS_A_PENALTY = 8
 
 SCALARS = ("generator_loss", "discriminator_loss", "probability_real", "probability_fake")
 
@@ -40,6 +42,7 @@ class Step:
         self.precision = available(recipe.precision)
         self.discriminator_rate = recipe.discriminator_rate
         self.label_weight = recipe.label_weight
+        self.gradient_penalty = recipe.gradient_penalty
         self.feature_weight = recipe.feature_weight
         self.images = tf.constant(data.images)
         self.labels = tf.constant(data.labels.astype(np.int32))
@@ -87,6 +90,8 @@ class Step:
                 state.shares.update(shares(real_classes), of_batch)
                 to_generator += self.label_weight * balance_loss(of_batch, state.shares.prices())
                 to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
+            if self.gradient_penalty:
+                to_discriminator += self._penalty(real, step)
             if state.features:
                 state.features.update(real_features, fake_features)
                 to_generator += self.feature_weight * feature_loss(fake_features, state.features.prices())
@@ -103,6 +108,19 @@ class Step:
         real_probability = tf.reduce_mean(tf.sigmoid(real_logits))
         fake_probability = tf.reduce_mean(tf.sigmoid(fake_logits))
         return tf.stack([loss_of_generator, loss_of_discriminator, real_probability, fake_probability])
+
+    def _penalty(self, real: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """R1 by the recipe's weight, in nats; scalar. It costs a second derivative, so it is taken now and then, and is as
+        much heavier then (Karras et al., arXiv 1912.04958, appendix B).
+        """
+
+        def logits(images: tf.Tensor) -> tf.Tensor:
+            return realness(self.state.discriminator(images, dropout_seed=self._draw(DROPOUT_REAL, step))[0])
+
+        def taken() -> tf.Tensor:
+            return STEPS_A_PENALTY * self.gradient_penalty / 2 * gradient_penalty(logits, real)
+
+        return tf.cond(step % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
 
     def _draw(self, stream: int, step: tf.Tensor) -> tf.Tensor:
         """The seed of a step's draw from a stream: int64 [2], different for every (seed, stream, step)."""
