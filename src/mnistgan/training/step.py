@@ -110,8 +110,10 @@ class Step:
         return tf.stack([loss_of_generator, loss_of_discriminator, real_probability, fake_probability])
 
     def _penalty(self, real: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """R1 by the recipe's weight, in nats; scalar. It costs a second derivative, so it is taken now and then, and is as
-        much heavier then (Karras et al., arXiv 1912.04958, appendix B).
+        """R1 by the recipe's weight, in nats; scalar.
+
+        It costs a second derivative, so it is taken now and then, and is as much heavier then (Karras et al., arXiv
+        1912.04958, appendix B).
         """
 
         def logits(images: tf.Tensor) -> tf.Tensor:
