@@ -141,7 +141,7 @@ def test_a_source_of_no_known_kind_is_refused(source: str) -> None:
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
     assert problems(changed(("recipe: fast", "recipe: slow"))) == [
-        "train.recipe: got 'slow'; should be one of: article, fast"
+        "train.recipe: got 'slow'; should be one of: article, best, fast"
     ]
 
 
@@ -271,7 +271,7 @@ def test_the_command_refuses_bad_params_with_a_message_alone_before_tensorflow_i
     assert said(done) == (
         "error: params.yaml: 2 problems\n"
         "  recipes.article.epochs: got 0; should be greater than or equal to 1\n"
-        "  train.recipe: got 'slow'; should be one of: article, fast"
+        "  train.recipe: got 'slow'; should be one of: article, best, fast"
     )
     assert "pydantic" in loaded(done)
     assert loaded(done) & {"tensorflow", "keras"} == set()
