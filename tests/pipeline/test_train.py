@@ -21,7 +21,7 @@ from mnistgan.errors import DataError, Interrupted, RulerError, UsageError
 from mnistgan.files import read_json, sha256
 from mnistgan.models import sampling
 from mnistgan.rulers import classifier, pixels
-from mnistgan.training import loop
+from mnistgan.training import loop, precision
 from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import journal, state
@@ -135,6 +135,7 @@ def test_it_writes_weights_curves_looks_grids_and_versions(trained):
     assert curves.notna().all(axis=None)
     assert sorted(path.name for path in Path("models/grids").iterdir()) == ["epoch_0000.png", "epoch_0002.png"]
     assert read_json(Path("models/versions.json"))["tensorflow"].startswith("2.")
+    assert read_json(Path("metrics/machine.json"))["precision"] == precision.available("bfloat16")
     looks = parse(Path("metrics/looks.csv").read_text())
     assert [(look.epoch, look.step) for look in looks] == [(1, 6), (2, 12)]
     lowest = best(looks)
@@ -190,6 +191,16 @@ def test_a_collapse_that_lasts_is_warned_of_and_told_in_the_summary(here, capsys
     said = capsys.readouterr()
     assert said.err.count("warning: the generator has collapsed from epoch 1: digits") == 1
     assert "; collapsed from epoch 1: digits" in said.out
+
+
+def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here, monkeypatch, capsys):
+    monkeypatch.setattr(precision, "INSTRUCTIONS", frozenset())
+    write_params(here, epochs=1, images=16)
+    run()
+    assert (
+        "warning: recipes.fast.precision: bfloat16, but this processor has no instructions" in capsys.readouterr().err
+    )
+    assert read_json(Path("metrics/machine.json"))["precision"] == "float32"
 
 
 def test_a_ruler_that_is_not_the_pinned_one_is_refused(here):

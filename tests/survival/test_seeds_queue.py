@@ -20,7 +20,7 @@ from tests.pipeline.cloning import SMALL, Clone, clone
 
 pytestmark = pytest.mark.slow
 
-TINY = SMALL | {"epochs: 5": "epochs: 1"}
+TINY = SMALL | {"epochs: 9": "epochs: 1"}
 OTHER = ("--count", "2", "--set", "recipes.fast.images=256", "--out", "other.csv")
 PATIENCE_SECONDS = 1800.0
 
