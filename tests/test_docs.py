@@ -208,5 +208,4 @@ def test_the_readme_says_how_far_the_rulers_rank_alike() -> None:
     assert len(looks) == 25
     assert agreement(looks[:13]) in README
     assert agreement(looks[13:]) in README
-    default = pd.read_csv(ROOT / "metrics" / "looks.csv")
-    assert spearmanr(default.fid, default.fid_pixels).statistic == pytest.approx(1)
+    assert agreement(pd.read_csv(ROOT / "metrics" / "looks.csv")) in README
