@@ -140,7 +140,7 @@ def test_every_command_that_is_named_takes_what_is_written(document: Path) -> No
 
 @by_document
 def test_every_param_that_an_experiment_sets_is_there(document: Path) -> None:
-    for path in re.findall(r"dvc exp run (?:--queue )?-S ([\w.]+)=", text_of(document)):
+    for path in re.findall(r"dvc exp run (?:--queue |-n \S+ )?-S ([\w.]+)=", text_of(document)):
         value: Any = PARAMS
         for key in path.split("."):
             assert key in value, f"{path} is not in params.yaml"
