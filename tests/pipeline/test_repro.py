@@ -69,7 +69,7 @@ def test_the_run_is_finished_and_named_so_that_a_person_can_tell_it(run):
 
 def test_the_run_holds_every_param_of_the_state(run):
     assert run.data.params["recipe.images"] == "512"
-    assert run.data.params["recipe.learning_rate"] == "0.001"
+    assert run.data.params["recipe.learning_rate"] == "0.0014"
     assert run.data.params["train.seed"] == "0"
     assert run.data.params["evaluate.samples"] == "1000"
 
