@@ -21,7 +21,7 @@ from mnistgan.training.losses import (
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.shares import Shares
 from mnistgan.training.state import TrainingState
-from mnistgan.training.step import STEPS_A_PENALTY, Step, scaled
+from mnistgan.training.step import DROPOUT_REAL, STEPS_A_PENALTY, Step, scaled
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
         assert len(generators) == 3
 
 
-def test_the_gradient_penalty_of_a_linear_logit_is_its_squared_slope():
+def test_the_gradient_penalty_is_the_mean_squared_slope():
     weights = tf.reshape(tf.constant([1.0, -2.0, 3.0, 0.0]), [2, 2, 1])
 
     def logits(images):
@@ -189,6 +189,18 @@ def test_the_gradient_penalty_holds_the_discriminator_alone_every_eighth_step(re
         without, held = trained(0.0, first), trained(5.0, first)
         differing = {name.split("/")[0] for name in without if not np.array_equal(without[name], held[name])}
         assert differing == ({"discriminator", "discriminator_first", "discriminator_second"} if taken else set())
+
+
+def test_the_penalty_is_half_the_slope_by_its_weight_and_as_much_heavier_as_it_is_rarer(recipe, data):
+    one = Step(TrainingState.start(recipe, 0), recipe, 0, data)
+    real, taken = scaled(data.images[:8]), tf.constant(8, tf.int64)
+
+    def logits(images):
+        return realness(one.state.discriminator(images, dropout_seed=one._draw(DROPOUT_REAL, taken))[0])
+
+    whole = recipe.gradient_penalty / 2 * float(gradient_penalty(logits, real))
+    assert float(one._penalty(real, taken)) == pytest.approx(STEPS_A_PENALTY * whole, rel=1e-5)
+    assert float(one._penalty(real, tf.constant(1, tf.int64))) == 0
 
 
 def test_multipliers_move_by_the_recipes_rate(recipe, data):
