@@ -43,7 +43,7 @@ def machine(precision: str) -> dict[str, str]:
 
     ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that.
     """
-    return dict(zip(FACTS_OF_MACHINE, (cpu_model(), precision), strict=True))
+    return {"processor": cpu_model(), "precision": precision}
 
 
 def facts_of_machine(written: Any) -> dict[str, str]:

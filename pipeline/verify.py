@@ -46,8 +46,9 @@ def verify(
 ) -> None:
     """Run the stages again in a scratch folder, from nothing, and compare every byte with dvc.lock.
 
-    Ends with 0 where the bytes are the same; with 0 and a warning where they differ, but the processor or a library
-    does too and the metrics' intervals overlap; with 1 where something else differs, and says by how much.
+    Ends with 0 where the bytes are the same; with 0 and a warning where they differ, but the processor, what it can
+    train at or a library does too and the metrics' intervals overlap; with 1 where something else differs, and says by
+    how much.
 
     First, and with --fast alone: dvc.lock against dvc.yaml and params.yaml, the code and files that are there
     against its digests, the rulers against their cards, the metrics' pins against the rulers, the training's
@@ -68,7 +69,7 @@ def verify(
             scratch.run(name)
         compared = {name: scratch.compare(name) for name in stages}
         differing = {name: paths for name, paths in compared.items() if any(paths.values())}
-        machine = _machine_differences(record, stages)
+        machine = _machine_differences(record, stages, scratch.facts_of_machine())
         if not differing:
             count = sum(len(paths) for paths in compared.values())
             told = f"the same bytes: {', '.join(stages)} made again, {count} outs as {state.LOCK} records"
@@ -147,6 +148,13 @@ class _Scratch:
         kept.bring(path, digests[path], place)
         return place
 
+    def facts_of_machine(self) -> Mapping[str, str]:
+        """What the training ran on when it was made again; empty where it was not."""
+        from mnistgan.files import read_json
+
+        path = self.record.machine
+        return provenance.facts_of_machine(read_json(self.root / path)) if path and "train" in self.stages else {}
+
     def metrics(self) -> list[str] | None:
         """The metrics outside their intervals; None where that can't be told."""
         from mnistgan.files import read_json
@@ -174,7 +182,7 @@ def _judge(
         console.summary(f"other bytes in {names}, as another machine makes them; every metric within its interval")
         return
     if not machine:
-        told += "\nno other processor or library is known to have made the record"
+        told += "\nno other processor, precision or library is known to have made the record"
         if outside == []:
             told += "; every metric is within its interval, as it would be if one had"
     if outside:
@@ -190,8 +198,11 @@ def _of_file(path: str, found: Sequence[str]) -> list[str]:
     return [f"{path}: {said}" for said in found] if len(found) < 2 else [f"{path}:", *(f"  {said}" for said in found)]
 
 
-def _machine_differences(record: Record, stages: Sequence[str]) -> list[str]:
-    """Where this machine and its libraries differ from those that the record was made by, as far as is known."""
+def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapping[str, str]) -> list[str]:
+    """Where this machine and its libraries differ from those that the record was made by, as far as is known.
+
+    ``trained_on`` is what the training said when it was made again: at which precision is known no sooner.
+    """
     known = _versions(record)
     here = state.installed_versions()
     found = [
@@ -201,9 +212,11 @@ def _machine_differences(record: Record, stages: Sequence[str]) -> list[str]:
     ]
     before = _processors(record, known, stages)
     now = provenance.cpu_model()
-    return found + [
-        f"processor of {stage}: {cpu} when it was recorded, {now} here" for stage, cpu in before if cpu != now
-    ]
+    found += [f"processor of {stage}: {cpu} when it was recorded, {now} here" for stage, cpu in before if cpu != now]
+    was, got = (facts.get("precision") for facts in (record.facts_of_machine, trained_on))
+    if was and got and was != got:
+        found.append(f"precision of train: {was} when it was recorded, {got} here")
+    return found
 
 
 def _versions(record: Record) -> Mapping[str, str]:
@@ -223,7 +236,8 @@ def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[st
     Where it is known of none of them, that of train, on which they will have run too.
     """
     told = _journalled_processors(record, versions)
-    trained = {"train": record.processor} if record.processor else {}
+    processor = record.facts_of_machine.get("processor")
+    trained = {"train": processor} if processor else {}
     known = {stage: cpu for stage, cpu in (told | trained).items() if stage in stages}
     return list((known or trained).items())
 

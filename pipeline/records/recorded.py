@@ -52,17 +52,17 @@ class Record:
         return self.parts["train"].options.get("machine") if "train" in self.parts else None
 
     @property
-    def processor(self) -> str | None:
-        """The processor that the training was recorded on; None where that file is not here as recorded."""
+    def facts_of_machine(self) -> Mapping[str, str]:
+        """What the training is recorded to have run on; empty where that file is not here as recorded."""
         from mnistgan.files import read_json
 
         if self.machine is None:
-            return None
+            return {}
         path, recorded = self.workspace / self.machine, self.parts["train"].outs.get(str(self.machine))
         try:
-            return provenance.processor(read_json(path)) if state.digest(path) == recorded else None
+            return provenance.facts_of_machine(read_json(path)) if state.digest(path) == recorded else {}
         except DataError:
-            return None
+            return {}
 
     def findings(self, stages: Iterable[str]) -> list[Finding]:
         """All that is not as recorded of these stages."""

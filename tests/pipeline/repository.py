@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,10 @@ class Repository:
         seed: int = 0,
         code: str = "c0",
         weights: str | None = None,
-        processor: str | None = None,
+        machine: Mapping[str, str] | None = None,
         **knobs: Any,
     ) -> None:
-        """Write what a run with these knobs would leave; without ``processor``, one from before that was recorded."""
+        """Write what a run with these knobs would leave; without ``machine``, one from before that was recorded."""
         recipe = KNOBS | knobs
         params = {
             "train": {"recipe": "fast", "seed": seed},
@@ -48,9 +49,9 @@ class Repository:
         (self.root / "params.yaml").write_text(json.dumps(params))
         metrics = write(self.root / results.METRICS, fid=fid)
         made, options = {"models/generator.npz": weights or f"w{fid}"}, "--generator models/generator.npz"
-        if processor:
+        if machine:
             options += f" --machine {results.MACHINE}"
-            (self.root / results.MACHINE).write_text(json.dumps({"processor": processor}))
+            (self.root / results.MACHINE).write_text(json.dumps(machine))
             made[str(results.MACHINE)] = state.digest(self.root / results.MACHINE)
         (self.root / "dvc.lock").write_text(
             json.dumps(

@@ -61,7 +61,7 @@ def test_another_processor_is_said_beside_params_data_and_code(
     repository: Repository, capsys: pytest.CaptureFixture[str], tell: Tell
 ) -> None:
     for name, processor in (("one", "EPYC"), ("other", "Xeon"), ("same", "Xeon")):
-        repository.record(processor=processor)
+        repository.record(machine={"processor": processor})
         repository.commit(name)
     assert machine_line("one", "other", capsys) == ["machine: processor EPYC → Xeon"]
     assert machine_line("other", "same", capsys) == ["machine: the same"]
@@ -69,11 +69,21 @@ def test_another_processor_is_said_beside_params_data_and_code(
     assert tell("one", "other")["machine"] == [{"name": "processor", "a": "EPYC", "b": "Xeon", "budget": False}]
 
 
+def test_another_precision_of_the_same_processor_is_said_too(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for precision in ("bfloat16", "float32"):
+        repository.record(machine={"processor": "Xeon", "precision": precision})
+        repository.commit(precision)
+    assert machine_line("bfloat16", "float32", capsys) == ["machine: precision bfloat16 → float32"]
+    assert machine_line("bfloat16,float32", "float32", capsys) == ["machine: precision bfloat16, float32 → float32"]
+
+
 def test_of_a_record_from_before_processors_were_recorded_that_is_said_where_the_other_side_has_one(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert machine_line("base", "again", capsys) == []
-    repository.record(processor="Xeon")
+    repository.record(machine={"processor": "Xeon"})
     assert machine_line("base", "workspace", capsys) == ["machine: not recorded for base"]
     assert machine_line("base,workspace", "workspace", capsys) == ["machine: not recorded for base,workspace"]
     (repository.root / results.MACHINE).write_text('{"processor": "edited"}')

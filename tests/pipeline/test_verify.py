@@ -344,6 +344,20 @@ def test_on_another_processor_the_same_bytes_are_that_and_both_are_named(
     assert "processor of train: an older processor when it was recorded, this processor here" in said
 
 
+def test_where_the_same_processor_trains_at_another_precision_both_are_named_and_excuse_the_same(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("metrics/machine.json").write_text(json.dumps(provenance.machine("bfloat16")))
+    record()
+    monkeypatch.setenv("AWRY", "train")
+    verify()
+    said = capfd.readouterr()
+    assert "warning: other bytes than dvc.lock records: train, evaluate, render" in said.err
+    assert "precision of train: bfloat16 when it was recorded, float32 here" in said.err
+    assert "processor" not in said.err
+    assert "every metric within its interval" in said.out
+
+
 def test_a_stage_alone_whose_processor_nothing_tells_is_held_to_have_run_on_trains(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
