@@ -12,6 +12,7 @@ from mnistgan import files
 from mnistgan.data import arrays, idx
 from mnistgan.data.arrays import Images
 from mnistgan.fetching import raw
+from mnistgan.rulers import cards
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEMBERS = ("classifier.npz", "classifier.json", "pixels.npz", "pixels.json")
@@ -43,6 +44,16 @@ def test_a_retrained_ruler_is_compared_saved_apart_and_the_same_to_the_byte_each
     assert "(pinned 99." in done.stdout
     assert "classifier's bytes differ, pixel ruler's differ" in done.stdout
     assert pinned == {name: files.sha256(tmp_path / "pretrained" / name) for name in MEMBERS}
+
+    # Pinned in an archive with other headers: the same ruler, and said to be.
+    for name in ("classifier", "pixels"):
+        arrays, card = cards.read(tmp_path / "again", name)
+        np.savez(tmp_path / "pretrained" / f"{name}.npz", **arrays)
+        digest = files.sha256(tmp_path / "pretrained" / f"{name}.npz")
+        files.write_json(tmp_path / "pretrained" / f"{name}.json", {**card, "sha256": digest})
+    done = _classifier(tmp_path, "once-more")
+    alone = "differ in the archive's headers alone"
+    assert f"classifier's bytes {alone}, pixel ruler's {alone}" in done.stdout, done.stderr
 
     # Over the pinned ones, if told so; the same data and recipe give the same bytes.
     done = _classifier(tmp_path, "pretrained")
