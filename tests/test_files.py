@@ -1,5 +1,10 @@
+import hashlib
+import io
+import struct
+import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mnistgan import files
@@ -15,3 +20,17 @@ def test_a_file_that_finds_no_room_is_named_and_stays_as_it_was(tmp_path: Path) 
         FULL.write_bytes(b"new")
     assert told.value.filename == str(path)
     assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
+
+
+def test_named_arrays_are_an_archive_of_the_plainest_headers(tmp_path: Path) -> None:
+    """Written out by the format's own description (PKWARE's APPNOTE, 4.3.7): another Python may not change a byte."""
+    files.write_arrays(tmp_path / "one.npz", {"one": np.arange(3, dtype=np.uint8)})
+    member = io.BytesIO()
+    np.save(member, np.arange(3, dtype=np.uint8))
+    content, name = member.getvalue(), b"one.npy"
+    january_1980 = 1 << 5 | 1
+    fields = (20, 0, 0, 0, january_1980, zlib.crc32(content), len(content), len(content), len(name), 0)
+    local = b"PK\x03\x04" + struct.pack("<5H3L2H", *fields) + name + content
+    written = (tmp_path / "one.npz").read_bytes()
+    assert written.startswith(local + b"PK\x01\x02")
+    assert hashlib.sha256(written).hexdigest() == "1b77c3a9d517269faeae5c3537b200d5e1bf16bcdb7d2024507b22afdd41b455"
