@@ -34,9 +34,16 @@ from mnistgan.rulers import classifier, pixels  # noqa: E402
 from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
 from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
 from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
-from mnistgan.training.losses import balance_loss, feature_loss, label_loss, realness, shares  # noqa: E402
+from mnistgan.training.losses import (  # noqa: E402
+    balance_loss,
+    feature_loss,
+    gradient_penalty,
+    label_loss,
+    realness,
+    shares,
+)
 from mnistgan.training.state import TrainingState  # noqa: E402
-from mnistgan.training.step import NOISE, Step  # noqa: E402
+from mnistgan.training.step import NOISE, STEPS_A_PENALTY, Step  # noqa: E402
 
 SAMPLES, SAMPLES_SEED, CALL = 10_000, 99, 50
 Losses = tuple[tf.Tensor, tf.Tensor]
@@ -109,7 +116,7 @@ class Trial(Step):
                 state.features.update(real_features, fake_features)
                 to_generator += self.feature_weight * feature_loss(fake_features, state.features.prices())
             if self.gradient_penalty:
-                to_discriminator += self._penalty(real, step)
+                to_discriminator += self._penalty_of(judge, real, step)
         pairs = ((of_generator, to_generator, state.generator_adam, 1.0),)
         pairs += ((of_discriminator, to_discriminator, state.discriminator_adam, self.discriminator_rate),)
         for tape, loss, adam, factor in pairs:
@@ -138,6 +145,15 @@ class Trial(Step):
             return images
         noise = tf.random.stateless_normal(tf.shape(images), self._draw(stream, step), alg="philox")
         return images + self.idea.instance_noise * noise
+
+    def _penalty_of(self, judge: Judge, real: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """The pipeline's penalty, of the judge that the losses see."""
+
+        def taken() -> tf.Tensor:
+            slope = gradient_penalty(lambda images: realness(judge(images)[0]), real)
+            return STEPS_A_PENALTY * self.gradient_penalty / 2 * slope
+
+        return tf.cond(step % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
 
     def _judge(self) -> Judge:
         """The discriminator, its kernels divided by their largest singular value (arXiv 1802.05957) if asked for."""

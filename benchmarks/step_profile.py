@@ -22,7 +22,8 @@ from benchmarks.ending import BenchmarkError, ending
 from benchmarks.our_step import Setting
 from pipeline.stage import load_tensorflow
 
-STEPS = 10
+STEPS = 16
+"""Two penalties on the discriminator's slope among them, as in a training."""
 ARTICLE, OURS = "article", "ours"
 FORWARD, BACKWARD = "forward", "backward"
 BETWEEN = "between operations"
