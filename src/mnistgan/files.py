@@ -15,8 +15,8 @@ import numpy as np
 
 from mnistgan.errors import DataError, FormatError
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The date of every member: the first that a ZIP can name."""
+MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
+"""The first that a ZIP can name."""
 
 
 @contextmanager
@@ -76,13 +76,11 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     ``numpy.savez`` does not promise that: it streams its members, and what Python puts before a streamed one changed
     within 3.11.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
         for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", date_time=EPOCH)
+            member = zipfile.ZipInfo(f"{name}.npy", date_time=MEMBER_DATE)
             member.external_attr = 0o644 << 16
             archive.writestr(member, _npy(array))
-    write_bytes(path, buffer.getvalue())
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -13,7 +13,8 @@ from mnistgan.models import weights
 from mnistgan.models.kinds import KINDS
 from mnistgan.progress import Progress, silent
 
-CHUNK = 250
+CHUNK = 256
+"""Latents a pass: a grid is one."""
 
 
 @dataclass(frozen=True)

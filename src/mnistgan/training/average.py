@@ -45,12 +45,15 @@ def recompute_batchnorm(network: keras.Sequential, latents: np.ndarray) -> None:
     0 and variance 1 over these latents as it did over a batch while training. In chunks, to bound memory.
     """
     chunks = [latents[begin : begin + CHUNK] for begin in range(0, len(latents), CHUNK)]
-    places = [place for place, layer in enumerate(network.layers) if _is_batchnorm(layer)]
-    for layer in network.layers[: max(places, default=-1) + 1]:  # what follows the last of them decides none
+    left = sum(map(_is_batchnorm, network.layers))
+    for layer in network.layers:
         if _is_batchnorm(layer):
             mean, variance = _moments(chunks)
             layer.moving_mean.assign(mean)
             layer.moving_variance.assign(variance)
+            left -= 1
+        if not left:
+            break  # what follows the last of them decides none
         chunks = [layer(chunk) for chunk in chunks]
 
 
@@ -59,9 +62,15 @@ def _is_batchnorm(layer: keras.layers.Layer) -> bool:
 
 
 def _moments(chunks: Sequence[tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and (biased) variance by channel, [C], over chunks [n, ..., C]; in float64."""
-    flat = [np.reshape(chunk, (-1, chunk.shape[-1])) for chunk in chunks]
-    count = sum(len(values) for values in flat)
-    mean = sum(values.sum(axis=0, dtype=np.float64) for values in flat) / count
-    square = sum(np.square(values - mean).sum(axis=0) for values in flat) / count
-    return mean, square
+    """Mean and (biased) variance by channel, [C], over chunks float32 [n, ..., C].
+
+    In one pass, in float64: what the difference of two sums loses there is far below what float32 holds of it.
+    """
+    count, total, squares = 0, np.zeros(1), np.zeros(1)
+    for chunk in chunks:
+        values = np.reshape(chunk, (-1, chunk.shape[-1])).astype(np.float64)
+        count += len(values)
+        total = total + np.ones(len(values)) @ values
+        squares = squares + np.einsum("ij,ij->j", values, values)
+    mean = total / count
+    return mean, np.maximum(squares / count - mean**2, 0)
