@@ -1,6 +1,7 @@
 """The train stage: params and images in, weights, grids, curves and looks out. It never opens the test images."""
 
 import hashlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.data.arrays import Images
-    from mnistgan.params import Params
+    from mnistgan.params import Params, Precision
     from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState
     from mnistgan.training.validation import Validation
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def train(
@@ -71,14 +74,8 @@ def train(
         from mnistgan.models import sampling
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
-        from mnistgan.training.precision import available
 
-        precision = available(params.recipe.precision)
-        if precision != params.recipe.precision:
-            console.warn(
-                f"recipes.{params.train.recipe}.precision: {params.recipe.precision}, but this processor has no "
-                f"instructions for it; trains in {precision}, slower and to other bytes"
-            )
+        precision = _precision(params)
         with naming(train, validation):
             judge = _judge(labelled, held_out, rulers, params.train.seed)
         watcher = _Files(grids, curves, looks, progress, params.recipe.batch_size)
@@ -101,6 +98,21 @@ def train(
             )
         speed = f"{watcher.images_per_second:.0f} images/s, {overhead:.0%} of the time on looks, grids and checkpoints"
         console.summary(f"trained {params.train.recipe} (seed {params.train.seed}) {_told(final)}; {speed}")
+
+
+def _precision(params: "Params") -> "Precision":
+    """What the recipe asks for, or float32, and a warning, where that can't be had here."""
+    from mnistgan.training.precision import available
+
+    wanted = params.recipe.precision
+    got, why = available(wanted), "this processor has no instructions for it"
+    if os.environ.get(ONEDNN, "").lower() in ("0", "false"):
+        got, why = "float32", f"{ONEDNN} turns off what computes in it"
+    if got != wanted:
+        console.warn(
+            f"recipes.{params.train.recipe}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes"
+        )
+    return got
 
 
 def _told(final: "TrainingState") -> str:

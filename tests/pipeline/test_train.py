@@ -203,6 +203,16 @@ def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here
     assert read_json(Path("metrics/machine.json"))["precision"] == "float32"
 
 
+@pytest.mark.skipif(precision.available("bfloat16") != "bfloat16", reason="no bfloat16 here to be turned off")
+@pytest.mark.parametrize(("switch", "got"), [("0", "float32"), ("False", "float32"), ("1", "bfloat16")])
+def test_where_onednn_is_turned_off_there_is_no_bfloat16(switch, got, here, monkeypatch, capsys):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", switch)
+    write_params(here, epochs=1, images=16)
+    run()
+    assert ("TF_ENABLE_ONEDNN_OPTS turns off what computes in it" in capsys.readouterr().err) == (got == "float32")
+    assert read_json(Path("metrics/machine.json"))["precision"] == got
+
+
 def test_a_ruler_that_is_not_the_pinned_one_is_refused(here):
     elsewhere = here / "elsewhere"
     shutil.copytree(ROOT / "pretrained", elsewhere)

@@ -1,7 +1,8 @@
 """Convolutions and matrix products in bfloat16, where the processor has instructions for them.
 
-Weights, moments and sums stay float32: TensorFlow's own graph pass puts casts around the operations that gain by it
-(mixed precision, Micikevicius et al., arXiv 1710.03740; bfloat16 has float32's range, so no loss is scaled).
+TensorFlow's own graph pass puts casts around the operations that gain by it, and may take along what is cheap between
+them; weights, moments and running averages stay float32 (mixed precision, Micikevicius et al., arXiv 1710.03740;
+bfloat16 has float32's range, so no loss is scaled).
 """
 
 from collections.abc import Iterator
