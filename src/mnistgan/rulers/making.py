@@ -38,7 +38,7 @@ class Ruler:
 @dataclass(frozen=True)
 class Comparison:
     """Rulers just saved beside the pinned ones: the pinned accuracy on test, the share of test images that both call
-    the same, and whether each file's bytes are the pinned ones."""
+    the same, and whether each one's arrays are the pinned ones."""
 
     pinned_accuracy: float
     agreement: float
@@ -101,9 +101,15 @@ def compare(made: Path, pinned: Path, test: Images) -> Comparison:
     return Comparison(
         pinned_accuracy=float(np.mean(said_before == test.labels)),
         agreement=float(np.mean(said == said_before)),
-        same_classifier=new.digest == old.digest,
-        same_pixels=pixels.load(made).digest == pixels.load(pinned).digest,
+        same_classifier=_same_arrays(made, pinned, classifier.NAME),
+        same_pixels=_same_arrays(made, pinned, pixels.NAME),
     )
+
+
+def _same_arrays(made: Path, pinned: Path, name: str) -> bool:
+    """Whatever their archives' headers are: those of the pinned rulers are of an earlier form."""
+    (new, _), (old, _) = (cards.read(folder, name) for folder in (made, pinned))
+    return new.keys() == old.keys() and all(np.array_equal(new[key], old[key]) for key in new)
 
 
 def _data(real: RealData) -> cards.Card:

@@ -1,7 +1,7 @@
 """How often real and generated images fall into each of the discriminator's subclasses, followed while it learns them,
 and what the generator pays for the difference.
 
-A batch of 32 says little of 80 subclasses: held against the real shares by itself it would always differ, by chance,
+A batch of 64 says little of 80 subclasses: held against the real shares by itself it would always differ, by chance,
 and least where each of its images is a bit of every subclass.
 """
 
