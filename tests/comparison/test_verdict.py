@@ -48,6 +48,7 @@ def test_of_two_recorded_spreads_the_wider_judges() -> None:
     wide = [replace(row, digest="recipe-b", figures=figures(27 * 3**row.seed)) for row in rows()]
     found = compare(side("A", [27.0], "recipe-a"), side("B", [60.0], "recipe-b"), [*rows(), *wide])
     assert found.verdict is Verdict.CANT_TELL
+    assert any("spread between seeds of A is recorded and narrower" in note for note in notes(found))
 
 
 @pytest.mark.parametrize("recorded", [[], rows(digest="recipe-z")], ids=["no file", "another recipe's"])

@@ -17,7 +17,7 @@ from mnistgan.comparison.differences import Difference, SeedSpread, difference, 
 from mnistgan.comparison.figures import VERDICT
 from mnistgan.comparison.metrics import KNOWN, Better, Metric, Scale, find, sampling_interval
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow
-from mnistgan.comparison.verdict import Side, Trained, are_identical, check_pins, widest
+from mnistgan.comparison.verdict import Side, Trained, are_identical, check_pins, spreads
 from mnistgan.errors import GateError, UsageError
 from mnistgan.metrics.intervals import Z
 
@@ -243,7 +243,7 @@ def judge(rules: Mapping[str, tuple[str, Rule]], base: Side, head: Side, recorde
     Raises PinsError where rulers differ, UsageError where a rule names a figure that neither side has.
     """
     check_pins(base, head)
-    case = Case(base, head, widest(recorded, base, head))
+    case = Case(base, head, spreads(recorded, base, head)[0])
     return [Judged(name, text, *rule.judge(case)) for name, (text, rule) in rules.items()]
 
 

@@ -159,6 +159,8 @@ class Comparison:
     verdict: Verdict
     basis: Basis
     spread: RecordedSpread | None
+    narrower: RecordedSpread | None
+    """That of the other side's recipe, where it is recorded too."""
     primary: Compared
     others: tuple[Compared, ...]
     collapses: Collapses
@@ -183,7 +185,7 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
     a, repeated_a = _distinct(a)
     b, repeated_b = _distinct(b)
     rows = list(recorded)
-    spread = widest(rows, a, b)
+    spread, narrower = spreads(rows, a, b)
     metrics = metrics_in(name for side in (a, b) for member in side.members for name in member.figures.leaves)
     if PRIMARY not in [metric.name for metric in metrics]:
         metrics = metrics_in([PRIMARY, *(metric.name for metric in metrics)])
@@ -197,6 +199,7 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
         verdict=Verdict.IDENTICAL if are_identical(a, b) else judge(primary.difference, collapses),
         basis=_basis(values, primary.difference, spread),
         spread=spread,
+        narrower=narrower,
         primary=replace(primary, p=primary.difference.p if primary.difference else None),
         others=_adjusted(others),
         collapses=collapses,
@@ -242,16 +245,18 @@ def check_pins(a: Side, b: Side) -> None:
             raise PinsError(f"{first.name} and {other.name} do not compare: {error}") from error
 
 
-def widest(rows: Sequence[SeedRow], a: Side, b: Side) -> RecordedSpread | None:
-    """The recorded spread of A's recipe or of B's; of two, the one in which FID varies more."""
-    known = [spread for side in (a, b) if (spread := spread_of(rows, side.recipe))]
+def spreads(rows: Sequence[SeedRow], a: Side, b: Side) -> tuple[RecordedSpread | None, RecordedSpread | None]:
+    """The recorded spreads of A's and B's recipe, the one in which FID varies more first; None for one that is not."""
+    recipes = dict.fromkeys((a.recipe, b.recipe))
+    known = [spread for recipe in recipes if (spread := spread_of(rows, recipe))]
     primary = metrics_in([PRIMARY])[0]
 
     def deviation(spread: RecordedSpread) -> float:
         found = spread.of(primary)
         return found.deviation if found else 0.0
 
-    return max(known, key=deviation, default=None)
+    wider, narrower, *_ = (*sorted(known, key=deviation, reverse=True), None, None)
+    return wider, narrower
 
 
 def _distinct(side: Side) -> tuple[Side, list[str]]:

@@ -179,8 +179,9 @@ def _about_spread(found: Comparison) -> Iterator[str]:
     digest = found.spread.rows[0].digest
     others = [side.name for side in (found.a, found.b) if side.recipe != digest]
     if others:
+        held = "is recorded and narrower" if found.narrower else "is not recorded"
         yield (
-            f"the spread between seeds of {' and '.join(others)} is not recorded; it is taken to be that of recipe "
+            f"the spread between seeds of {' and '.join(others)} {held}; it is taken to be that of recipe "
             f"{found.spread.recipe} ({digest})"
         )
 
