@@ -205,7 +205,8 @@ def test_the_readme_says_how_far_the_rulers_rank_alike() -> None:
             f"{spearmanr(part.fid, part.fid_pixels).statistic:.2f} over looks {part.epoch.min()} to {part.epoch.max()}"
         )
 
+    said = " ".join(README.split())
     assert len(looks) == 25
-    assert agreement(looks[:13]) in README
-    assert agreement(looks[13:]) in README
-    assert agreement(pd.read_csv(ROOT / "metrics" / "looks.csv")) in README
+    assert agreement(looks[:13]) in said
+    assert agreement(looks[13:]) in said
+    assert agreement(pd.read_csv(ROOT / "metrics" / "looks.csv")) in said
