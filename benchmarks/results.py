@@ -22,7 +22,7 @@ from pipeline import provenance
 RESULTS = ROOT / "benchmarks" / "results.json"
 MEASUREMENTS = "measurements"
 KEYS = {
-    "step_ratio_vs_article": "images/s of the default recipe's step over the article's loop (float32), at its batch size",
+    "step_ratio_vs_article": "images/s of the default recipe's step over the article's (float32), at its batch size",
     "step_ratio_vs_article_at_256": "images/s of the article recipe's step over the article's loop, at batch 256",
     "step_ratio_vs_pytorch": "images/s of the default recipe's step over PyTorch's (float32), at its batch size",
     "step_ratio_vs_pytorch_at_256": "images/s of the article recipe's step over PyTorch's, at batch 256",
