@@ -1,17 +1,24 @@
 """``python -m pipeline``: every command, and the one place where an error becomes an exit code.
 
 Exit codes: 0 done, the gate passed; 1 the gate failed, or what is there is not what was recorded; 2 bad params, bad
-data, bad use, or a disk that refuses; 3 the gate is inconclusive; 130 interrupted, resumable.
+data, bad use, or a disk that refuses; 3 the gate is inconclusive; 70 a bug; 130 interrupted, resumable.
 """
 
 import errno
 import signal
 import sys
-
-import typer
-from typer.completion import completion_init  # type: ignore[attr-defined]  # what add_completion would call
+import traceback
 
 from mnistgan.errors import Interrupted, MnistganError
+from pipeline import console
+
+try:
+    import typer
+    from typer._click.exceptions import ClickException
+    from typer.completion import completion_init  # type: ignore[attr-defined]  # what add_completion would call
+except ImportError as error:
+    sys.exit(console.lacking(error))
+
 from pipeline import (
     check,
     classifier,
@@ -42,6 +49,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMPLETION = "_PIPELINE_COMPLETE"  # the environment variable by which scripts/completion.sh asks what may follow
+BUG = 70
+"""EX_SOFTWARE of sysexits.h: Python's own 1 would be a verdict here."""
 DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 STAGES = (prepare.prepare, train.train, evaluate.evaluate, render.render)
 COMMANDS = (
@@ -72,18 +81,37 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     completion_init()
     try:
-        app(complete_var=COMPLETION)
-    except MnistganError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(app(complete_var=COMPLETION, standalone_mode=False))
     except KeyboardInterrupt:
         sys.exit(Interrupted.exit_code)
-    except OSError as error:
-        if error.errno not in DISK_REFUSES:
-            raise
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # of which typer makes a 1
+            sys.exit(_told(ended.__context__))
+        raise
+    except Exception as error:
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    """Say what ended a command; its exit code."""
+    if isinstance(error, ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, MnistganError):
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno in DISK_REFUSES:
         print(f"error: {error.filename or 'a file'}: can't be read or written: {error.strerror}", file=sys.stderr)
-        sys.exit(MnistganError.exit_code)
+        return MnistganError.exit_code
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in ("mnistgan", "pipeline"):
+        return console.lacking(error)
+    traceback.print_exception(error)
+    foremost = error.__cause__ if isinstance(error, typer.Abort) else error  # which typer makes of an EOFError
+    said = traceback.format_exception_only(foremost)[-1].strip()
+    print(f"error: a bug in this program, not in what it was given (please report it): {said}", file=sys.stderr)
+    return BUG
 
 
 if __name__ == "__main__":
+    console.settle()
     main()

@@ -1,13 +1,81 @@
 """What a person sees on the terminal: progress on stderr, one line of results on stdout."""
 
+import codecs
+import io
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnistgan.progress import Progress
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 PLAIN_LINE_SECONDS = 10.0
+PLAIN = dict(zip("→×±…↑↓≈²–·‘’“”─━│└├", ("->", "x", "+-", "...", *"^v~2--''\"\"--|`|"), strict=True))
+"""What is printed in place of a character that the terminal's encoding lacks; any other by its number."""
+
+
+def settle() -> None:
+    """Make stdin, stdout and stderr such that printing never fails a command, whatever a person or service set up.
+
+    What their encoding can't hold is printed in plain characters; what nobody reads any more goes nowhere.
+    """
+    for number in range(3):
+        _open_if_closed(number)  # else the next file that is opened would be taken for the stream
+    codecs.register_error("plain", _plainly)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the end
+    sys.stdout, sys.stderr = _outlet(1, sys.stdout), _outlet(2, sys.stderr)
+
+
+def _open_if_closed(number: int) -> None:
+    try:
+        os.fstat(number)
+    except OSError:
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lost = error.object[error.start : error.end]
+    return "".join(PLAIN.get(one) or one.encode("ascii", "backslashreplace").decode() for one in lost), error.end
+
+
+def _outlet(number: int, before: io.TextIOBase | None) -> io.TextIOWrapper:
+    """A stream like ``before``; like none where that is closed."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Outlet(number, "w", closefd=False)),
+        encoding=getattr(before, "encoding", "utf-8"),
+        errors="plain",
+        line_buffering=getattr(before, "line_buffering", True),
+        write_through=getattr(before, "write_through", False),
+    )
+
+
+class _Outlet(io.FileIO):
+    """A file whose reader may leave, as `head` does: the command goes on, and its exit code says what it found."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.fileno())
+            return memoryview(data).nbytes
+
+
+def lacking(error: ImportError) -> int:
+    """Say that this Python lacks a library; the exit code for that."""
+    print(
+        f"error: {error}: {sys.executable} is not the environment that requirements.lock names; "
+        "`make venv` makes it, then `. .venv/bin/activate`",
+        file=sys.stderr,
+    )
+    return 2
 
 
 def summary(line: str) -> None:

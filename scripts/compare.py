@@ -6,6 +6,7 @@ passed, or is inconclusive, which is a warning; 1 it failed, or dvc.lock is not 
 """
 
 import argparse
+import io
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ SUMMARY, REPORT, RULES = "summary.md", "report.html", "gate.yaml"
 LIMIT = 60_000
 """Bytes of the summary. A comment on GitHub takes 65,536 characters, and holds a little more than the summary."""
 CUT = f"\n\n*Cut here: a comment takes no more. {REPORT} has the rest.*\n"
-PASSED, FAILED, BAD_USE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
+PASSED, FAILED, BAD_USE, INCONCLUSIVE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 LEVELS = {FAILED: "error", BAD_USE: "error", INCONCLUSIVE: "warning"}
 
 
@@ -46,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("base", help="what to compare with: a commit, branch or tag, for instance origin/main")
     parser.add_argument("--out", type=Path, default=Path("comparison"), help="the folder to write to")
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         for name in (SUMMARY, REPORT):  # an earlier comparison's
@@ -115,9 +119,10 @@ def doubts(base: str) -> Iterator[str]:
 def pipeline(*words: str, why: str, answers: Collection[int] = (PASSED,)) -> int:
     """Run a command of the pipeline. Returns its exit code, one of ``answers``; raises UnansweredError for others."""
     print(f"$ python -m pipeline {' '.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "pipeline", *words], stderr=subprocess.PIPE, text=True, check=False)
+    command = [sys.executable, "-m", "pipeline", *words]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
     print(done.stderr, end="", file=sys.stderr, flush=True)
-    if done.returncode == FAILED and "Traceback (most recent call last)" in done.stderr:  # Python's own 1
+    if done.returncode == BUG:
         raise UnansweredError(f"`{words[0]}` broke", done.stderr, BAD_USE)
     if done.returncode not in answers:
         raise UnansweredError(why, done.stderr, done.returncode)
@@ -126,7 +131,8 @@ def pipeline(*words: str, why: str, answers: Collection[int] = (PASSED,)) -> int
 
 def git(*words: str) -> str:
     """What a git command prints. Raises UnansweredError where it fails."""
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S607 - the user's git
+    command = ["git", *words]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
         raise UnansweredError("git does not answer", done.stderr, BAD_USE)
     return done.stdout.strip()
