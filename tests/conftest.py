@@ -1,7 +1,9 @@
-"""What tests everywhere share: IDX files of any make, and the real MNIST."""
+"""What tests everywhere share: an environment that is no person's, IDX files of any make, and the real MNIST."""
 
 import os
 import signal
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +12,39 @@ import pytest
 
 from mnistgan import params
 from mnistgan.fetching import raw, sources
+from tests import committed
 
-ROOT = Path(__file__).resolve().parent.parent
+PERSONAL = (
+    *("DVC_", "GIT_", "MLFLOW_", "_MLFLOW_", "MNISTGAN_", "GITHUB_", "ACTIONS_", "RUNNER_", "_PIPELINE_"),
+    *("KERAS_", "TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_", "PYTHON", "MPL", "MAKE", "MFLAGS", "GNUMAKE"),
+    *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "CLICOLOR", "COLORTERM", "COLUMNS", "LINES", "TERM", "TTY_"),
+    *("LC_", "LANG", "TZ", "EMAIL", "XDG_CONFIG_", "XDG_DATA_", "BASH_ENV", "CDPATH"),
+)
+"""How the names of variables begin by which we, or a program that we start, would do another thing."""
+KEPT = {"MNISTGAN_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"}
+"""Among them, what says where MNIST's files are, and what keeps a tree clean."""
+HOME = tempfile.TemporaryDirectory(prefix="mnistgan-home-")
 _CODES = {"uint8": 0x08, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D}
 
 MakeIdx = Callable[[np.ndarray], bytes]
+
+
+def leave_the_person_out() -> None:
+    """Hide a person's variables from the tests, and the settings in their home: of git, DVC, Keras, matplotlib.
+
+    Caches, which decide nothing, stay where they are: MNIST's, and those of fonts and browsers.
+    """
+    os.environ.setdefault("MNISTGAN_CACHE_DIR", str(sources.default_cache()))
+    os.environ.setdefault("XDG_CACHE_HOME", str(Path("~/.cache").expanduser()))
+    for name in [name for name in os.environ if name.startswith(PERSONAL) and name not in KEPT]:
+        del os.environ[name]
+    os.environ |= {"HOME": HOME.name, "DVC_GLOBAL_CONFIG_DIR": HOME.name, "DVC_SYSTEM_CONFIG_DIR": HOME.name}
+    os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1") | {"GIT_CONFIG_NOSYSTEM": "1"}
+    os.umask(0o022)
+    time.tzset()
+
+
+leave_the_person_out()  # before a conftest.py below imports TensorFlow, and a test typer, which read it then
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,6 +68,6 @@ def make_idx() -> MakeIdx:
 @pytest.fixture(scope="session")
 def mnist_cache() -> Path:
     """The folder of the raw MNIST files; fetched as `python -m pipeline prepare` would, where they aren't yet."""
-    cache = Path(os.environ.get("MNISTGAN_CACHE_DIR") or sources.default_cache())
-    sources.fetch(raw.MNIST, params.load(ROOT / "params.yaml").prepare.sources, cache)
+    cache = Path(os.environ["MNISTGAN_CACHE_DIR"])
+    sources.fetch(raw.MNIST, params.parse(committed.params(), "params.yaml").prepare.sources, cache)
     return cache

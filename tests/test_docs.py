@@ -1,7 +1,9 @@
 """What the documents promise: their links, the commands they name, every param, and no figure left blank."""
 
+import json
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -15,17 +17,17 @@ from scipy.stats import spearmanr
 from typer.main import get_command
 
 from mnistgan.comparison.figures import verdict_of
-from mnistgan.files import read_json
 from mnistgan.params import Params, Recipe
 from pipeline.__main__ import app
 from pipeline.state import outs_of_workspace
+from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 README = (ROOT / "README.md").read_text("utf-8")
 RECORDS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
-PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
+PARAMS = YAML(typ="safe", pure=True).load(committed.params())
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^\.PHONY: ([\w-]+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
@@ -189,24 +191,24 @@ def test_decision_records_are_numbered_listed_and_in_one_form() -> None:
 
 
 def test_the_readme_shows_the_committed_figures() -> None:
-    figures = read_json(ROOT / "metrics" / "evaluation.json")
+    figures, readme = json.loads(committed.text("metrics/evaluation.json")), committed.text("README.md")
     line = f"FID {figures['fid']['value']:.4g} (floor {figures['fid']['floor']:.3g}, {figures['fid']['units']:.3g} of"
-    assert line in README
-    assert f"coverage {figures['coverage']['value']:.3f} (real {figures['coverage']['real']:.3f})" in README
-    assert verdict_of(figures) in README
-    assert f"{figures['fid_pixels']['units']:.2f} of a missing digit (floor" in README
+    assert line in readme
+    assert f"coverage {figures['coverage']['value']:.3f} (real {figures['coverage']['real']:.3f})" in readme
+    assert verdict_of(figures) in readme
+    assert f"{figures['fid_pixels']['units']:.2f} of a missing digit (floor" in readme
 
 
 def test_the_readme_says_how_far_the_rulers_rank_alike() -> None:
-    looks = pd.read_csv(ROOT / "benchmarks" / "runs" / "looks_10000_images.csv")
+    looks = pd.read_csv(StringIO(committed.text("benchmarks/runs/looks_10000_images.csv")))
 
     def agreement(part: pd.DataFrame) -> str:
         return (
             f"{spearmanr(part.fid, part.fid_pixels).statistic:.2f} over looks {part.epoch.min()} to {part.epoch.max()}"
         )
 
-    said = " ".join(README.split())
+    said = " ".join(committed.text("README.md").split())
     assert len(looks) == 25
     assert agreement(looks[:13]) in said
     assert agreement(looks[13:]) in said
-    assert agreement(pd.read_csv(ROOT / "metrics" / "looks.csv")) in said
+    assert agreement(pd.read_csv(StringIO(committed.text("metrics/looks.csv")))) in said

@@ -29,8 +29,8 @@ from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
 from pipeline.records import results
+from tests import committed
 
-ROOT = Path(__file__).resolve().parent.parent
 COUNT = 3
 PINS = "3f2a1c-91be00-77aa42-1000-1"
 DRAWN = np.random.default_rng(0).integers(0, 256, (COUNT, 28, 28), np.uint8)
@@ -84,7 +84,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "idx images": (idx_of(DRAWN), lambda content: idx.parse_images(content, "it")),
     "idx labels": (idx_of(np.arange(3, dtype=np.uint8)), lambda content: idx.parse_labels(content, "it")),
     "params": (
-        (ROOT / "params.yaml").read_bytes(),
+        committed.params().encode(),
         in_file("params.yaml", params.load),
     ),
     "metrics, compared": (json.dumps(REPORT).encode(), in_file("it.json", lambda path: results.read(str(path)))),

@@ -17,10 +17,11 @@ from ruamel.yaml import YAML
 from mnistgan.errors import MnistganError, ParamsError
 from mnistgan.fetching import raw, sources
 from mnistgan.params import Params, parse
+from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for folder in ("src", "pipeline", "scripts") for path in (ROOT / folder).rglob("*.py"))
-PARAMS = (ROOT / "params.yaml").read_text("utf-8")
+PARAMS = committed.params()
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
 # What makes code of bytes, or unpacks an archive to wherever its members say.

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from mnistgan.errors import ParamsError
 from mnistgan.params import Params, load, parse
+from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
-GOOD = (ROOT / "params.yaml").read_text("utf-8")
+GOOD = committed.params()
 SECTIONS = "prepare, train, recipes, evaluate, render"
 
 
@@ -41,7 +42,7 @@ def problems(text: str) -> list[str]:
 
 
 def test_the_params_of_this_repository_are_taken() -> None:
-    params = load(ROOT / "params.yaml")
+    params = parse(GOOD, "params.yaml")
     assert params.recipe == params.recipes[params.train.recipe]
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,11 @@ from mnistgan.rulers import cards
 from mnistgan.training.looks import COLUMNS
 from pipeline import state
 from pipeline.records import recorded, results
+from tests.committed import CODE, SETTINGS, lay_out
 from tests.comparison.made_up import figures, report, seeds_around
 from tests.pipeline.repository import Repository
 from tests.reporting.furnished import TRAINING, digits, png, row, shares, sheet, table
 
-ROOT = Path(__file__).resolve().parents[2]
-CODE = ("Makefile", "scripts", "pipeline", "src", "pretrained", "dvc.yaml", "params.yaml", "requirements.lock")
-SETTINGS = (".dvcignore", ".gitignore")
 RULES = """
 verdict: healthy
 fid: no worse than base by more than 25%
@@ -38,14 +35,7 @@ class Checkout(Repository):
     @classmethod
     def create(cls, root: Path) -> "Checkout":
         """Copy the code as it is here."""
-        (root / ".dvc").mkdir(parents=True)
-        (root / ".dvc" / "config").touch()
-        left_out = shutil.ignore_patterns("__pycache__")
-        for name in (*CODE, *SETTINGS):
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, root / name, ignore=left_out)
-            else:
-                shutil.copy2(ROOT / name, root / name)
+        lay_out(root, *CODE, *SETTINGS)
         (root / "gate.yaml").write_text(RULES)
         made = cls(root)
         made.git("init", "--quiet", "--initial-branch=main")

@@ -1,14 +1,14 @@
 """A clone of this repository with small params, in which the real stages run on real MNIST within a test's time."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.committed import CODE, SETTINGS, lay_out
+
 SMALL = {
     "images: train": "images: 512",
     "epochs: 9": "epochs: 2",
@@ -96,17 +96,8 @@ class Clone:
 
 
 def clone(folder: Path, cache: Path, changes: Mapping[str, str] = SMALL) -> Clone:
-    """A git repository of this checkout's files as they are, with changed params of the fast recipe, committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "plots/", "tests/", "dvc.lock")):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    """A git repository of this checkout's code as it is, with changed params of the fast recipe, committed."""
+    lay_out(folder, *CODE, *SETTINGS, "mlruns/.gitkeep", "pyproject.toml", "gate.yaml")
     params = folder / "params.yaml"
     before, fast = params.read_text().split("  fast:")
     for old, new in changes.items():

@@ -23,6 +23,7 @@ from mnistgan.models.kinds import KINDS
 from mnistgan.rulers import cards, classifier, pixels
 from pipeline import state
 from pipeline.__main__ import main
+from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPICKLED = Path("unpickled")
@@ -46,9 +47,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("src", "pipeline", "dvc.yaml", ".dvcignore"):
         (folder / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "pretrained", folder / "pretrained")
-    (folder / "params.yaml").write_text(
-        (ROOT / "params.yaml").read_text("utf-8").replace("samples: 10000", "samples: 1000"), "utf-8"
-    )
+    (folder / "params.yaml").write_text(committed.params().replace("samples: 10000", "samples: 1000"), "utf-8")
     for out in state.outs_of_workspace(folder):
         if (folder / out).suffix:
             files.write_bytes(folder / out, BEFORE)

@@ -15,6 +15,7 @@ from mnistgan.fetching import raw
 from mnistgan.rulers.pins import Pins
 from mnistgan.rulers.real import subset
 from pipeline.__main__ import main
+from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COUNT = 1000
@@ -24,11 +25,11 @@ COUNT = 1000
 def workspace(mnist_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with params.yaml at the fewest samples, the rulers, and a part of each split."""
     folder = tmp_path_factory.mktemp("workspace")
-    text = (ROOT / "params.yaml").read_text("utf-8")
+    text = committed.params()
     assert "samples: 10000" in text
     (folder / "params.yaml").write_text(text.replace("samples: 10000", f"samples: {COUNT}"), "utf-8")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
-    prepare = params.load(ROOT / "params.yaml").prepare
+    prepare = params.parse(text, "params.yaml").prepare
     every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
     test = _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name)

@@ -13,6 +13,7 @@ from mnistgan.errors import GateError, UsageError
 from mnistgan.params import yaml_document
 from pipeline import ROOT
 from pipeline.gate import gate
+from tests import committed
 from tests.comparison.made_up import COLLAPSED, write
 from tests.pipeline.repository import Repository, recorded, repository
 
@@ -155,8 +156,7 @@ def test_missing_rules_and_a_missing_base_are_bad_use(repository: Repository) ->
 
 
 def test_the_committed_rules_are_understood() -> None:
-    path = ROOT / "gate.yaml"
-    assert parse(yaml_document(path.read_text("utf-8"), str(path), GateError), str(path))
+    assert parse(yaml_document(committed.text("gate.yaml"), "gate.yaml", GateError), "gate.yaml")
 
 
 @pytest.mark.parametrize(("fid", "code"), [(27.5, 0), (60.0, 1), (None, 3), ("torn", 2)])

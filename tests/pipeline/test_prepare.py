@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from mnistgan.data import arrays
 from pipeline import __main__ as command_line
 from pipeline import journal
+from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUTS = ("train.npz", "validation.npz", "test.npz", "summary.json")
@@ -43,7 +44,7 @@ def prepare(workspace, monkeypatch, capsys):
 
     def run(*sources, summary="out/summary.json", **knobs):
         yaml = YAML()
-        document = yaml.load(ROOT / "params.yaml")
+        document = yaml.load(committed.params())
         document["prepare"] |= {"sources": list(sources), **knobs}
         yaml.dump(document, workspace / "params.yaml")
         monkeypatch.setattr(sys, "argv", ["pipeline", *COMMAND, summary])

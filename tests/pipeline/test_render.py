@@ -1,5 +1,4 @@
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +9,8 @@ from PIL import Image
 from mnistgan import files
 from mnistgan.data import arrays, grids
 from mnistgan.errors import DataError, FormatError, MnistganError, RulerError
-from pipeline import ROOT
 from pipeline.render import render
+from tests import committed
 
 EPOCHS = (0, 1, 2)
 PICTURES = {
@@ -84,7 +83,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Inputs:
 
 
 def run_in(folder: Path, inputs: Inputs) -> None:
-    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "params.yaml").write_text(committed.params(), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         inputs.render()

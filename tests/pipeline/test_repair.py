@@ -15,6 +15,7 @@ import pytest
 from mnistgan.errors import UsageError
 from pipeline import journal, state
 from pipeline.repair import RWLOCK, TORN, repair
+from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
 GONE = 2**22 + 1  # above what Linux gives
@@ -166,7 +167,7 @@ def test_killed_between_a_stages_end_and_its_record_the_next_run_ends_as_if_neve
 
 @pytest.mark.parametrize("share", [0.02, 0.35, 0.6, 0.8, 0.97])
 def test_wherever_a_lock_is_cut_it_is_mended_or_still_a_record(here: Path, share: float) -> None:
-    whole = (ROOT / "dvc.lock").read_text()
+    whole = committed.text("dvc.lock")
     state.LOCK.write_text(whole[: int(len(whole) * share)])
     repair()
     if state.LOCK.exists():

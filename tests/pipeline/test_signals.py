@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mnistgan.fetching import raw
+from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
 STOPS = [signal.SIGINT, signal.SIGTERM]
@@ -67,7 +68,7 @@ def test_a_stage_that_is_ended_by_sigterm_leaves_the_outs_of_before_and_nothing_
     data.mkdir()
     for name in OUTS:
         (data / name).write_text("of before")
-    params = (ROOT / "params.yaml").read_text("utf-8")
+    params = committed.params()
     sources = params[params.index("  sources:") : params.index("  validation_size:")]
     Path("params.yaml").write_text(params.replace(sources, f"  sources: ['folder:{gate.parent}']\n"))
     options = (word for name in OUTS for word in (f"--{name.partition('.')[0]}", str(data / name)))

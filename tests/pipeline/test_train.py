@@ -26,9 +26,10 @@ from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import journal, state
 from pipeline.train import _Speed, _stop_requests, train
+from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
-PARAMS = (ROOT / "params.yaml").read_text()
+PARAMS = committed.params()
 WEIGHTS = ("generator", "best")
 
 

@@ -13,6 +13,7 @@ from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
 from pipeline.stage import load_tensorflow
+from tests import committed
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
@@ -22,7 +23,7 @@ PINNED = ROOT / "pretrained"
 
 @pytest.fixture(scope="session")
 def real(mnist_cache: Path) -> RealData:
-    prepare = params.load(ROOT / "params.yaml").prepare
+    prepare = params.parse(committed.params(), "params.yaml").prepare
     every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
     return RealData(every[kept], every[aside], _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name))

@@ -1,7 +1,6 @@
 """Which seeds are recorded already, and what others would record."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,12 @@ from pipeline import ROOT, state
 from pipeline.queue import planning
 from pipeline.queue.planning import Plan
 from pipeline.records import results
+from tests.committed import lay_out
 from tests.pipeline.repository import Repository, recorded, repository
 
 __all__ = ["recorded", "repository"]
 
 DECLARED = ("dvc.yaml", "params.yaml", ".dvcignore")
-CODE = ("pipeline", "src", "pretrained")
 
 
 def plan_of(place: str = "base", count: int = 5) -> Plan:
@@ -102,9 +101,8 @@ def test_an_experiments_name_tells_recipe_and_seed_and_changes_with_what_it_woul
 @pytest.fixture
 def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This project's params, pipeline and code, with a dvc.lock that records prepare; the current folder."""
-    for name in DECLARED:
-        shutil.copyfile(ROOT / name, tmp_path / name)
-    for name in CODE:
+    lay_out(tmp_path, *DECLARED, "pretrained")
+    for name in ("pipeline", "src"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     declared, part = state.declared()["prepare"], state.part_of_workspace("prepare")
@@ -129,11 +127,12 @@ def test_a_knob_that_is_set_makes_another_group_with_its_settings() -> None:
     assert planning.plan(3, ["train.recipe=article"]).recipe == "article"
 
 
-def test_the_digest_is_that_of_the_committed_result() -> None:
-    parts = state.parts_of_lock((ROOT / "dvc.lock").read_text("utf-8"))
-    pins = json.loads((ROOT / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
-    assert planning.pins_of(parts, ROOT) == pins
-    assert results.recipe_digest(parts, planning.pins_of(parts, ROOT)) == results.read(str(ROOT)).side.recipe
+def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
+    lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
+    parts = state.parts_of_lock((tmp_path / "dvc.lock").read_text("utf-8"))
+    pins = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
+    assert planning.pins_of(parts, tmp_path) == pins
+    assert results.recipe_digest(parts, pins) == results.read(str(tmp_path)).side.recipe
 
 
 @pytest.mark.usefixtures("prepared")

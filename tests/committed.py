@@ -1,0 +1,64 @@
+"""What tests take of this repository where a person's use of it must not matter: as the last commit holds it.
+
+A tree in use has other params, results and settings than its commit; its code is what the tests are of.
+"""
+
+import shutil
+from pathlib import Path, PurePosixPath
+
+from mnistgan.errors import ParamsError
+from mnistgan.params import parse
+from pipeline import ROOT, git
+
+USED = ("params.yaml", "gate.yaml", "dvc.lock", "metrics", "plots", ".dvc/config")
+"""What people and commands change without changing code."""
+CODE = ("Makefile", "scripts", "pipeline", "src", "pretrained", "dvc.yaml", "requirements.lock", "params.yaml")
+SETTINGS = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
+_GIT = ("-c", "safe.directory=*")  # the person's own settings, without which the tests run, may be what allows it
+
+
+def content(name: str) -> bytes:
+    """A file as the last commit holds it; as it lies here, where git can't be asked."""
+    found = git.ask(*_GIT, "show", f"HEAD:./{name}", folder=ROOT)
+    return (ROOT / name).read_bytes() if found is None else found
+
+
+def text(name: str) -> str:
+    """The same, as UTF-8."""
+    return content(name).decode("utf-8")
+
+
+def params() -> str:
+    """params.yaml of the last commit; that of the tree where the code here takes no longer what was committed."""
+    committed = text("params.yaml")
+    try:
+        parse(committed, "params.yaml")
+    except ParamsError:
+        return (ROOT / "params.yaml").read_text("utf-8")
+    return committed
+
+
+def lay_out(folder: Path, *parts: str) -> None:
+    """Copy parts of this repository: code as it is in the tree, what is used as the last commit holds it."""
+    for name in _listed("ls-files", "--cached", "--others", "--exclude-standard", parts=parts):
+        if (ROOT / name).is_file() and not _is_within(name, USED):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    for name in _listed("ls-tree", "-r", "--name-only", "HEAD", parts=parts):
+        if _is_within(name, USED):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(params().encode() if name == "params.yaml" else content(name))
+
+
+def _listed(*command: str, parts: tuple[str, ...]) -> list[str]:
+    """The files that git lists in these parts; those that lie there, where git can't be asked."""
+    listed = git.ask(*_GIT, *command, "-z", "--", *parts, folder=ROOT)
+    if listed is not None:
+        return listed.decode().split("\0")[:-1]
+    places = [ROOT / part for part in parts]
+    files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()]
+    return [file.relative_to(ROOT).as_posix() for file in files if "__pycache__" not in file.parts]
+
+
+def _is_within(name: str, places: tuple[str, ...]) -> bool:
+    return any(PurePosixPath(name).is_relative_to(place) for place in places)
