@@ -5,6 +5,9 @@ PYTHON ?=
 ENGINE ?= docker
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# What would have .venv's Python import or run something else than .venv and this folder hold.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONPLATLIBDIR PYTHONWARNINGS
+repro seeds compare smoke: export NEEDS_GIT := yes
 
 .DEFAULT_GOAL := help
 .PHONY: help

@@ -1,11 +1,14 @@
 """Make .venv hold exactly what requirements.lock says, by the interpreter that runs this; at once if it does already.
 
 Only the standard library is at hand here. pip does the installing, so that a mirror, a proxy or a certificate set in
-pip's own configuration keeps working.
+pip's own configuration keeps working; no other setting of pip or Python does.
 """
 
 import argparse
+import ast
 import hashlib
+import io
+import os
 import re
 import shutil
 import subprocess
@@ -20,6 +23,13 @@ STAMP = "made-from"  # written last, so a venv without it is half-made
 LOG = "bootstrap.log"
 PLAIN_LINE_SECONDS = 15.0
 SHOWN_LINES = 20
+ISOLATED = "-I"  # without PYTHONPATH, PYTHONHOME and the user's own packages
+# Where packages are, and how to get there. Others, as `target`, `user` and `dry-run` do, would leave .venv empty.
+WAYS = {
+    *("index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "cert", "client-cert", "proxy"),
+    *("timeout", "default-timeout", "retries", "resume-retries", "cache-dir", "no-cache-dir", "keyring-provider"),
+    *("use-feature", "use-deprecated"),  # by which some take the system's certificates
+}
 
 
 class BootstrapError(Exception):
@@ -32,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="the folder to make")
     parser.add_argument("--lock", type=Path, default=Path("requirements.lock"), help="every package with its hashes")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks
     try:
         bootstrap(options.venv, options.lock)
     except BootstrapError as error:
@@ -46,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def bootstrap(venv: Path, lock: Path) -> None:
     """Make ``venv`` from ``lock`` unless it is made already. Raises BootstrapError."""
     wanted = _stamp(venv, lock)
-    if _is_made(venv, wanted):
+    if _is_made(venv, wanted) and not _lacking(venv, lock):
         return
     if find_spec("ensurepip") is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -58,11 +70,13 @@ def bootstrap(venv: Path, lock: Path) -> None:
     _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and about 3 GB of disk")
     if venv.exists():
         shutil.rmtree(venv)
-    _run([_interpreter(), "-m", "venv", str(venv)], venv)
+    _run([_interpreter(), ISOLATED, "-m", "venv", str(venv)], venv)
     _install(venv, lock)
+    if lacking := _lacking(venv, lock):
+        raise BootstrapError(f"pip says that it is done, but {venv} lacks {', '.join(lacking)}; see {venv / LOG}")
     # pip compiles on one core; this takes them all, and leaves out the packages' own tests.
-    compile_all = [str(_python(venv)), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(venv / "lib")]
-    _run(compile_all, venv, may_fail=True)
+    compile_all = [str(_python(venv)), ISOLATED, "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/"]
+    _run([*compile_all, str(venv / "lib")], venv, may_fail=True)
     (venv / STAMP).write_text(wanted, "utf-8")
     _say(f"made {venv} in {time.monotonic() - started:.0f} s")
 
@@ -92,20 +106,65 @@ def _interpreter() -> str:
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
+def _lacking(venv: Path, lock: Path) -> list[str]:
+    """What of the lock is not in ``venv``; packages that some platforms leave out are not looked for."""
+    folders = (venv / "lib").glob("python3*/site-packages/*.dist-info")
+    held = {_plain(folder.name.removesuffix(".dist-info")) for folder in folders}
+    wanted = re.findall(r"^([\w.-]+)==([^\s;]+)[ \\]*$", lock.read_text("utf-8"), re.MULTILINE)
+    return [f"{name} {version}" for name, version in wanted if _plain(f"{name}-{version}") not in held]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _environment(venv: Path) -> dict[str, str]:
+    """The environment for pip: of its own variables and files, and of Python's variables, the WAYS alone."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    ways = {_variable(name) for name in WAYS}
+    told = {name: value for name, value in os.environ.items() if name in ways}
+    return {**kept, **_ways_of_files(venv, kept), **told, "PIP_CONFIG_FILE": os.devnull}
+
+
+def _ways_of_files(venv: Path, environment: dict[str, str]) -> dict[str, str]:
+    """The WAYS that pip's configuration files tell, as variables. Raises BootstrapError where pip can't read them."""
+    own = {name: value for name, value in os.environ.items() if name == "PIP_CONFIG_FILE"}
+    listing = [str(_python(venv)), ISOLATED, "-m", "pip", "config", "list"]
+    environment = {**environment, **own, "PIP_QUIET": "0"}
+    listed = subprocess.run(listing, env=environment, capture_output=True, encoding="utf-8", check=False)
+    if listed.returncode:
+        raise BootstrapError(f"pip can't read its configuration:\n{listed.stderr.strip()}")
+    settings = re.findall(r"^(global|install)\.([\w-]+)=(.*)$", listed.stdout, re.MULTILINE)  # global is listed first
+    return {_variable(name): str(ast.literal_eval(value)) for _, name, value in settings if name in WAYS}
+
+
+def _variable(setting: str) -> str:
+    return f"PIP_{setting.upper().replace('-', '_')}"
+
+
 def _install(venv: Path, lock: Path) -> None:
-    command = [str(_python(venv)), "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-compile"]
+    command = [str(_python(venv)), ISOLATED, "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-compile"]
     command += ["--no-input", "--progress-bar=off", "--disable-pip-version-check", "-r", str(lock)]
-    _run(command, venv, total=len(re.findall(r"^\w", lock.read_text("utf-8"), re.MULTILINE)))
+    _run(command, venv, _environment(venv), total=len(re.findall(r"^\w", lock.read_text("utf-8"), re.MULTILINE)))
 
 
-def _run(command: list[str], venv: Path, *, total: int = 0, may_fail: bool = False) -> None:
+def _run(
+    command: list[str], venv: Path, environment: dict[str, str] | None = None, *, total: int = 0, may_fail: bool = False
+) -> None:
     """Run ``command`` with all that it prints in the log; of ``total`` packages, say how many it has come to."""
     last: deque[str] = deque(maxlen=SHOWN_LINES)
     venv.mkdir(exist_ok=True)
     progress = _Progress(total)
     with (
         (venv / LOG).open("a", encoding="utf-8") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        ) as run,
     ):
         assert run.stdout is not None
         for line in run.stdout:

@@ -201,7 +201,9 @@ def test_a_clone_that_asks_for_the_line_ends_of_windows_has_every_byte_as_commit
         return subprocess.run(command, input=told, capture_output=True, text=True, check=True).stdout.splitlines()
 
     git("clone", "--quiet", "--config", "core.autocrlf=true", "--config", "core.eol=crlf", str(ROOT), ".")
-    modes, committed, _, paths = zip(*(re.split(r"\s", line, maxsplit=3) for line in git("ls-files", "-s")), strict=True)
+    modes, committed, _, paths = zip(
+        *(re.split(r"\s", line, maxsplit=3) for line in git("ls-files", "-s")), strict=True
+    )
     found = git("hash-object", "--no-filters", "--stdin-paths", told="\n".join(paths))
     assert [path for path, was, now in zip(paths, committed, found, strict=True) if was != now] == []
     assert "100755" in modes

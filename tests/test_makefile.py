@@ -1,6 +1,8 @@
 """What people and CI type."""
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -51,3 +53,24 @@ def test_ci_takes_actions_by_commit_and_may_only_read() -> None:
     assert used
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
     assert workflow["permissions"] == {"contents": "read"}
+
+
+def test_no_setting_of_pythons_reaches_what_a_target_runs(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(f"include {ROOT}/Makefile\nshown:\n\t@env\n")
+    others = {"PYTHONPATH": "/x", "PYTHONHOME": "/x", "PYTHONSAFEPATH": "1", "PYTHONOPTIMIZE": "2"}
+    command = ["make", "--no-print-directory", "-C", str(tmp_path), "shown"]
+    shown = subprocess.run(command, env=os.environ | others, capture_output=True, text=True, check=True).stdout
+    assert not {line.partition("=")[0] for line in shown.splitlines()} & others.keys()
+
+
+def test_without_a_git_repository_what_needs_one_says_so_before_it_makes_an_environment(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    for target in ("repro", "smoke"):
+        command = ["make", "-C", str(tmp_path), target]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "error: this needs a git repository" in done.stderr
+        assert "git init" in done.stderr
+    assert not (tmp_path / ".venv").exists()

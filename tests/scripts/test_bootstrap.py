@@ -14,6 +14,13 @@ from scripts import bootstrap
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# What sends pip's packages elsewhere or nowhere, and Python to other ones.
+PIPS = {"prefix": "elsewhere", "root": "elsewhere", "dry-run": "1", "require-virtualenv": "1", "only-binary": ":none:"}
+PIPS |= {"constraint": "elsewhere/none.txt", "quiet": "3", "python": "python2", "no-deps": "0", "report": "elsewhere"}
+PYTHONS = {"PATH": "shadow", "SAFEPATH": "1", "NOUSERSITE": "1", "IOENCODING": "ascii", "WARNINGS": "error"}
+ELSEWHERE = {bootstrap._variable(name): value for name, value in PIPS.items()}
+ELSEWHERE |= {f"PYTHON{name}": value for name, value in PYTHONS.items()}
+
 
 def write_wheel(folder: Path, name: str, text: str) -> str:
     """Write the smallest wheel that pip installs; returns its sha256."""
@@ -58,7 +65,7 @@ class Place:
         return subprocess.run(
             [python, str(ROOT / "scripts" / "bootstrap.py")],
             cwd=self.folder,
-            env={**clean, "PIP_CONFIG_FILE": str(self.folder / "pip.conf")},
+            env={**clean, **ELSEWHERE, "PIP_CONFIG_FILE": str(self.folder / "pip.conf")},
             capture_output=True,
             text=True,
             check=False,
@@ -72,7 +79,10 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("clone")
-    (folder / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {folder}\n")
+    settings = f"[global]\nno-index = true\nfind-links = {folder}\ntarget = elsewhere\n[install]\nuser = true\n"
+    (folder / "pip.conf").write_text(settings)
+    (folder / "shadow" / "tiny-1.0.dist-info").mkdir(parents=True)
+    (folder / "shadow" / "venv.py").write_text("raise SystemExit('not this one')")
     place = Place(folder)
     place.lock(write_wheel(folder, "tiny", "answer = 42\n"))
     made = place.run()
@@ -82,6 +92,38 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 def test_the_environment_holds_what_the_lock_says_from_where_pip_is_told_to_look(place: Place) -> None:
     assert place.imports("tiny")
+
+
+def test_no_setting_of_pips_or_pythons_sends_its_packages_elsewhere(place: Place) -> None:
+    assert (place.venv / "lib").exists()
+    assert not (place.folder / "elsewhere").exists()
+    assert len(list(place.venv.glob("lib/python3*/site-packages/tiny-1.0.dist-info"))) == 1
+
+
+def test_an_environment_that_lacks_a_package_counts_as_none_whatever_its_stamp_says(place: Place) -> None:
+    lock = place.folder / "more.lock"
+    lock.write_text("Tiny==1.0 \\\n    --hash=sha256:00\nno_where==2.0 ; sys_platform == 'win32' \\\ngone==2.0\n")
+    assert bootstrap._lacking(place.venv, lock) == ["gone 2.0"]
+
+
+def test_a_mirror_its_certificate_and_a_proxy_are_handed_on_by_whatever_way_they_are_set(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = place.folder / "mirror.conf"
+    settings.write_text(
+        "[global]\nquiet = 2\nindex-url = https://me:it@one/simple\nproxy = http://proxy:3128\ntarget = /else\n"
+        "[install]\nindex-url = https://two/simple\nextra-index-url =\n  https://three\n  https://four\n"
+    )
+    for name, value in {**ELSEWHERE, "PIP_CONFIG_FILE": str(settings), "PIP_CERT": "/a b.pem"}.items():
+        monkeypatch.setenv(name, value)
+    for way in bootstrap.WAYS - {"cert"}:
+        monkeypatch.delenv(bootstrap._variable(way), raising=False)
+    ways = bootstrap._environment(place.venv)
+    assert ways["PIP_INDEX_URL"] == "https://two/simple"
+    assert ways["PIP_EXTRA_INDEX_URL"].split() == ["https://three", "https://four"]
+    assert (ways["PIP_PROXY"], ways["PIP_CERT"]) == ("http://proxy:3128", "/a b.pem")
+    assert not ways.keys() & ELSEWHERE.keys()
+    assert "PIP_TARGET" not in ways
 
 
 def test_a_made_environment_is_left_alone_without_a_word(place: Place) -> None:
