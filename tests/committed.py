@@ -57,7 +57,7 @@ def _listed(*command: str, parts: tuple[str, ...]) -> list[str]:
         return listed.decode().split("\0")[:-1]
     places = [ROOT / part for part in parts]
     files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()]
-    return [file.relative_to(ROOT).as_posix() for file in files if "__pycache__" not in file.parts]
+    return [file.relative_to(ROOT).as_posix() for file in files if not {".git", ".venv", "__pycache__"} & {*file.parts}]
 
 
 def _is_within(name: str, places: tuple[str, ...]) -> bool:

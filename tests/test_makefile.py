@@ -44,7 +44,7 @@ def test_ci_runs_what_a_person_types() -> None:
     workflow = YAML(typ="safe", pure=True).load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
     steps = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
     assert re.findall(r"^make ([\w-]+)$", script, re.MULTILINE) == ["check", "test", "test-slow"]
-    assert typed_in("\n".join(steps)) == {"check", "test", "test-slow", "smoke", "compare"}
+    assert typed_in("\n".join(steps)) == {"check", "test", "test-slow", "smoke", "repro", "compare"}
 
 
 def test_ci_takes_actions_by_commit_and_may_only_read() -> None:

@@ -1,12 +1,13 @@
-"""What CI makes of a pull request: the workflow's own commands, run in a real repository of two branches."""
+"""What CI makes of a push and of a pull request: the workflow's own commands, run in real repositories."""
 
 import json
 import os
 import re
+import shlex
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,19 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.actions import SKIPPED, SUCCESS, Event, Job, Runner
+from tests.committed import lay_out
 from tests.pipeline.checkout import RULES, Checkout
+from tests.pipeline.repository import Repository
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKFLOW: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
+FOLDER = ROOT / ".github" / "workflows"
+WORKFLOWS: dict[str, dict[str, Any]] = {
+    path.name: YAML(typ="safe", pure=True).load(path.read_text("utf-8")) for path in sorted(FOLDER.iterdir())
+}
+WORKFLOW = WORKFLOWS["ci.yml"]
 JOBS = WORKFLOW["jobs"]
-SHELL = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c"]  # what `shell: bash` is on GitHub
+REPOSITORY, NUMBER = "ada/mnistgan", 7
 GH = """#!{python}
 import json, os, pathlib, subprocess, sys
 words = sys.argv[1:]
@@ -30,51 +38,37 @@ if "--jq" in words:
     program = words[words.index("--jq") + 1]
     subprocess.run(["jq", "--raw-output", program], input=os.environ["COMMENTS"], text=True, check=True)
 """
+LONG = ("make check PYTHON=python", "make test PYTHON=python", "make test-slow PYTHON=python")
+"""What takes minutes and runs elsewhere: these alone are stood in for, by a look at what they would do."""
+MAKE = f"""#!/bin/sh
+case "make $*" in {"|".join(map(shlex.quote, LONG))}) echo "make $*" >>"$STOOD_IN"; set -- --dry-run "$@" ;; esac
+exec {shutil.which("make")} "$@"
+"""
 
 
-@dataclass(frozen=True)
-class Job:
-    """How a job's commands ended, and what they left."""
-
-    ok: bool
-    log: str
-    folder: Path
-    page: str
-    """What the run's page shows."""
-
-    @property
-    def summary(self) -> str:
-        return (self.folder / "comparison" / "summary.md").read_text("utf-8")
-
-    @property
-    def annotations(self) -> list[str]:
-        return re.findall(r"^::(\w+) ", self.log, re.MULTILINE)
+def pull_request(origin: Repository, branch: str, base: str = "main") -> Event:
+    """What GitHub makes of a branch that is ahead of ``base``: a merge of both, under a ref of its own."""
+    sides = [origin.git("rev-parse", side) for side in (base, branch)]
+    merge = origin.git("commit-tree", f"{branch}^{{tree}}", "-p", sides[0], "-p", sides[1], "-m", "merge")
+    origin.git("update-ref", f"refs/pull/{NUMBER}/merge", merge)
+    told = {"number": NUMBER, "base": {"sha": sides[0]}, "head": {"repo": {"full_name": REPOSITORY}}}
+    return Event("pull_request", merge, f"refs/pull/{NUMBER}/merge", {"pull_request": told})
 
 
-def run(job: str, folder: Path, given: Mapping[str, str], path: str, **environment: str) -> Job:
-    """Run a job's commands as GitHub does: the first that fails ends it, but for steps that run even then.
-
-    ``given``: what GitHub would put for each expression of a step's environment.
-    """
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("COV_", "DVC_", "MAKE", "MFLAGS"))
-    }
-    page = folder.parent / f"{folder.name}.page"
-    page.touch()
-    environment = {**kept, **environment, "PATH": path, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(page)}
-    ok, log = True, ""
-    for step in JOBS[job]["steps"]:
-        if "run" not in step or not (ok or "!cancelled()" in step.get("if", "")):
-            continue
-        values = {name: filled(value, given) for name, value in step.get("env", {}).items()}
-        command = [*SHELL, step["run"]]
-        done = subprocess.run(command, cwd=folder, env={**environment, **values}, capture_output=True, text=True)
-        ok, log = ok and done.returncode == 0, log + done.stdout + done.stderr
-    return Job(ok, log, folder, page.read_text("utf-8"))
+def furnish(folder: Path) -> None:
+    """Give a checkout the environment that is here, which takes minutes and gigabytes to make."""
+    if not (ROOT / ".venv" / "made-from").exists():
+        pytest.skip("no .venv here; `make venv` makes it")
+    (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
+    (folder / ".git" / "info" / "exclude").write_text(".venv\n")  # what is ignored is a folder
 
 
-def filled(value: str, given: Mapping[str, str]) -> str:
-    return re.sub(r"\$\{\{ (.+?) \}\}", lambda found: given[found[1]], value)
+def summary(job: Job) -> str:
+    return (job.folder / "comparison" / "summary.md").read_text("utf-8")
+
+
+def annotations(job: Job) -> list[str]:
+    return re.findall(r"^::(\w+) ", job.log, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +83,9 @@ def pull_requests(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
         made.git("checkout", "--quiet", "-b", branch, "main")
         made.run_made_up(fid, learning_rate=0.002)
         made.commit()
+    made.git("checkout", "--quiet", "-b", "loosened", "worse")
+    (made.root / "gate.yaml").write_text(RULES.replace("25%", "300%"))
+    made.commit()
     made.git("checkout", "--quiet", "-b", "otherwise", "main")
     made.measure(samples=2000)
     made.run_made_up(27.0)
@@ -105,22 +102,23 @@ Compare = Callable[..., Job]
 @pytest.fixture
 def compare(pull_requests: Checkout, tmp_path: Path) -> Compare:
     """Gives what the job `compare` makes of a branch; ``change`` is called in its checkout before."""
-    if not (ROOT / ".venv" / "made-from").exists():
-        pytest.skip("no .venv here; `make venv` makes it")
 
     def call(
         branch: str,
-        change: Callable[[Checkout], object] = lambda _: None,
+        change: Callable[[Path], object] = lambda _: None,
         base: str | None = None,
-        **environment: str,
+        **variables: str,
     ) -> Job:
-        folder = tmp_path / branch
-        subprocess.run(["git", "clone", "--quiet", "--branch", branch, pull_requests.root, folder], check=True)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-        change(Checkout(folder))
-        base = base or pull_requests.git("rev-parse", "main")
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return run("compare", folder, {"github.event.pull_request.base.sha": base}, path, **environment)
+        def prepare(folder: Path) -> None:
+            furnish(folder)
+            change(folder)
+
+        event = pull_request(pull_requests, branch)
+        if base:
+            event.payload["pull_request"]["base"]["sha"] = base
+        runner = Runner(tmp_path, pull_requests.root, event, variables=variables, after_checkout=prepare)
+        (job,) = runner.run(WORKFLOW, only=("compare",))
+        return job
 
     return call
 
@@ -128,12 +126,12 @@ def compare(pull_requests: Checkout, tmp_path: Path) -> Compare:
 def test_a_change_that_keeps_the_rules_is_green_and_its_summary_begins_with_the_gates_word(compare: Compare) -> None:
     job = compare("fine")
     assert job.ok, job.log
-    assert job.annotations == []
-    assert job.summary.startswith("**gate passed: 3 passed of 3 rules**\n")
-    assert "| fid ↓ |" in job.summary
-    assert "recipe.learning\\_rate" in job.summary
-    assert "\n### Provenance" in job.summary
-    assert job.page == job.summary
+    assert annotations(job) == []
+    assert summary(job).startswith("**gate passed: 3 passed of 3 rules**\n")
+    assert "| fid ↓ |" in summary(job)
+    assert "recipe.learning\\_rate" in summary(job)
+    assert "\n### Provenance" in summary(job)
+    assert job.page == summary(job)
     assert (job.folder / "comparison" / "report.html").read_text("utf-8").startswith("<!doctype html>")
     assert sorted(path.name for path in (job.folder / "comparison").iterdir()) == ["report.html", "summary.md"]
 
@@ -141,27 +139,27 @@ def test_a_change_that_keeps_the_rules_is_green_and_its_summary_begins_with_the_
 def test_a_change_that_breaks_a_rule_is_red_and_has_its_summary_and_report_all_the_same(compare: Compare) -> None:
     job = compare("worse")
     assert not job.ok
-    assert job.annotations == ["error"]
-    assert job.summary.startswith("**gate failed: 2 passed, 1 failed of 3 rules**\n")
-    assert "| fail | fid |" in job.summary
-    assert job.page == job.summary
+    assert annotations(job) == ["error"]
+    assert summary(job).startswith("**gate failed: 2 passed, 1 failed of 3 rules**\n")
+    assert "| fail | fid |" in summary(job)
+    assert job.page == summary(job)
     assert (job.folder / "comparison" / "report.html").exists()
 
 
 def test_what_can_not_be_told_is_green_with_a_warning(compare: Compare) -> None:
     job = compare("unclear")
     assert job.ok, job.log
-    assert job.annotations == ["warning"]
-    assert job.summary.startswith("**gate inconclusive: 2 passed, 1 inconclusive of 3 rules**\n")
+    assert annotations(job) == ["warning"]
+    assert summary(job).startswith("**gate inconclusive: 2 passed, 1 inconclusive of 3 rules**\n")
 
 
 def test_a_record_that_is_not_in_sync_is_red_and_nothing_is_compared(compare: Compare) -> None:
     job = compare("stale")
     assert not job.ok
-    assert job.annotations == ["error"]
-    assert job.summary.startswith("**gate not asked: dvc.lock is not in sync**\n")
-    assert "learning_rate: 0.003, dvc.lock records 0.001" in job.summary
-    assert job.page == job.summary
+    assert annotations(job) == ["error"]
+    assert summary(job).startswith("**gate not asked: dvc.lock is not in sync**\n")
+    assert "learning_rate: 0.003, dvc.lock records 0.001" in summary(job)
+    assert job.page == summary(job)
     assert re.findall(r"^\$ python -m pipeline (\w+)", job.log, re.MULTILINE) == ["verify"]
     assert not (job.folder / "comparison" / "report.html").exists()
 
@@ -170,14 +168,14 @@ def test_a_base_that_is_not_there_is_red_and_the_page_says_why(compare: Compare)
     job = compare("fine", base="--nowhere")
     assert not job.ok
     assert job.page.startswith("**gate not asked: there is no such base**\n")
-    assert "'--nowhere' is no commit, branch or tag here" in job.summary
+    assert "'--nowhere' is no commit, branch or tag here" in summary(job)
 
 
 def test_a_base_that_was_measured_otherwise_is_red_and_the_page_says_why(compare: Compare) -> None:
     job = compare("fine", base="origin/otherwise")
     assert not job.ok
     assert job.page.startswith("**gate not asked: the results can't be compared**\n")
-    assert "the number of samples" in job.summary
+    assert "the number of samples" in summary(job)
 
 
 def test_it_takes_ten_seconds_of_a_processor_at_most_and_none_of_the_heavy_libraries(compare: Compare) -> None:
@@ -192,46 +190,57 @@ def test_it_takes_ten_seconds_of_a_processor_at_most_and_none_of_the_heavy_libra
 
 
 def test_a_pull_request_that_loosens_the_rules_or_is_not_committed_says_so(compare: Compare) -> None:
-    def loosen(checkout: Checkout) -> None:
-        (checkout.root / "gate.yaml").write_text(RULES.replace("25%", "300%"))
-        checkout.commit()
-        (checkout.root / "Makefile").write_text(f"{(checkout.root / 'Makefile').read_text('utf-8')}\n")
+    def edit(folder: Path) -> None:
+        with (folder / "Makefile").open("a") as file:
+            file.write("\n")
 
-    job = compare("worse", loosen)
-    assert job.summary.startswith("**gate passed")
-    assert "- note: the rules themselves differ: gate.yaml is not the base's" in job.summary
-    assert "- note: what is not committed was verified, but not compared" in job.summary
+    job = compare("loosened", edit)
+    assert summary(job).startswith("**gate passed")
+    assert "- note: the rules themselves differ: gate.yaml is not the base's" in summary(job)
+    assert "- note: what is not committed was verified, but not compared" in summary(job)
 
 
 Comment = Callable[..., list[dict[str, Any]]]
 SUMMARY = "**gate passed: 3 passed of 3 rules**\n\n$(exit 7) `exit 7` | ${NUMBER} | 👍\n"
 
 
+@dataclass(frozen=True)
+class Hub:
+    """A stand-in for the program gh, which notes what it is asked and tells the comments that stand."""
+
+    calls: Path
+
+    @property
+    def programs(self) -> dict[str, str]:
+        if shutil.which("jq") is None:
+            pytest.skip("no jq here, by which the program gh filters")
+        return {"gh": GH.format(python=sys.executable)}
+
+    def variables(self, *comments: dict[str, Any]) -> dict[str, str]:
+        self.calls.write_text("")
+        return {"CALLS": str(self.calls), "COMMENTS": json.dumps(comments)}
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.calls.read_text("utf-8").splitlines()]
+
+
 @pytest.fixture
 def comment(tmp_path: Path) -> Comment:
-    """Gives what the job `comment` asks of GitHub where these comments stand; no checkout, and a gh that only notes."""
-    if shutil.which("jq") is None:
-        pytest.skip("no jq here, by which the program gh filters")
-    folder, programs, calls = tmp_path / "empty", tmp_path / "programs", tmp_path / "calls"
-    (folder / "comparison").mkdir(parents=True)
-    (folder / "comparison" / "summary.md").write_text(SUMMARY)
-    programs.mkdir()
-    (programs / "gh").write_text(GH.format(python=sys.executable))
-    (programs / "gh").chmod(0o755)
-    given = {
-        "github.token": "token",
-        "github.repository": "ada/mnistgan",
-        "github.event.pull_request.number": "7",
-        "github.server_url": "https://github.example",
-        "github.run_id": "42",
-    }
+    """Gives what the job `comment` asks of GitHub where these comments stand and `compare` left a summary."""
+    hub = Hub(tmp_path / "calls")
 
     def call(*comments: dict[str, Any]) -> list[dict[str, Any]]:
-        calls.write_text("")
-        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-        job = run("comment", folder, given, path, CALLS=str(calls), COMMENTS=json.dumps(comments))
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        (folder / "artifacts" / "comparison").mkdir(parents=True)
+        (folder / "artifacts" / "comparison" / "summary.md").write_text(SUMMARY)
+        told = {"number": NUMBER, "head": {"repo": {"full_name": REPOSITORY}}}
+        event = Event("pull_request", "0" * 40, f"refs/pull/{NUMBER}/merge", {"pull_request": told})
+        runner = Runner(folder, folder, event, hub.programs, variables=hub.variables(*comments))
+        done = Job("compare", folder, outputs={"artifact": "1"})
+        (job,) = runner.run(WORKFLOW, only=("comment",), before={"compare": done})
         assert job.ok, job.log
-        return [json.loads(line) for line in calls.read_text().splitlines()]
+        return hub.asked
 
     return call
 
@@ -243,10 +252,10 @@ def by(login: str, number: int, body: str) -> dict[str, Any]:
 def test_without_a_comment_of_ours_one_is_written(comment: Comment) -> None:
     marker = JOBS["comment"]["steps"][-1]["env"]["MARKER"]
     asked, written = comment(by("ada", 1, marker), by("github-actions[bot]", 2, f"quoted: {marker}"))
-    assert "repos/ada/mnistgan/issues/7/comments?per_page=100" in asked["words"]
+    assert f"repos/{REPOSITORY}/issues/7/comments?per_page=100" in asked["words"]
     assert "--paginate" in asked["words"]
     assert written["words"][1:3] == ["--method", "POST"]
-    assert "repos/ada/mnistgan/issues/7/comments" in written["words"]
+    assert f"repos/{REPOSITORY}/issues/7/comments" in written["words"]
     first, rest = written["body"].split("\n", 1)
     assert first == marker
     assert re.fullmatch(r"<!-- .+ -->", marker)  # GitHub shows nothing of it
@@ -259,7 +268,7 @@ def test_a_comment_of_ours_is_written_anew_and_not_repeated(comment: Comment) ->
     ours = [by("github-actions[bot]", number, first["body"]) for number in (22, 33)]
     _, again = comment(by("ada", 1, "hello"), *ours)
     assert again["words"][1:3] == ["--method", "PATCH"]
-    assert "repos/ada/mnistgan/issues/comments/22" in again["words"]
+    assert f"repos/{REPOSITORY}/issues/comments/22" in again["words"]
     assert again["body"] == first["body"]
 
 
@@ -310,8 +319,39 @@ def test_dependabot_keeps_actions_and_packages_fresh() -> None:
 
 
 def test_every_action_is_pinned_by_digest_with_its_version_beside_it() -> None:
-    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    text = "".join(path.read_text("utf-8") for path in FOLDER.iterdir())
     pins = re.findall(r"uses: (.+)", text)
     assert pins
     assert [pin for pin in pins if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)] == []
     assert len(set(pins)) == len({pin.split("@")[0] for pin in pins})  # one version of each
+
+
+@pytest.mark.slow
+def test_every_command_of_every_workflow_runs_as_on_github(
+    pull_requests: Checkout, mnist_cache: Path, tmp_path: Path
+) -> None:
+    """A push to this repository as it is, and a pull request to one whose record agrees with its code."""
+    stood_in, hub = tmp_path / "stood-in", Hub(tmp_path / "calls")
+    caches = {"~/.cache/mnistgan": mnist_cache}
+    pushed = Repository(tmp_path / "pushed")
+    lay_out(pushed.root, ".")
+    pushed.git("init", "--quiet", "--initial-branch=main")
+    pushed.commit()
+    push = Event("push", pushed.commit(), "refs/heads/main")
+    at_push = Runner(tmp_path / "push", pushed.root, push, {"make": MAKE}, caches, {"STOOD_IN": str(stood_in)}, furnish)
+    at_pull = Runner(
+        tmp_path / "pull",
+        pull_requests.root,
+        pull_request(pull_requests, "fine"),
+        hub.programs,
+        variables=hub.variables(),
+        after_checkout=furnish,
+    )
+    jobs: list[Job] = []
+    for workflow in WORKFLOWS.values():
+        jobs += at_push.run(workflow) + at_pull.run(workflow, only=("compare", "comment"))
+    assert {job.name: job.log for job in jobs if job.outcome not in (SUCCESS, SKIPPED)} == {}
+    steps = [step for workflow in WORKFLOWS.values() for job in workflow["jobs"].values() for step in job["steps"]]
+    assert {step["run"] for step in steps if "run" in step} == {command for job in jobs for command in job.ran}
+    assert set(stood_in.read_text().splitlines()) == set(LONG)
+    assert [call["words"][2] for call in hub.asked if "--method" in call["words"]] == ["POST"]
