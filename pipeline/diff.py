@@ -11,7 +11,8 @@ from pipeline.showing import telling
 if TYPE_CHECKING:
     from mnistgan.comparison.changes import Change
     from mnistgan.comparison.differences import Difference
-    from mnistgan.comparison.verdict import Compared, Comparison, Trained, Value
+    from mnistgan.comparison.sides import Side, Trained
+    from mnistgan.comparison.verdict import Compared, Comparison, Value
     from pipeline.records.results import Results
 
 COLUMNS = ("metric", "real", "A", "B", "B against A", "p", "says")
@@ -39,14 +40,15 @@ def diff(
 
     Log FID decides, at 5%: by Welch's test, seeds unpaired, where both sides are groups of seeds. One seed on a side
     is judged by the spread between seeds that metrics/seeds.csv records for A's or B's recipe: Student's t with its
-    degrees of freedom, the spread times the root of 2. Without one it can't be told. Equal weights, or equal pins and
-    figures, are identical. Seeds that collapsed are counted, by Fisher's exact test, and not averaged in; where there
-    are any, both tests share the 5%. All other metrics are shown with p adjusted by Holm and decide nothing. How many
-    more seeds it takes follows from the spread and --margin, never from the difference that was seen.
+    degrees of freedom, the spread times the root of 2. Without one it can't be told. Equal pins and figures are
+    identical; the same weights with other figures, or by other measuring code, are measured otherwise. Seeds that
+    collapsed are counted, by Fisher's exact test, and not averaged in; where there are any, both tests share the 5%.
+    All other metrics are shown with p adjusted by Holm and decide nothing. How many more seeds it takes follows from
+    the spread and --margin, never from the difference that was seen.
 
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
-    telling.check_outputs(markdown, json)
+    telling.check_outputs({"--markdown": markdown, "--json": json})
     from mnistgan.comparison.verdict import compare
     from pipeline.records import results
 
@@ -93,7 +95,8 @@ class Told:
 
     def legend(self) -> str:
         """Which is A and which is B, and how to read the rest."""
-        return f"A: {_who(self.a)}; B: {_who(self.b)}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real"
+        sides = f"A: {_who(self.found.a)}; B: {_who(self.found.b)}"
+        return f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real"
 
     def lines(self) -> Iterator[str]:
         """What differs of the causes, the training budget before all."""
@@ -138,6 +141,7 @@ class Told:
         found, of = self.found, self.found.collapses
         return {
             "verdict": found.verdict.value,
+            "measured_otherwise": found.otherwise,
             "headline": self.headline,
             "basis": found.basis.value,
             "level": found.level,
@@ -152,9 +156,8 @@ class Told:
         }
 
 
-def _who(results: "Results") -> str:
-    members = results.side.members
-    return results.side.name if len(members) == 1 else f"{results.side.name} ({len(members)} seeds)"
+def _who(side: "Side") -> str:
+    return side.name if len(side.members) == 1 else f"{side.name} ({len(side.members)} seeds)"
 
 
 def _listed(changes: "Sequence[Change]") -> str:

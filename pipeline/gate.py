@@ -1,5 +1,6 @@
 """Hold a result to gate.yaml's rules, beside the result that it would follow."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.showing import telling
 
 if TYPE_CHECKING:
     from mnistgan.comparison.rules import Judged, Outcome
+    from mnistgan.comparison.seeds import SeedRow
     from pipeline.records.results import Results
 
 RULES = Path("gate.yaml")
@@ -33,22 +35,37 @@ def gate(
     interval between both bounds is outside, and is inconclusive between. A rule about the head alone takes the
     interval of the samples that its file holds. One that compares with the base takes the spread between seeds: of the
     two groups, or that which metrics/seeds.csv records for the base's or the head's recipe. Where neither is there,
-    such a rule can't pass, unless both are identical. No network and no MLflow. See docs/comparing.md.
+    such a rule can't pass, unless both are identical. The gate never passes (3) where the figures are not those that
+    dvc.lock records, or the two were measured otherwise: the same weights with other figures, or by other code. No
+    network and no MLflow. See docs/comparing.md.
     """
-    telling.check_outputs(markdown, json)
+    telling.check_outputs({"--markdown": markdown, "--json": json})
     asked = read_rules(rules)
     from mnistgan.comparison import rules as judging
+    from mnistgan.comparison.sides import measured_otherwise
     from pipeline.records import results
 
     of_base, of_head = results.read(base), results.read(head)
-    recorded = results.recorded_seeds(of_base, of_head)
-    judged = judging.judge(asked, of_base.side, of_head.side, recorded)
-    told = Told(judging.overall(judged), judged, of_base, of_head)
+    judged = judging.judge(asked, of_base.side, of_head.side, _spread(of_base, of_head))
+    doubts = (*of_base.doubts, *of_head.doubts)
+    otherwise = measured_otherwise(of_base.side, of_head.side)
+    outcome = judging.overall(judged, [*doubts, *([otherwise] if otherwise else [])])
+    told = Told(outcome, judged, of_base, of_head, otherwise, doubts)
     if telling.STDOUT not in (markdown, json):
         told.show()
     telling.write("--markdown", markdown, told.markdown)
     telling.write("--json", json, lambda: telling.as_json(told.content()))
     raise typer.Exit(EXIT_CODES[told.outcome.value])
+
+
+def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
+    """The recorded seeds; of a recipe that the base records, the base's: no head sets what it is measured by."""
+    from pipeline.records import results
+
+    counts = Counter(row.digest for row in base.seeds)
+    known = {digest for digest, count in counts.items() if count >= 2}
+    others = [row for row in results.recorded_seeds(base, head) if row.digest not in known]
+    return [*(row for row in base.seeds if row.digest in known), *others]
 
 
 def read_rules(path: Path) -> Any:
@@ -73,13 +90,25 @@ class Told:
     judged: "Sequence[Judged]"
     base: "Results"
     head: "Results"
+    otherwise: str | None
+    doubts: Sequence[str]
 
     @property
     def headline(self) -> str:
-        """What became of them all."""
+        """What became of them all, after why the figures can't be held against each other, where they can't."""
+        from mnistgan.comparison.sides import are_identical
+        from mnistgan.comparison.wording import same
+
         counts = {word: sum(one.outcome.value == word for one in self.judged) for word in EXIT_CODES}
         counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
-        return f"gate {WORDS[self.outcome.value]}: {counted} of {len(self.judged)} rules"
+        told = f"gate {WORDS[self.outcome.value]}: {counted} of {len(self.judged)} rules"
+        if self.otherwise:
+            return f"measured otherwise: {self.otherwise}; {told}"
+        if self.doubts:
+            return f"{told}, of figures in doubt: {self.doubts[0]}"
+        if are_identical(self.base.side, self.head.side):
+            return f"{told}; identical to the base: {same(self.base.side, self.head.side)}"
+        return told
 
     def legend(self) -> str:
         """Which results."""
@@ -104,7 +133,7 @@ class Told:
 
     def markdown(self) -> str:
         """The same for a pull request."""
-        lines = [f"**{self.headline}**", "", telling.escaped(self.legend()), ""]
+        lines = [f"**{telling.escaped(self.headline)}**", "", telling.escaped(self.legend()), ""]
         lines += [*telling.markdown_table(COLUMNS, self.rows()), ""]
         lines += [f"- note: {telling.escaped(note)}" for note in self.notes()]
         return "\n".join(lines).rstrip() + "\n"
@@ -114,6 +143,8 @@ class Told:
         return {
             "outcome": self.outcome.value,
             "headline": self.headline,
+            "measured_otherwise": self.otherwise,
+            "doubts": list(self.doubts),
             "base": self.base.side.name,
             "head": self.head.side.name,
             "rules": [

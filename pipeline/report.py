@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistgan.errors import UsageError
 from pipeline import diff, state
 from pipeline.showing import telling
 
@@ -43,8 +42,7 @@ def report(
     Made from git's objects, DVC's cache and the journals here: no network, no TensorFlow, and no MLflow unless A or B
     is a run. Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
-    if out == markdown == telling.STDOUT:
-        raise UsageError("--out - and --markdown -: stdout holds one of the two; give the other a file")
+    telling.check_outputs({"--out": out, "--markdown": markdown})
     from mnistgan.comparison.verdict import compare
     from pipeline.records import results
 

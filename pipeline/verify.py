@@ -56,11 +56,14 @@ def verify(
     """
     record = Record.of()
     stages = [stage.value] if stage else list(dict.fromkeys([*record.declared, *record.parts]))
+    if not stages:
+        raise DataError(f"{state.PIPELINE}, {state.LOCK}: no stages, so nothing to look at; restore both with git")
     if found := record.findings(stages):
         raise DifferenceError(_listed("not as recorded", [str(finding) for finding in found]))
     if fast:
-        digests = sum(len(record.parts[name].deps) + len(record.parts[name].outs) for name in stages)
-        console.summary(f"{state.LOCK} agrees with what is here: {', '.join(stages)}; {digests} digests")
+        here, away = record.looked_at(stages)
+        told = f"{state.LOCK} agrees with what is here: {', '.join(stages)}; {len(here)} files and folders looked at"
+        console.summary(f"{told}, {len(away)} not here: {', '.join(away)}" if away else told)
         return
     with tempfile.TemporaryDirectory(prefix="mnistgan-verify-") as folder:
         scratch = _Scratch(Path(folder).resolve(), record, stages)

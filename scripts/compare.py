@@ -1,12 +1,15 @@
 """Hold the commit that is checked out to gate.yaml, beside another: what `make compare` and CI run for a pull request.
 
 From what git holds alone: `verify --fast` and, where dvc.lock is in sync, `diff`, `gate` and `report`. Trains nothing
-and needs no network. Writes report.html, and summary.md, which begins with the gate's word. Exit codes: 0 the gate
-passed, or is inconclusive, which is a warning; 1 it failed, or dvc.lock is not in sync; 2 bad use; 130 interrupted.
+and needs no network. Writes report.html, and summary.md, which begins with the gate's word, or with why it has none.
+A pass by other rules than the base's, of what is not all committed, or beside itself, is a warning too. Exit codes: 0
+the gate passed, or is inconclusive, which is a warning; 1 it failed, or dvc.lock is not in sync; 2 bad use, or a
+command broke; 130 interrupted.
 """
 
 import argparse
 import io
+import json
 import os
 import re
 import subprocess
@@ -20,8 +23,9 @@ SUMMARY, REPORT, RULES = "summary.md", "report.html", "gate.yaml"
 LIMIT = 60_000
 """Bytes of the summary. A comment on GitHub takes 65,536 characters, and holds a little more than the summary."""
 CUT = f"\n\n*Cut here: a comment takes no more. {REPORT} has the rest.*\n"
-PASSED, FAILED, BAD_USE, INCONCLUSIVE, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
-LEVELS = {FAILED: "error", BAD_USE: "error", INCONCLUSIVE: "warning"}
+PASSED, FAILED, BAD_USE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
+TRACEBACK = "Traceback (most recent call last)"
+NO_GIT = "git does not answer"
 
 
 class UnansweredError(Exception):
@@ -62,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     print(f"wrote {options.out / SUMMARY}", flush=True)
-    if told.code in LEVELS:
-        announce(LEVELS[told.code], told.headline)
+    if told.code != PASSED:
+        announce("warning" if told.code == INCONCLUSIVE else "error", told.headline)
     return PASSED if told.code == INCONCLUSIVE else told.code
 
 
@@ -71,70 +75,95 @@ def compare(base: str, out: Path) -> Told:
     """Compare the last commit with ``base``; where that can't be done, say why."""
     try:
         base = named(base)
-        pipeline("verify", "--fast", why="dvc.lock is not in sync")
+        done = pipeline("verify", "--fast", why="dvc.lock is not in sync", stdout=subprocess.PIPE)
         with tempfile.TemporaryDirectory(prefix="mnistgan-compare-") as folder:
-            return judge(base, git("rev-parse", "--short=12", "HEAD"), out / REPORT, Path(folder))
+            return judge(base, git("rev-parse", "--short=12", "HEAD"), out / REPORT, Path(folder), done.stdout.strip())
     except UnansweredError as open_question:
         if open_question.code == INTERRUPTED:
             raise KeyboardInterrupt from open_question
         headline = f"gate not asked: {open_question.why}"
+        if open_question.why == NO_GIT:
+            print(open_question.said.strip(), file=sys.stderr)
         return Told(headline, f"**{headline}**\n\n{as_code(open_question.said)}\n", open_question.code)
 
 
 def named(base: str) -> str:
-    """The name of a commit as people read it. Raises UnansweredError where it is none."""
+    """The name of a commit as people read it. Raises UnansweredError where it is none, or git does not answer."""
+    shallow = git("rev-parse", "--is-shallow-repository") == "true"
     try:
         git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     except UnansweredError as error:
-        said = f"error: {base!r} is no commit, branch or tag here; fetch it (git fetch origin), or give another BASE"
+        fetch = "git fetch --unshallow: this clone has no whole history" if shallow else "git fetch origin"
+        said = f"error: {base!r} is no commit, branch or tag here; fetch it ({fetch}), or give another BASE"
         print(said, file=sys.stderr)
         raise UnansweredError("there is no such base", said, BAD_USE) from error
     return base[:12] if re.fullmatch("[0-9a-f]{40}", base) else base
 
 
-def judge(base: str, head: str, page: Path, folder: Path) -> Told:
-    """Ask `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer."""
+def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told:
+    """Ask `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer.
+
+    ``verified``: what `verify --fast` looked at.
+    """
     pipeline("diff", "--", base, head, why="the results can't be compared")
-    gate, report = folder / "gate.md", folder / "report.md"
+    gate, report, word = folder / "gate.md", folder / "report.md", folder / "gate.json"
     sides = (f"--base={base}", f"--head={head}")
     code = pipeline(
-        "gate", *sides, f"--markdown={gate}", why="it can't be judged", answers=(PASSED, FAILED, INCONCLUSIVE)
-    )
+        *("gate", *sides, f"--markdown={gate}", f"--json={word}"),
+        why="it can't be judged",
+        answers=(PASSED, FAILED, INCONCLUSIVE),
+    ).returncode
     pipeline("report", f"--out={page}", f"--markdown={report}", "--", base, head, why="no report")
-    judged = gate.read_text("utf-8")
-    notes = [f"- note: {note}" for note in doubts(base)]
-    sections = [judged, "\n".join(notes), "## How they differ", report.read_text("utf-8")]
-    summary = "\n\n".join(section.strip() for section in sections if section)
-    return Told(judged.partition("\n")[0].strip("*"), f"{summary}\n", code)
+    first, _, judged = gate.read_text("utf-8").partition("\n")
+    headline = json.loads(word.read_text("utf-8"))["headline"]
+    found = list(doubts(base))
+    if found and code == PASSED:
+        code, headline, first = (
+            INCONCLUSIVE,
+            f"{headline}; but {found[0]}",
+            f"{first.removesuffix('**')}; but {found[0]}**",
+        )
+    notes = [f"- note: {note}" for note in (*found, verified)]
+    sections = [f"{first}\n{judged}", "\n".join(notes), "## How they differ", report.read_text("utf-8")]
+    return Told(headline, "\n\n".join(section.strip() for section in sections) + "\n", code)
 
 
 def doubts(base: str) -> Iterator[str]:
-    """What a reader of the gate's word must know besides."""
+    """Why a pass is none to merge by unseen."""
+    if git("diff", "--name-only", base, "--", RULES):
+        yield f"the rules themselves differ: {RULES} is not the base's"
     if git("status", "--porcelain", "--untracked-files=no"):
         yield "what is not committed was verified, but not compared: the figures are the last commit's"
-    if git("ls-tree", base, "--", RULES) != git("ls-tree", "HEAD", "--", RULES):
-        yield f"the rules themselves differ: {RULES} is not the base's"
+    if git("rev-parse", f"{base}^{{commit}}") == git("rev-parse", "HEAD"):
+        yield "the base is this very commit, so there was nothing to compare"
 
 
-def pipeline(*words: str, why: str, answers: Collection[int] = (PASSED,)) -> int:
-    """Run a command of the pipeline. Returns its exit code, one of ``answers``; raises UnansweredError for others."""
+def pipeline(
+    *words: str, why: str, answers: Collection[int] = (PASSED,), stdout: int | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command of the pipeline, with an exit code among ``answers``; raises UnansweredError for others."""
     print(f"$ python -m pipeline {' '.join(words)}", flush=True)
     command = [sys.executable, "-m", "pipeline", *words]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
+    print(done.stdout or "", end="", flush=True)
     print(done.stderr, end="", file=sys.stderr, flush=True)
-    if done.returncode == BUG:
-        raise UnansweredError(f"`{words[0]}` broke", done.stderr, BAD_USE)
+    broke = TRACEBACK in done.stderr or done.returncode not in (*answers, FAILED, BAD_USE, INTERRUPTED)
+    if broke:  # a bug, Python's own 1, or a signal is no verdict
+        raise UnansweredError(f"`{words[0]}` broke", done.stderr or f"exit code {done.returncode}", BAD_USE)
     if done.returncode not in answers:
         raise UnansweredError(why, done.stderr, done.returncode)
-    return done.returncode
+    return done
 
 
 def git(*words: str) -> str:
-    """What a git command prints. Raises UnansweredError where it fails."""
+    """What a git command prints. Raises UnansweredError with git's own words where it fails, or there is none."""
     command = ["git", *words]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    except OSError as error:
+        raise UnansweredError(NO_GIT, f"git: can't be run: {error.strerror}", BAD_USE) from error
     if done.returncode:
-        raise UnansweredError("git does not answer", done.stderr, BAD_USE)
+        raise UnansweredError(NO_GIT, done.stderr, BAD_USE)
     return done.stdout.strip()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.metrics import PRIMARY
 from mnistgan.comparison.rules import Outcome, judge_alone
-from mnistgan.comparison.verdict import Side, Trained
+from mnistgan.comparison.sides import Side, Trained
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -25,11 +25,12 @@ LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "drop
 """The columns of looks at validation that are metrics of the generator."""
 MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host"}
 """What tells machines apart: a run's tag, and the fact in a stage's journal that it shows."""
+HOST, SPEED = "mnistgan.host", "training/images_per_second"
 JOURNALLED = {
     "mlflow.source.git.commit": "the commit",
     "mnistgan.cpu": "the processor",
-    "mnistgan.host": "the machine's name and the times of day",
-    "training/images_per_second": "the speed",
+    HOST: "the machine's name and the times of day",
+    SPEED: "the speed",
     "mnistgan.data_source": "where the data came from",
 }
 """What may be known of a journal alone: the tag or metric that shows it in a run, and how a person calls it."""
@@ -214,8 +215,12 @@ def gather(sources: Sources, root: Path) -> Publication:
 
 
 def untold(names: Collection[str]) -> tuple[str, ...]:
-    """What a run of these tags and metrics leaves blank of the things that only a journal knows."""
-    return tuple(told for name, told in JOURNALLED.items() if name not in names)
+    """What a run of these tags and metrics leaves blank of the things that only a journal knows.
+
+    Where the journal is there, and tells the host, a training without a speed was too short to be timed.
+    """
+    timed = {SPEED} if HOST in names else set()
+    return tuple(told for name, told in JOURNALLED.items() if name not in {*names, *timed})
 
 
 def outcome(events: Sequence[Event]) -> Outcome | None:

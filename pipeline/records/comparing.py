@@ -32,32 +32,40 @@ def differences(recorded: Path, made: Path) -> list[str]:
 
 
 def outside_their_intervals(recorded: Any, made: Any) -> list[str] | None:
-    """The metrics whose 95% intervals do not overlap, each with both; None where none has an interval.
+    """The metrics whose 95% intervals do not overlap, each with both; None where none was made with an interval.
 
     A metric's interval is its ``low`` to ``high``, or ``value`` ± 1.96 ``standard_error``. It covers the drawing of
-    samples, not the luck of another training.
+    samples, not the luck of another training. The recorded value is given the width of the one made now: a record that
+    lacks an interval, or has a wide one, is not excused by that.
     """
-    before, now = dict(_intervals(recorded)), dict(_intervals(made))
-    if not before.keys() & now.keys():
+    now = dict(_intervals(made))
+    if not now:
         return None
     apart = []
-    for name in sorted(before.keys() & now.keys()):
-        (low, high), (low_now, high_now) = before[name], now[name]
-        if low > high_now or low_now > high:
+    for name, (value_now, low_now, high_now) in sorted(now.items()):
+        section = recorded.get(name) if isinstance(recorded, Mapping) else None
+        value = section.get("value") if isinstance(section, Mapping) else None
+        if not isinstance(value, int | float):
+            apart.append(f"{name}: {value} recorded, {value_now:.6g} now")
+            continue
+        low, high = value + low_now - value_now, value + high_now - value_now
+        if not (low <= high_now and low_now <= high):  # NaN is apart
             apart.append(f"{name}: {low:.6g} to {high:.6g} recorded, {low_now:.6g} to {high_now:.6g} now")
     return apart
 
 
-def _intervals(figures: Any) -> Iterator[tuple[str, tuple[float, float]]]:
+def _intervals(figures: Any) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """Each metric's value between the ends of its interval."""
     sections = figures.items() if isinstance(figures, Mapping) else ()
     for name, section in sections:
-        if not isinstance(section, Mapping):
+        if not isinstance(section, Mapping) or "value" not in section:
             continue
+        value = section["value"]
         if {"low", "high"} <= section.keys():
-            yield name, (section["low"], section["high"])
-        elif {"value", "standard_error"} <= section.keys():
+            yield name, (value, section["low"], section["high"])
+        elif "standard_error" in section:
             margin = NORMAL_95 * section["standard_error"]
-            yield name, (section["value"] - margin, section["value"] + margin)
+            yield name, (value, value - margin, value + margin)
 
 
 def _of_folders(recorded: Path, made: Path) -> Iterator[str]:

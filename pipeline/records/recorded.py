@@ -6,18 +6,21 @@ The record is dvc.lock, the small outs that git keeps, the pinned rulers and req
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnistgan.errors import DataError, MnistganError
-from pipeline import provenance, state
+from mnistgan.errors import DataError, FormatError, MnistganError
+from pipeline import git, provenance, state
 from pipeline.state import Declared, Part
 
 REQUIREMENTS = Path("requirements.lock")
 RULERS = ("classifier", "pixels")
+ROUNDING = 1e-4
+"""The share by which figures that are written in six digits may miss each other."""
 _REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 _REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
@@ -68,6 +71,12 @@ class Record:
         """All that is not as recorded of these stages."""
         return [Finding(stage, said) for stage in stages for said in self._of_stage(stage)]
 
+    def looked_at(self, stages: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The files and folders of these stages that are here, so held to the record; and those that are not."""
+        named = [path for stage in stages for path in (*self.parts[stage].deps, *self.parts[stage].outs)]
+        here = {path: (self.workspace / path).exists() for path in named}
+        return [path for path in here if here[path]], [path for path in here if not here[path]]
+
     def _of_stage(self, stage: str) -> Iterator[str]:
         if stage not in self.declared:
             yield f"{state.LOCK} has an entry for it, {state.PIPELINE} has no such stage; delete the entry"
@@ -76,7 +85,8 @@ class Record:
             yield f"{state.PIPELINE} has this stage, {state.LOCK} has no entry for it; {_REPRO}"
             return
         part, declared = self.parts[stage], self.declared[stage]
-        yield from _of_declaration(part, declared)
+        for file, said in _of_declaration(part, declared):
+            yield f"{said}; {self._mend(file, _REPRO)}"
         yield from self._of_deps(part)
         yield from self._of_outs(part, declared)
         yield from self._of_rulers(part)
@@ -88,7 +98,7 @@ class Record:
             if written.get(path, read) != read:
                 yield f"{path}: read as {read}, but recorded as an out with {written[path]}; {_REPRO}"
             elif path not in written and (said := self._differing(path, read)):
-                yield f"{said}; {_REPRO}"
+                yield f"{said}; {self._mend(path, _REPRO)}"
             elif path not in written and not (self.workspace / path).exists():
                 yield f"{path}: no such file or folder; restore it with git"
 
@@ -98,7 +108,14 @@ class Record:
                 yield f"{path}: no such file; restore it with git"
             elif said := self._differing(path, made):
                 mend = "restore it with git" if path in declared.in_git else "run `dvc checkout`"
-                yield f"{said}; {mend}, or `dvc repro`"
+                yield f"{said}; {self._mend(path, f'{mend}, or `dvc repro`')}"
+
+    def _mend(self, path: str, otherwise: str) -> str:
+        """What puts right a file that is not as dvc.lock records it: git, where one of the two is not as committed."""
+        for changed in (path, str(state.LOCK)):
+            if git.ask("status", "--porcelain", "--untracked-files=all", "--", changed, folder=self.workspace):
+                return f"`git restore {changed}` puts back what is committed; where the change is meant, {otherwise}"
+        return otherwise
 
     def _differing(self, path: str, expected: str) -> str | None:
         """What to say of a file or folder that is there with other bytes than recorded."""
@@ -121,6 +138,27 @@ class Record:
             yield str(error)
             return
         yield from _of_figures(figures, rulers, part)
+        yield from _of_verdict(figures, folder, part)
+        yield from self._of_classes(figures, part)
+
+    def _of_classes(self, figures: Any, part: Part) -> Iterator[str]:
+        """The class balance among the figures against the shares that it is of."""
+        path = part.options.get("classes")
+        if path is None or not (self.workspace / path).is_file():
+            return
+        from mnistgan.reporting.shares import Shares
+
+        try:
+            held = Shares.parse((self.workspace / path).read_text("utf-8", "replace"), str(path))
+            smallest = min(share / prior for share, prior in zip(held.share, held.prior, strict=True))
+            said = float(figures["classes"]["smallest_ratio"])
+        except FormatError as error:
+            yield f"{error}; restore it with git"
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            yield f"{part.options['metrics']}, {path}: tell no class balance; {_REPRO}"
+        else:
+            if not math.isclose(said, smallest, rel_tol=1e-3):
+                yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {_REPRO}"
 
     def _of_versions(self, part: Part) -> Iterator[str]:
         requirements = self.workspace / REQUIREMENTS
@@ -167,20 +205,22 @@ def versions_recorded(train: Part, requirements: str) -> dict[str, str] | None:
     return None
 
 
-def _of_declaration(part: Part, declared: Declared) -> Iterator[str]:
+def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]:
+    """What a stage is declared to be otherwise than recorded, each with the file that declares it."""
+    pipeline = str(state.PIPELINE)
     if part.command != declared.command:
-        yield f"{state.LOCK} records the command {part.command!r}, {state.PIPELINE} has {declared.command!r}; {_REPRO}"
+        yield pipeline, f"{state.LOCK} records the command {part.command!r}, {pipeline} has {declared.command!r}"
     for kind, recorded, wanted in (("deps", part.deps, declared.deps), ("outs", part.outs, declared.outs)):
         if missing := sorted(set(wanted) - set(recorded)):
-            yield f"{', '.join(missing)}: in {state.PIPELINE}'s {kind}, not in {state.LOCK}; {_REPRO}"
+            yield pipeline, f"{', '.join(missing)}: in {pipeline}'s {kind}, not in {state.LOCK}"
         if idle := sorted(set(recorded) - set(wanted)):
-            yield f"{', '.join(idle)}: in {state.LOCK}'s {kind}, not in {state.PIPELINE}; {_REPRO}"
+            yield pipeline, f"{', '.join(idle)}: in {state.LOCK}'s {kind}, not in {pipeline}"
     recorded_params, wanted_params = (dict(state.flatten(params, "")) for params in (part.params, declared.params))
     for name in sorted(recorded_params.keys() | wanted_params.keys()):
         got, expected = wanted_params.get(name, "nothing"), recorded_params.get(name, "nothing")
         if got != expected or type(got) is not type(expected):
             key = name.removeprefix(f"{state.PARAMS}.")
-            yield f"{state.PARAMS}, {key}: {got!r}, {state.LOCK} records {expected!r}; {_REPRO}"
+            yield str(state.PARAMS), f"{state.PARAMS}, {key}: {got!r}, {state.LOCK} records {expected!r}"
 
 
 def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Part) -> Iterator[str]:
@@ -200,6 +240,36 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
         yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
     except MnistganError as error:
         yield f"{path}: {error}"
+
+
+def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
+    """What the metrics file says of itself: its verdict, its intervals, and FID in units of a missing digit."""
+    from mnistgan.comparison.figures import Figures
+    from mnistgan.comparison.metrics import KNOWN, broken_interval
+    from mnistgan.evaluation import verdict
+
+    path = part.options["metrics"]
+    try:
+        found = Figures.of(figures, str(path))
+        limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
+    except MnistganError as error:
+        yield str(error)
+        return
+    wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
+    yield from (f"{path}: {said}; {_REPRO}" for said in wrong if said)
+    for name in ("fid", "fid_logits", "fid_pixels"):
+        value, units, no_8 = (found.leaves.get(f"{name}.{each}", math.nan) for each in ("value", "units", "no_8"))
+        if math.isfinite(value + units * no_8) and not math.isclose(units * no_8, value, rel_tol=ROUNDING):
+            yield f"{path}: {name} is {value:g}, yet {units:g} units of {no_8:g}; {_REPRO}"
+    if limits is None:
+        return
+    try:
+        expected = tuple(verdict.faults(figures, limits)) or (verdict.HEALTHY,)
+    except (KeyError, TypeError) as error:
+        yield f"{path}: lacks {error}, which its verdict rests on; {_REPRO}"
+        return
+    if set(found.findings) != set(expected):
+        yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {_REPRO}"
 
 
 def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:

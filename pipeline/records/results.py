@@ -7,6 +7,7 @@ nothing has to be checked out.
 import glob
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +18,9 @@ from typing import Any
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import Figures
+from mnistgan.comparison.metrics import PRIMARY
 from mnistgan.comparison.seeds import SeedRow
-from mnistgan.comparison.verdict import Side, Trained
+from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import DataError, FormatError, RulerError, UsageError
 from pipeline import git, provenance, state
 
@@ -65,6 +67,8 @@ class Results:
     seeds: tuple[SeedRow, ...] = ()
     """The rows of its metrics/seeds.csv."""
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Those of the notes that say why the figures may be another run's, so that no verdict should rest on them."""
     place: Place | None = None
     """Where its other files are; None for a group, and for a metrics file that lies alone."""
     is_recorded: bool = False
@@ -207,7 +211,7 @@ def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results
         return Results(side, seeds=tuple(rows), notes=(unknown,), place=Place(read_bytes, {}, commit))
     parts = state.parts_of_lock(_text(f"{name}, {state.LOCK}", lock))
     found = Results(
-        side=Side(name, (Trained(name, figures, _weights(parts)),), recipe_digest(parts, figures.pins)),
+        side=Side(name, (_trained(name, figures, parts),), recipe_digest(parts, figures.pins)),
         params=_params(parts),
         data=_data(parts),
         code=_code(parts),
@@ -215,9 +219,9 @@ def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results
         seeds=tuple(rows),
         place=Place(read_bytes, parts, commit),
     )
-    stale = [*_stale_metrics(name, content, parts)]
-    changed = _stale_params(name, written, found.params)
-    return replace(found, notes=(*stale, *changed), is_recorded=not stale and _follows(parts))
+    doubts = (*_stale_metrics(name, content, parts), *_torn_chain(name, parts))
+    notes = (*doubts, *_stale_params(name, written, found.params), *_other_record(found))
+    return replace(found, notes=notes, doubts=doubts, is_recorded=not doubts)
 
 
 def _figures(name: str, content: bytes) -> Figures:
@@ -244,12 +248,16 @@ def _params(parts: Mapping[str, state.Part]) -> dict[str, Any]:
 
     Where the data was fetched from is no property of it.
     """
+    return {name: value for name, value in _flat(_measuring(parts)).items() if not name.startswith("prepare.sources")}
+
+
+def _flat(parts: Iterable[state.Part]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for part in _measuring(parts):
+    for part in parts:
         for named in part.params.values():
             for name, value in named.items():
                 flat.update(state.flatten(value, _RECIPE.sub("recipe", name)))
-    return {name: value for name, value in flat.items() if not name.startswith("prepare.sources")}
+    return flat
 
 
 def _data(parts: Mapping[str, state.Part]) -> dict[str, str]:
@@ -278,9 +286,29 @@ def _machine(parts: Mapping[str, state.Part], read_bytes: Read) -> dict[str, str
         return {}
 
 
-def _weights(parts: Mapping[str, state.Part]) -> str | None:
+def _trained(name: str, figures: Figures, parts: Mapping[str, state.Part]) -> Trained:
     train = parts.get("train")
-    return train.outs.get(str(train.options.get("generator"))) if train else None
+    weights = train.outs.get(str(train.options.get("generator"))) if train else None
+    return Trained(name, figures, weights, _measured_by(parts), _training(parts))
+
+
+def _measured_by(parts: Mapping[str, state.Part]) -> dict[str, str] | None:
+    """What evaluate read beside what was trained: code, rulers and data by their digests, params by their values."""
+    evaluate = parts.get("evaluate")
+    if evaluate is None:
+        return None
+    trained = parts["train"].outs if "train" in parts else {}
+    read = {path: digest for path, digest in evaluate.deps.items() if path not in trained}
+    return read | {name: str(value) for name, value in _flat([evaluate]).items()}
+
+
+def _training(parts: Mapping[str, state.Part]) -> str | None:
+    """All that decides the weights to the bit; None where the machine or the libraries are not recorded."""
+    train = parts.get("train")
+    ran_on = [train.outs.get(str(train.options.get(name))) for name in ("machine", "versions")] if train else [None]
+    if train is None or None in ran_on:
+        return None
+    return json.dumps([_flat([train]), dict(train.deps), ran_on], sort_keys=True, default=str)
 
 
 def recipe_digest(parts: Mapping[str, state.Part], pins: str) -> str | None:
@@ -292,11 +320,15 @@ def recipe_digest(parts: Mapping[str, state.Part], pins: str) -> str | None:
     return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), pins)
 
 
-def _follows(parts: Mapping[str, state.Part]) -> bool:
-    """Whether each stage read what the others wrote, which after a run that was cut short it did not."""
+def _torn_chain(name: str, parts: Mapping[str, state.Part]) -> Iterable[str]:
+    """What a stage did not read as the others wrote it, as after a run that was cut short."""
     written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
-    read = (item for part in _measuring(parts) for item in part.deps.items())
-    return {"train", "evaluate"} <= parts.keys() and all(written.get(path, digest) == digest for path, digest in read)
+    read = [item for part in _measuring(parts) for item in part.deps.items()]
+    others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
+    if missing := sorted({"train", "evaluate"} - parts.keys()):
+        yield f"{name}: {state.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
+    elif others:
+        yield f"{name}: {', '.join(others)} was written anew since a later stage read it; `dvc repro` catches up"
 
 
 def _stale_metrics(name: str, content: bytes, parts: Mapping[str, state.Part]) -> Iterable[str]:
@@ -305,6 +337,16 @@ def _stale_metrics(name: str, content: bytes, parts: Mapping[str, state.Part]) -
         yield f"{name}: {state.LOCK} records no {METRICS}, so whose figures it holds is unknown"
     elif hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded:
         yield f"{name}: {METRICS} is not the one that {state.LOCK} records; params, data and code may be another run's"
+
+
+def _other_record(of: Results) -> Iterable[str]:
+    """Where the record of seeds has another FID for the very seed."""
+    (member,), seed = of.side.members, of.params.get("train.seed")
+    fid = member.figures.leaves.get(PRIMARY, math.nan)
+    for row in of.seeds:
+        if (row.digest, row.seed) == (of.side.recipe, seed) and row.figures.leaves[PRIMARY] != fid:
+            told = f"FID {row.figures.leaves[PRIMARY]:.4g}, not {fid:.4g}"
+            yield f"{of.side.name}: {SEEDS} has {told}, for seed {seed}: the spread is another run's, or was edited"
 
 
 def _stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> Iterable[str]:
@@ -344,6 +386,7 @@ def _group(name: str, found: Sequence[Results]) -> Results:
         machine=_machines(found),
         seeds=tuple(row for one in found for row in one.seeds),
         notes=tuple(notes),
+        doubts=tuple(doubt for one in found for doubt in one.doubts),
     )
 
 

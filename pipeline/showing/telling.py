@@ -1,9 +1,13 @@
 """How commands that compare tell what they found: a table on the terminal, Markdown, JSON."""
 
+import errno
 import json
 import math
+import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +18,65 @@ from pipeline import console
 
 STDOUT = Path("-")
 PIPED_WIDTH = 200  # columns, where no terminal says how many there are
+LEAST_WIDTH = 8  # columns, of a cell that needs more: a table with less is no table
+_HEADLINE = re.compile(r"\*\*(?:better|worse|can't tell yet|identical|measured otherwise|gate \w+): ")
 SPECIAL = ("\\", "|", "*", "_", "<", ">", "[", "]", "`", "~")
 
 Markdown = Annotated[Path | None, typer.Option(help="Write it as Markdown, to a file or (-) to stdout alone.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write it as JSON, to a file or (-) to stdout alone.")]
 
 
-def check_outputs(markdown: Path | None, as_json: Path | None) -> None:
-    """Raises UsageError where both are asked for on stdout."""
-    if markdown == as_json == STDOUT:
-        raise UsageError("--markdown - and --json -: stdout holds one of the two; give the other a file")
+def check_outputs(places: Mapping[str, Path | None]) -> None:
+    """Look at where each option writes to, before any work.
+
+    Raises UsageError where two go to one place, one can't be written, or is something else than what this option wrote
+    before.
+    """
+    asked = {option: path for option, path in places.items() if path is not None}
+    for (one, path), (other, same) in combinations(asked.items(), 2):
+        if path == same:
+            place = "stdout" if path == STDOUT else str(path)
+            raise UsageError(f"{one} {path} and {other} {path}: {place} holds one of the two; give the other a file")
+    for option, path in asked.items():
+        if path != STDOUT and (why := _refused(option, path)):
+            raise UsageError(f"{option} {path}: {why}")
+
+
+def _refused(option: str, path: Path) -> str | None:
+    """Why a file can't be written there, or must not; None where it may."""
+    try:
+        if not path.exists():
+            return _unwritable(next(folder for folder in path.absolute().parents if os.path.lexists(folder)))
+        if not path.is_file():
+            return f"can't be written: {'a folder' if path.is_dir() else 'no plain file'}; give a file's name"
+        content = path.read_bytes()
+    except OSError as error:
+        return f"can't be written: {error.strerror or error}"
+    if content.strip() and not EARLIER[option](content.decode("utf-8", "replace")):
+        return "there is another file of this name, which no such command wrote; give a new name, or remove it first"
+    return _unwritable(path.absolute().parent)
+
+
+def _unwritable(folder: Path) -> str | None:
+    if not folder.is_dir():
+        return f"can't be written: {folder} is no folder"
+    return None if os.access(folder, os.W_OK) else f"can't be written: {os.strerror(errno.EACCES)}"
+
+
+def _is_our_json(text: str) -> bool:
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(held, dict) and {"headline", "notes"} <= held.keys()
+
+
+EARLIER: Mapping[str, Callable[[str], bool]] = {
+    "--out": lambda text: '<section id="verdict"' in text,
+    "--markdown": lambda text: bool(_HEADLINE.match(text)),
+    "--json": _is_our_json,
+}
+"""What tells a file that an option wrote before from a person's own."""
 
 
 def show(line: str) -> None:
@@ -32,7 +85,10 @@ def show(line: str) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, as wide as the terminal; wide enough not to wrap where there is none."""
+    """Print a table, as wide as the terminal; wide enough not to wrap where there is none.
+
+    On a terminal too narrow for its columns, each row as lines instead.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -40,10 +96,19 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
+    held = list(rows)
+    for row in held:
         table.add_row(*row)
     wide = None if sys.stdout.isatty() else PIPED_WIDTH
-    Console(width=wide, markup=False, highlight=False, emoji=False).print(table)
+    terminal = Console(width=wide, markup=False, highlight=False, emoji=False)
+    if terminal.width >= sum(min(LEAST_WIDTH, max(map(len, cells))) + 1 for cells in zip(columns, *held, strict=True)):
+        terminal.print(table)
+        return
+    show(title)
+    for first, *others in held:
+        show(f"\n{first}")
+        for column, cell in zip(columns[1:], others, strict=True):
+            show(f"  {column}: {cell}")
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.seeds import SeedRow
-from mnistgan.comparison.verdict import Side, Trained
+from mnistgan.comparison.sides import Side, Trained
 
 PINS = "0578b5-43e8f7-244d82-10000-1"
 COLLAPSED = "collapsed: digit 8 at 0.10 of its share (0.87 or more)"
@@ -31,8 +31,8 @@ STEPS = (0.0, 0.06, -0.05, 0.03, -0.06, 0.05, -0.02, 0.04)
 def report(fid: float = 27.5, **sections: Any) -> dict[str, Any]:
     """A metrics file's content; ``sections`` replace whole sections or add to them, None takes one away."""
     made = copy.deepcopy(REPORT)
-    made["fid"] |= {"value": fid, "low": 0.975 * fid, "high": 1.025 * fid}
-    made["fid_logits"]["value"] = 1.3 * fid
+    made["fid"] |= {"value": fid, "low": 0.975 * fid, "high": 1.025 * fid, "units": fid / made["fid"]["no_8"]}
+    made["fid_logits"] |= {"value": 1.3 * fid, "low": 1.26 * fid, "high": 1.34 * fid}
     made["classes"]["dropped"] = int(sections.get("verdict") == COLLAPSED)
     for name, section in sections.items():
         if section is None:

@@ -3,10 +3,12 @@ from typing import Any
 
 import pytest
 
+from mnistgan.comparison.figures import FINDINGS, Figures
 from mnistgan.comparison.metrics import KNOWN
 from mnistgan.comparison.rules import Judged, Outcome, judge, overall, parse
-from mnistgan.comparison.verdict import Side, Trained
+from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import GateError, PinsError, UsageError
+from mnistgan.evaluation.verdict import EVIDENCE, HEALTHY
 from tests.comparison.made_up import COLLAPSED, PINS, figures, rows, seeds_around, side
 
 NO_WORSE = {"fid": "no worse than base by more than 25%"}
@@ -203,3 +205,65 @@ def test_a_negative_base_leaves_room_for_its_own_share_too() -> None:
     for kid, expected in ((-0.8, Outcome.PASS), (-0.1, Outcome.FAIL)):
         head = Side("head", (Trained("head", figures(28.0, kid={"value": kid})),), "recipe-a")
         assert outcome(rule, base, head, spread).outcome is expected
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"verdict": "heathly"},
+        {"verdict": "healthy or unsrue"},
+        {"fid": "at most 1e400"},
+        {"fid": "at least -1e400"},
+        {"fid": "at most nan"},
+        {"fid": "at most inf"},
+        {"fid": f"no worse than base by more than {'9' * 400}%"},
+        {"fid": "no worse than base by more than -5%"},
+        {"fid": "no worse than base by more than nan%"},
+    ],
+)
+def test_a_word_that_no_verdict_has_and_a_number_that_rules_nothing_are_refused(rules: dict[str, str]) -> None:
+    with pytest.raises(GateError, match=r"gate\.yaml: 1 problem"):
+        parse(rules, "gate.yaml")
+
+
+def test_the_words_of_a_verdict_are_those_that_evaluate_gives() -> None:
+    assert set(FINDINGS) == {HEALTHY, *(evidence.verdict for evidence in EVIDENCE)}
+    with pytest.raises(GateError, match="no such word of the verdict: unsrue; there are healthy, collapsed, memorised"):
+        parse({"verdict": "healthy or unsrue"}, "gate.yaml")
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"low": 30.0, "high": 20.0}, "fid.low is 30 beside a fid of 29 in head"),
+        ({"high": math.inf}, "fid.high is inf"),
+        ({"low": math.nan}, "fid.low is nan"),
+    ],
+)
+def test_an_interval_that_is_none_decides_nothing(section: dict[str, float], said: str) -> None:
+    for rule in ("at most 28", "at most 100"):
+        made = figures(29.0)
+        spoilt = Figures({**made.leaves, **{f"fid.{end}": value for end, value in section.items()}}, PINS, "healthy")
+        found = outcome({"fid": rule}, one("base"), Side("head", (Trained("head", spoilt),), "recipe-a"))
+        assert (found.outcome, said in found.said) == (Outcome.INCONCLUSIVE, True), found
+
+
+def test_a_file_that_lost_its_interval_is_not_taken_as_it_is_where_the_bases_has_one() -> None:
+    head = one("head", kid={"value": 14.0})
+    bare = {name: leaf for name, leaf in head.members[0].figures.leaves.items() if name != "kid.standard_error"}
+    stripped = Side("head", (Trained("head", Figures(bare, PINS, "healthy")),), "recipe-a")
+    assert outcome({"kid": "at most 14.5"}, one("base", 26.0), stripped).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_seed_that_stands_twice_in_a_group_narrows_nothing() -> None:
+    base, head = side("base", seeds_around(27, 3)), side("head", [33.0])
+    doubled = Side("head", head.members * 5)
+    assert outcome(NO_WORSE, base, doubled).said == outcome(NO_WORSE, base, head).said
+
+
+def test_no_doubt_and_no_empty_list_of_rules_is_a_pass() -> None:
+    passing = [Judged("fid", "at most 3", Outcome.PASS, "")]
+    assert overall(passing) is Outcome.PASS
+    assert overall(passing, ["whose figures it holds is unknown"]) is Outcome.INCONCLUSIVE
+    assert overall([]) is Outcome.INCONCLUSIVE
+    assert overall([Judged("fid", "at most 3", Outcome.FAIL, "")], ["doubt"]) is Outcome.FAIL

@@ -37,6 +37,17 @@ def test_a_figure_that_one_seed_lacks_stays_missing_and_is_no_nan() -> None:
         (lambda text: text.replace("27.5,", "high,", 1), "line 2: could not convert"),
         (lambda text: text + text.splitlines()[1] + "\n", "seed 0 of recipe recipe-a comes twice"),
         (lambda text: text + "fast,recipe-a,8\n", "line 7: 3 cells"),
+        (lambda text: text.replace("fid.value", "fid.worth"), r"has no column fid\.value"),
+        (lambda text: text.replace("fid.low", "fid.value"), r"the column fid\.value comes twice"),
+        (lambda text: text.replace(",27.5,", ",nan,"), r"line 2: fid\.value is nan, not above 0"),
+        (lambda text: text.replace(",27.5,", ",0,"), r"line 2: fid\.value is 0, not above 0"),
+        (lambda text: text.replace(",27.5,", ",-1,"), r"line 2: fid\.value is -1, not above 0"),
+        (lambda text: text.replace(",27.5,", ",inf,"), r"line 2: fid\.value is inf, not above 0"),
+        (lambda text: text.replace(",27.5,", ",,"), r"line 2: fid\.value is missing"),
+        (
+            lambda text: text + text.splitlines()[1].replace("a,0,", "a,9,") + "\n",
+            "seeds 0 and 9 .* have the same figures",
+        ),
     ],
 )
 def test_what_is_no_seeds_file_is_refused_with_its_place(spoil: object, said: str) -> None:

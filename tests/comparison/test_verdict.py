@@ -7,7 +7,8 @@ from mnistgan.comparison.changes import Change, changes
 from mnistgan.comparison.differences import Difference
 from mnistgan.comparison.metrics import PRIMARY
 from mnistgan.comparison.power import SeedsNeeded
-from mnistgan.comparison.verdict import Basis, Collapses, Compared, Comparison, Side, Trained, Verdict, compare, judge
+from mnistgan.comparison.sides import Side, Trained
+from mnistgan.comparison.verdict import Basis, Collapses, Compared, Comparison, Verdict, compare, judge
 from mnistgan.comparison.wording import headline, notes, says, value
 from mnistgan.errors import PinsError
 from tests.comparison.made_up import COLLAPSED, PINS, figures, rows, seeds_around, side
@@ -78,13 +79,15 @@ def test_groups_of_the_same_figures_are_identical_in_any_order() -> None:
     assert compare(side("A", [27, 28, 29]), side("B", [29, 27, 28])).verdict is Verdict.IDENTICAL
 
 
-def test_the_same_weights_are_identical_even_with_a_figure_more() -> None:
+def test_the_same_weights_with_a_figure_more_are_measured_otherwise_and_no_chance_is_told() -> None:
     a, b = (
         Side(name, (Trained(name, figures(kid=kid), "digest"),)) for name, kid in (("A", None), ("B", {"value": 15}))
     )
     found = compare(a, b)
-    assert found.verdict is Verdict.IDENTICAL
-    assert "the same weights" in headline(found)
+    assert found.verdict is Verdict.OTHERWISE
+    assert headline(found) == "measured otherwise: the same weights, other figures: kid missing → 15"
+    assert {(one.difference, one.p) for one in (found.primary, *found.others)} == {(None, None)}
+    assert {says(one) for one in (found.primary, *found.others)} == {"equal", "new"}
 
 
 def test_other_pins_are_refused_and_what_differs_is_named() -> None:

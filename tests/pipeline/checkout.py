@@ -21,6 +21,14 @@ from tests.comparison.made_up import figures, report, seeds_around
 from tests.pipeline.repository import Repository
 from tests.reporting.furnished import TRAINING, digits, png, row, shares, sheet, table
 
+HEALTHY = {
+    "repetition": {"value": 0.01, "worst": 0.02},
+    "novelty_pixels": {"copied": 0.0, "copied_low": -0.05, "copied_high": 0.05},
+    "novelty_features": {"copied": 0.0, "copied_low": -0.05, "copied_high": 0.05},
+    "unsure": {"value": 0.05, "real": 0.01},
+    "pixels": {"spectrum_gap": 0.5},
+}
+"""What the verdict rests on, beside the class balance."""
 RULES = """
 verdict: healthy
 fid: no worse than base by more than 25%
@@ -67,13 +75,20 @@ class Checkout(Repository):
         """Leave what a run with these knobs would: figures, curves, pictures and a dvc.lock that agrees with them."""
         self.turn(**knobs)
         rng = np.random.default_rng(int(fid))
-        evaluation = report(fid, pins=self.pins, samples=self.params["evaluate"]["samples"])
+        of_digits = shares(rng)
+        evaluation = report(
+            fid,
+            pins=self.pins,
+            samples=self.params["evaluate"]["samples"],
+            classes={"smallest_ratio": min(share / prior for _, share, prior in of_digits), "dropped": 0},
+            **HEALTHY,
+        )
         made = {
             "metrics/evaluation.json": json.dumps(evaluation).encode(),
             "metrics/machine.json": json.dumps({"processor": "made up"}).encode(),
             "metrics/training.csv": table(TRAINING, [row(rng, step, len(TRAINING)) for step in range(1, 9)]),
             "metrics/looks.csv": table(COLUMNS, [row(rng, 4 * epoch, len(COLUMNS)) for epoch in (1, 2)]),
-            "metrics/classes.csv": table(("digit", "share", "prior"), shares(rng)),
+            "metrics/classes.csv": table(("digit", "share", "prior"), of_digits),
             "plots/samples.png": png(sheet(digits(rng, 256))),
             "plots/progress.png": png(sheet(digits(rng, 256))),
         }

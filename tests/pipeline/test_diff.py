@@ -103,6 +103,39 @@ def test_the_same_result_is_identical_by_whatever_name(repository: Repository, t
     assert tell("knob", name)["verdict"] == "identical"
 
 
+def test_the_same_result_twice_in_a_group_is_one_seed_and_every_row_equal(
+    repository: Repository, capsys: pytest.CaptureFixture[str], tell: Tell
+) -> None:
+    diff("knob", "workspace,workspace")
+    shown = capsys.readouterr().out
+    assert shown.startswith("identical: the same weights, measuring and figures\n")
+    assert "A: knob; B: workspace,workspace; 95% intervals" in shown
+    assert {metric["p"] for metric in tell("knob", "workspace,workspace")["metrics"]} == {None}
+    assert "can't tell yet" not in shown
+
+
+def test_the_same_weights_with_other_figures_are_measured_otherwise(
+    repository: Repository, capsys: pytest.CaptureFixture[str], tell: Tell
+) -> None:
+    repository.record(59.4, weights="w27.0")
+    assert tell("base", "workspace")["verdict"] == "measured_otherwise"
+    diff("base", "workspace", markdown=Path("diff.md"))
+    headline = "measured otherwise: the same weights, other figures: fid 27 → 59.4"
+    assert capsys.readouterr().out.splitlines()[0] == headline
+    assert Path("diff.md").read_text().startswith(f"**{headline}**")
+
+
+def test_the_same_training_with_other_weights_is_not_believed(repository: Repository, tell: Tell) -> None:
+    for name, fid in (("one", 27.0), ("other", 26.0)):
+        repository.record(fid, machine={"processor": "EPYC"})
+        lock = json.loads(Path("dvc.lock").read_text())
+        lock["stages"]["train"]["cmd"] += " --versions models/versions.json"
+        lock["stages"]["train"]["outs"].append({"path": "models/versions.json", "md5": "v0"})
+        Path("dvc.lock").write_text(json.dumps(lock))
+        repository.commit(name)
+    assert "the same training" in tell("one", "other")["headline"]
+
+
 def test_an_experiment_of_dvc_is_found_by_its_name(repository: Repository, tell: Tell) -> None:
     repository.experiment("lated-dhow", fid=61.0, batch_size=256)
     told = tell("base", "lated-dhow")

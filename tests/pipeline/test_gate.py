@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 import typer
 
 from mnistgan.comparison.rules import parse
-from mnistgan.errors import GateError, UsageError
+from mnistgan.comparison.seeds import dumps, loads
+from mnistgan.errors import FormatError, GateError, UsageError
 from mnistgan.params import yaml_document
 from pipeline import ROOT
 from pipeline.gate import gate
+from pipeline.showing import telling
 from tests import committed
-from tests.comparison.made_up import COLLAPSED, write
+from tests.comparison.made_up import COLLAPSED, figures, seeds_around, write
 from tests.pipeline.repository import Repository, recorded, repository
 
 __all__ = ["recorded", "repository"]
@@ -177,3 +180,150 @@ def test_the_command_exits_with_the_outcome(tmp_path: Path, fid: float | str | N
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+
+
+def edit(path: str, old: str, new: str) -> None:
+    text = Path(path).read_text()
+    assert old in text
+    Path(path).write_text(text.replace(old, new))
+
+
+def read_by_evaluate(repository: Repository, path: str, digest: str) -> None:
+    """Let dvc.lock say that evaluate read other bytes of a path."""
+    lock = json.loads((repository.root / "dvc.lock").read_text())
+    for dep in lock["stages"]["evaluate"]["deps"]:
+        dep["md5"] = digest if dep["path"] == path else dep["md5"]
+    (repository.root / "dvc.lock").write_text(json.dumps(lock))
+
+
+def other_figures(repository: Repository) -> None:
+    repository.record(59.4, weights="w27.0")
+
+
+def better_figures(repository: Repository) -> None:
+    repository.record(13.5, weights="w27.0")
+
+
+def other_code(repository: Repository) -> None:
+    repository.record()
+    read_by_evaluate(repository, "pretrained", "r1")
+
+
+def copied_figures(repository: Repository) -> None:
+    repository.record(27.0, weights="other")
+
+
+@pytest.mark.parametrize("lie", [other_figures, better_figures, other_code, copied_figures])
+def test_what_was_measured_otherwise_never_passes_and_that_is_said_first(
+    repository: Repository, hold: Hold, lie: Callable[[Repository], None]
+) -> None:
+    lie(repository)
+    code, told = hold()
+    assert (code, told["outcome"], outcomes(told)["fid"]) == (INCONCLUSIVE, "inconclusive", "inconclusive")
+    assert told["headline"].startswith("measured otherwise: the same ")
+    assert told["headline"].endswith("; gate inconclusive: 3 passed, 1 inconclusive of 4 rules")
+    assert hold(rules="verdict: healthy")[0] == INCONCLUSIVE  # with no rule that compares, too
+    repository.commit("lie")
+    assert hold("base,again", "lie")[0] == INCONCLUSIVE
+
+
+def figures_edited(repository: Repository) -> None:
+    repository.record(40.0)
+    write(repository.root / "metrics" / "evaluation.json", fid=26.0)
+
+
+def weights_of_another_run(repository: Repository) -> None:
+    repository.record(26.5)
+    read_by_evaluate(repository, "models/generator.npz", "w99.0")
+
+
+def stage_cut_out(repository: Repository) -> None:
+    repository.record(26.5)
+    lock = json.loads((repository.root / "dvc.lock").read_text())
+    del lock["stages"]["train"]
+    (repository.root / "dvc.lock").write_text(json.dumps(lock))
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        (figures_edited, "workspace: metrics/evaluation.json is not the one that dvc.lock records"),
+        (weights_of_another_run, "workspace: models/generator.npz was written anew since a later stage read it"),
+        (stage_cut_out, "workspace: dvc.lock has no train"),
+    ],
+)
+def test_figures_that_may_be_another_runs_never_pass(
+    repository: Repository, hold: Hold, lie: Callable[[Repository], None], said: str
+) -> None:
+    lie(repository)
+    code, told = hold(rules="verdict: healthy\ncoverage: at least 0.5 of real\n")
+    assert (code, outcomes(told)) == (INCONCLUSIVE, {"verdict": "pass", "coverage": "pass"})
+    assert told["headline"].startswith(f"gate inconclusive: 2 passed of 2 rules, of figures in doubt: {said}")
+
+
+def test_what_is_identical_is_judged_by_its_figures_and_said_to_be_identical(
+    repository: Repository, hold: Hold
+) -> None:
+    repository.record()
+    code, told = hold()
+    assert (code, told["headline"]) == (
+        PASS,
+        "gate passed: 4 passed of 4 rules; identical to the base: the same weights, measuring and figures",
+    )
+    code, told = hold(rules=f"{RULES}kid: at most 1\n")
+    assert (code, outcomes(told)["kid"]) == (FAIL, "fail")
+
+
+def test_no_head_sets_the_spread_of_a_recipe_that_the_base_records(repository: Repository, hold: Hold) -> None:
+    repository.record(31.0, seed=3)
+    honest = hold()
+    assert honest[0] == INCONCLUSIVE
+    path = repository.root / "metrics" / "seeds.csv"
+    before = path.read_text()
+    for factor in (1e-4, 10):
+        rows = loads(before, "seeds.csv")
+        made = [*seeds_around(27.0, 7)]
+        told = [27.0 * (fid / 27.0) ** factor for fid in made]
+        path.write_text(dumps(replace(rows[0], seed=seed, figures=figures(fid)) for seed, fid in enumerate(told)))
+        repository.commit()
+        assert hold("base", "HEAD")[1]["rules"] == honest[1]["rules"]
+
+
+def test_a_seeds_file_with_another_fid_for_the_very_seed_is_said(repository: Repository, hold: Hold) -> None:
+    edit("metrics/seeds.csv", ",27,", ",25,")
+    repository.record()
+    assert any("metrics/seeds.csv has FID 25, not 27, for seed 0" in note for note in hold()[1]["notes"])
+
+
+def test_a_word_in_place_of_a_number_is_told_with_its_file(repository: Repository, hold: Hold) -> None:
+    write(Path("head.json"))
+    edit("head.json", '"value": 27.5', '"value": "high"')
+    with pytest.raises(FormatError, match=r"head\.json, fid\.value: got 'high', expected a number"):
+        hold("base", "head.json")
+    write(Path("head.json"), kid="low")
+    with pytest.raises(FormatError, match=r"head\.json, kid: got 'low', expected a number"):
+        hold("base", "head.json")
+
+
+@pytest.mark.parametrize("option", ["markdown", "json"])
+def test_no_file_of_the_pipeline_is_replaced(repository: Repository, option: str) -> None:
+    Path("gate.yaml").write_text(RULES)
+    for path in ("dvc.lock", "gate.yaml", "metrics/evaluation.json", "metrics", "/dev/null", "dvc.lock/x"):
+        before = Path("dvc.lock").read_bytes(), Path("gate.yaml").read_bytes()
+        with pytest.raises(UsageError, match=f"--{option} {path}: "):
+            gate(base="base", **{option: Path(path)})
+        assert (Path("dvc.lock").read_bytes(), Path("gate.yaml").read_bytes()) == before
+    for _ in range(2):  # its own file is replaced
+        with pytest.raises(typer.Exit):
+            gate(base="base", **{option: Path("told")})
+
+
+def test_on_a_terminal_too_narrow_for_the_table_each_row_is_lines(
+    repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("gate.yaml").write_text(RULES)
+    monkeypatch.setattr(telling, "PIPED_WIDTH", 20)
+    with pytest.raises(typer.Exit):
+        gate(base="base", head="knob")
+    shown = capsys.readouterr().out
+    assert "\nfail\n  figure: fid\n  rule: no worse than base by more than 25%\n  found: 27 → 60, " in shown

@@ -21,6 +21,7 @@ from tests.pipeline.repository import Repository
 from tests.reporting.furnished import furnish
 from tests.reporting.reading import Node, parse
 
+EARLIER = '<!doctype html>\n<section id="verdict">'
 HOSTILE = "\"><script>alert(1)</script><img/src=x/onerror=alert(1)>{{7*7}}'&amp;"
 
 Read = Callable[..., Node]
@@ -274,11 +275,35 @@ def test_a_file_that_the_lock_does_not_record_is_said(repository: Repository, re
 
 @pytest.mark.parametrize("path", ["metrics/training.csv", "metrics/classes.csv", "plots/samples.png"])
 def test_a_torn_file_is_named_and_the_old_report_stays(repository: Repository, path: str) -> None:
-    Path("report.html").write_text("old")
+    Path("report.html").write_text(EARLIER)
     Path(path).write_bytes(b"torn")
     with pytest.raises(FormatError, match=rf"B \(workspace\), {path}: "):
         report("long", "workspace")
-    assert Path("report.html").read_text() == "old"
+    assert Path("report.html").read_text() == EARLIER
+
+
+@pytest.mark.parametrize("option", ["out", "markdown"])
+@pytest.mark.parametrize("path", ["dvc.lock", "params.yaml", "metrics", "dvc.lock/report.html", "x" * 300])
+def test_what_no_report_wrote_is_never_replaced_and_nothing_is_written(
+    repository: Repository, option: str, path: str
+) -> None:
+    before = {file: file.read_bytes() for file in repository.root.rglob("*") if file.is_file()}
+    with pytest.raises(UsageError, match=f"--{option} "):
+        report("long", "short", **{option: Path(path)})
+    assert {file: file.read_bytes() for file in repository.root.rglob("*") if file.is_file()} == before
+
+
+def test_an_earlier_report_and_its_markdown_are_replaced(repository: Repository) -> None:
+    for b in ("short", "workspace"):
+        report("long", b, out=Path("page.html"), markdown=Path("page.md"))
+    assert "against long" in Path("page.html").read_text("utf-8")
+    assert "B: workspace" in Path("page.md").read_text("utf-8")
+
+
+def test_shares_without_a_column_are_told_by_the_columns_name(repository: Repository) -> None:
+    Path("metrics/classes.csv").write_text("digit,share\n0,0.1\n")
+    with pytest.raises(FormatError, match=r"B \(workspace\), metrics/classes\.csv: has no column prior"):
+        report("long", "workspace")
 
 
 def test_a_torn_list_in_the_cache_is_no_grid(repository: Repository, read: Read) -> None:

@@ -1,6 +1,7 @@
 """What verify finds: nothing where nothing changed, and else what differs and by how much."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -202,9 +203,63 @@ def elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MACHINE", '{"processor": "this processor"}')
 
 
-def test_a_record_that_agrees_is_said_to(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_that_agrees_is_said_to_with_what_was_looked_at_and_what_is_not_here(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     verify(fast=True)
-    assert "dvc.lock agrees with what is here: prepare, train, evaluate, render" in capsys.readouterr().out
+    told = "dvc.lock agrees with what is here: prepare, train, evaluate, render; "
+    assert capsys.readouterr().out == f"{told}10 files and folders looked at\n"
+    Path("models/generator.npz").unlink()
+    shutil.rmtree("data")
+    verify(fast=True)
+    away = "3 not here: data/train.npz, data/summary.json, models/generator.npz"
+    assert capsys.readouterr().out == f"{told}7 files and folders looked at, {away}\n"
+
+
+def test_with_nothing_to_look_at_nothing_agrees(here: Path) -> None:
+    Path("dvc.yaml").write_text("stages: {}\n")
+    Path("dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    with pytest.raises(DataError, match="no stages, so nothing to look at"):
+        verify(fast=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "mend"),
+    [
+        ("src/code.py", "pass", "pass  # changed", "src"),
+        ("params.yaml", "seed: 0}", "seed: 1}", "params.yaml"),
+        ("dvc.yaml", "--pictures pictures", "--pictures others", "dvc.yaml"),
+        ("metrics/training.csv", "100", "200", "metrics/training.csv"),
+        ("dvc.lock", "cmd: exec python -m pipeline evaluate", "cmd: exec python -m pipeline  evaluate", "dvc.lock"),
+    ],
+)
+def test_what_was_not_committed_is_told_to_be_put_back_by_git(
+    here: Path, path: str, old: str, new: str, mend: str
+) -> None:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
+    for words in (["init", "-q"], ["add", "--all"], [*identity, "commit", "-qm", "made"]):
+        subprocess.run(["git", *words], check=True)
+    edit(path, old, new)
+    assert f"`git restore {mend}` puts back what is committed; where the change is meant, " in differences(fast=True)
+    subprocess.run(["git", *identity, "commit", "-qam", "meant"], check=True)
+    assert "git restore" not in differences(fast=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"value": 20.0, "low": 30.0, "high": 40.0}, "fid.low is 30 beside a fid of 20"),
+        ({"value": 20.0, "low": 12.0, "high": 28.0, "no_8": 18.6, "units": 0.5}, "fid is 20, yet 0.5 units of 18.6"),
+        ({"value": "high", "low": 12.0, "high": 28.0}, "fid.value: got 'high', expected a number"),
+    ],
+)
+def test_figures_that_contradict_themselves_are_found_though_every_digest_agrees(
+    here: Path, section: dict[str, object], said: str
+) -> None:
+    path = Path("metrics/evaluation.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fid": section}))
+    record()
+    assert said in differences(fast=True)
 
 
 def test_of_this_repositorys_own_record_fast_takes_two_seconds_and_loads_nothing_heavy() -> None:
@@ -498,3 +553,20 @@ def test_an_interval_by_its_standard_error_counts_too() -> None:
     assert comparing.outside_their_intervals(before, now) == []
     assert comparing.outside_their_intervals(before, {"kid": {"value": 20.0, "standard_error": 1.0}}) != []
     assert comparing.outside_their_intervals(before, {"other": {"value": 1}}) is None
+
+
+@pytest.mark.parametrize(
+    "kid",
+    [
+        {"value": 10.0, "standard_error": 1e9},
+        {"value": 10.0, "low": -1e9, "high": 1e9},
+        {"value": math.nan, "standard_error": 1.0},
+        {"value": None, "standard_error": None},
+        {"standard_error": 1.0},
+        {},
+    ],
+)
+def test_a_record_is_not_excused_by_an_interval_that_it_widened_or_lacks(kid: dict[str, float | None]) -> None:
+    made = {"kid": {"value": 20.0, "standard_error": 1.0}, "fid": {"value": 2.0, "low": 1.0, "high": 3.0}}
+    (said,) = comparing.outside_their_intervals({"kid": kid, "fid": made["fid"]}, made) or [""]
+    assert said.startswith("kid: ")

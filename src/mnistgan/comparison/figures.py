@@ -4,14 +4,18 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
+from mnistgan.comparison.metrics import SECTIONS
 from mnistgan.errors import FormatError
 from mnistgan.rulers.pins import Pins
 from mnistgan.training.looks import REPEATED
 
-PINS, VERDICT, EVIDENCE = "pins", "verdict", "evidence"
+WORDS = PINS, VERDICT, EVIDENCE = "pins", "verdict", "evidence"
 HEALTHY = "healthy"
+FINDINGS = (HEALTHY, "collapsed", "memorised", "unsure")
+"""The words that a verdict is made of."""
 DROPPED, REPETITION = "classes.dropped", "repetition.value"
 
 
@@ -31,14 +35,18 @@ class Figures:
     def of(cls, report: Any, name: str) -> Self:
         """The figures of a parsed metrics file; ``name`` stands in messages.
 
-        Raises FormatError where it is no mapping, holds no numbers or no pins; PinsError where its pins are none.
+        Raises FormatError where it is no mapping, holds no numbers or no pins, or words where a number belongs;
+        PinsError where its pins are none.
         """
         if not isinstance(report, Mapping) or PINS not in report:
             raise FormatError(
                 f"{name}: has no pins, so it is no metrics/evaluation.json; `dvc repro evaluate` writes one"
             )
         Pins.parse(str(report[PINS]))
-        leaves = dict(_numbers(report, ""))
+        try:
+            leaves = dict(_numbers({key: held for key, held in report.items() if _is_figure(key, held)}, ""))
+        except ValueError as error:
+            raise FormatError(f"{name}, {error}; `dvc repro evaluate` writes it anew") from error
         if not leaves:
             raise FormatError(f"{name}: holds no numbers; `dvc repro evaluate` writes some")
         return cls(leaves, str(report[PINS]), verdict_of(report))
@@ -56,7 +64,7 @@ class Figures:
         """
         return self.leaves.get(DROPPED, 0) > 0 or self.leaves.get(REPETITION, 0) >= REPEATED
 
-    @property
+    @cached_property
     def signature(self) -> tuple[object, ...]:
         """Equal for equal pins and figures, NaN included."""
         return (self.pins, *sorted((name, repr(value)) for name, value in self.leaves.items()))
@@ -74,6 +82,11 @@ def verdict_of(report: Mapping[str, Any]) -> str | None:
     return None if verdict is None else str(verdict)
 
 
+def _is_figure(key: str, held: Any) -> bool:
+    """Whether it is to hold numbers; words beside the figures are nobody's business."""
+    return key not in WORDS and (not isinstance(held, str) or key in SECTIONS)
+
+
 def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -83,5 +96,7 @@ def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
             yield from _numbers(inner, f"{name}.{index}")
     elif value is None:
         yield name, math.nan
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         yield name, float(value)
+    else:
+        raise ValueError(f"{name}: got {str(value)[:40]!r}, expected a number")

@@ -81,6 +81,8 @@ KNOWN = {
     )
 }
 
+SECTIONS = frozenset(name.partition(".")[0] for name in KNOWN)
+
 # What goes with a metric: its interval, what real images get, the same thing in another unit, which digit it is.
 _COMPANION = re.compile(
     r"(?:^|[._])(?:low|high|standard_error|floor|real|expected|no_8|units|infinity|digit|null|null_deviation"
@@ -125,3 +127,17 @@ def sampling_interval(metric: Metric, leaves: Mapping[str, float]) -> Interval |
         if math.isfinite(value + low + high):
             return Interval(value, low, high)
     return Interval(value, value - Z * error, value + Z * error) if math.isfinite(value + error) else None
+
+
+def broken_interval(metric: Metric, leaves: Mapping[str, float]) -> str | None:
+    """What is wrong with the interval that a file holds for a metric; None where nothing is, or it holds none."""
+    value, short = leaves.get(metric.name, math.nan), metric.short
+
+    def holds(name: str, end: float) -> bool:
+        if name.endswith("low"):
+            return -math.inf < end <= value
+        return (value if name.endswith("high") else 0.0) <= end < math.inf
+
+    names = [*(f"{short}{mark}{end}" for mark in "._" for end in ("low", "high")), f"{short}.standard_error"]
+    wrong = next((name for name in names if name in leaves and not holds(name, leaves[name])), None)
+    return f"{wrong} is {leaves[wrong]:g} beside a {short} of {value:g}" if wrong else None

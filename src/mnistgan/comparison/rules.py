@@ -6,6 +6,7 @@ between the two one-sided bounds is outside, and is inconclusive between.
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,10 +15,11 @@ from typing import Any
 
 from mnistgan.comparison import distributions
 from mnistgan.comparison.differences import Difference, SeedSpread, difference, pooled
-from mnistgan.comparison.figures import VERDICT
-from mnistgan.comparison.metrics import KNOWN, Better, Metric, Scale, find, sampling_interval
+from mnistgan.comparison.figures import FINDINGS, VERDICT
+from mnistgan.comparison.metrics import KNOWN, Better, Metric, Scale, broken_interval, find, sampling_interval
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow
-from mnistgan.comparison.verdict import Side, Trained, are_identical, check_pins, spreads
+from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
+from mnistgan.comparison.verdict import check_pins, spreads
 from mnistgan.errors import GateError, UsageError
 from mnistgan.metrics.intervals import Z
 
@@ -71,6 +73,8 @@ class Bound:
             raise GateError(f"{self.name}: real images get no value for it; give a number without `of real`")
         limit = self.limit * real
         value, half, basis = _spread_of_head(metric, values, case.head)
+        if not half and _sampling_error(metric, case.base):
+            return Outcome.INCONCLUSIVE, f"{value:.4g}; {case.head.name} has no interval for it, {case.base.name} has"
         said = (
             f"{value:.4g}{_bounds(value - half, value + half)}, {'at least' if self.least else 'at most'} {limit:.4g}"
         )
@@ -94,6 +98,8 @@ class NoWorse:
         if gap := case.gap(metric, base=base, head=head):
             return Outcome.INCONCLUSIVE, gap
         shown = f"{metric.scale.back(fmean(base)):.4g} → {metric.scale.back(fmean(head)):.4g}"
+        if case.otherwise:
+            return Outcome.INCONCLUSIVE, f"{shown}, measured otherwise"
         if are_identical(case.base, case.head):
             return Outcome.PASS, f"{shown}, identical"
         harm, basis = self._harm(metric, base, head, case)
@@ -166,6 +172,8 @@ class Case:
     base: Side
     head: Side
     spread: RecordedSpread | None
+    otherwise: str | None = None
+    """Why the figures of the two can't be held against each other."""
 
     def metric(self, name: str) -> Metric:
         """The metric that a rule names. Raises UsageError where neither side has it."""
@@ -182,13 +190,16 @@ class Case:
         return [scaled for scaled in map(metric.scale.of, leaves) if math.isfinite(scaled)]
 
     def gap(self, metric: Metric, **values: Sequence[float]) -> str | None:
-        """Which side lacks the metric, or has no number for it."""
+        """Which side lacks the metric, has no number for it, or an interval that its number lies beside."""
         sides: Mapping[str, Side] = {"base": self.base, "head": self.head}
         for name, found in values.items():
             side = sides[name]
             if len(found) < len(side.members):
                 held = any(metric.name in member.figures.leaves for member in side.members)
                 return f"{metric.short} is {'NaN' if held else 'missing'} in {side.name}"
+            broken = (broken_interval(metric, member.figures.leaves) for member in side.members)
+            if wrong := next((said for said in broken if said), None):
+                return f"{wrong} in {side.name}"
         return None
 
     def real(self, metric: Metric) -> float | None:
@@ -224,16 +235,26 @@ def _rule(name: str, text: object) -> Rule:
     words = " ".join(text.split()) if isinstance(text, str) else ""
     if name == VERDICT:
         if not _WORDS.fullmatch(words) or words.startswith(("at least", "at most", "no worse")):
-            raise ValueError("should be words of the verdict, as `healthy`, or several joined by `or`")
+            raise ValueError(f"should be words of the verdict, joined by `or`: {', '.join(FINDINGS)}")
+        if unknown := [word for word in words.split(" or ") if word not in FINDINGS]:
+            raise ValueError(f"no such word of the verdict: {', '.join(unknown)}; there are {', '.join(FINDINGS)}")
         return OneOf(name, tuple(words.split(" or ")))
     if found := _BOUND.fullmatch(words):
-        return Bound(name, found[1] == "least", float(found[2]), bool(found[3]))
+        return Bound(name, found[1] == "least", _finite(found[2]), bool(found[3]))
     if found := _NO_WORSE.fullmatch(words):
         metric = KNOWN.get(f"{name}.value") or KNOWN.get(name)
         if metric is None or metric.better not in (Better.LOWER, Better.HIGHER):
             raise ValueError("lower or higher is not known to be worse for it; use `at least` or `at most`")
-        return NoWorse(name, float(found[1]) / 100)
+        return NoWorse(name, _finite(found[1]) / 100)
     raise ValueError("not a rule")
+
+
+def _finite(digits: str) -> float:
+    """The number that is written. Raises ValueError where it is beyond what a float can hold: it would rule nothing."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number is too large; at most {sys.float_info.max:.1e}")
+    return number
 
 
 def judge(rules: Mapping[str, tuple[str, Rule]], base: Side, head: Side, recorded: Sequence[SeedRow]) -> list[Judged]:
@@ -243,7 +264,9 @@ def judge(rules: Mapping[str, tuple[str, Rule]], base: Side, head: Side, recorde
     Raises PinsError where rulers differ, UsageError where a rule names a figure that neither side has.
     """
     check_pins(base, head)
-    case = Case(base, head, spreads(recorded, base, head)[0])
+    otherwise = measured_otherwise(base, head)
+    base, head = (distinct(side)[0] for side in (base, head))
+    case = Case(base, head, spreads(recorded, base, head)[0], otherwise)
     return [Judged(name, text, *rule.judge(case)) for name, (text, rule) in rules.items()]
 
 
@@ -259,10 +282,12 @@ def judge_alone(rules: Mapping[str, tuple[str, Rule]], head: Side) -> Outcome:
         return Outcome.INCONCLUSIVE
 
 
-def overall(judged: Sequence[Judged]) -> Outcome:
-    """Fail if any failed; else inconclusive if any is; else pass."""
+def overall(judged: Sequence[Judged], doubts: Sequence[str] = ()) -> Outcome:
+    """Fail if any failed; else inconclusive if any is, there are doubts of the figures, or nothing was judged."""
     outcomes = {one.outcome for one in judged}
-    return next((o for o in (Outcome.FAIL, Outcome.INCONCLUSIVE) if o in outcomes), Outcome.PASS)
+    if Outcome.FAIL in outcomes:
+        return Outcome.FAIL
+    return Outcome.PASS if outcomes == {Outcome.PASS} and not doubts else Outcome.INCONCLUSIVE
 
 
 def _outcome(low: float, high: float) -> Outcome:
@@ -288,7 +313,8 @@ def _spread(
 ) -> tuple[SeedSpread | None, str]:
     """What tells the spread between seeds where a side has one: a record, else the other side's seeds."""
     if recorded:
-        return recorded.of(metric), f"recorded spread of recipe {recorded.recipe}, {len(recorded.healthy)} seeds"
+        spread = recorded.of(metric)
+        return spread, f"recorded spread of recipe {recorded.recipe}, {spread.degrees + 1 if spread else 0} seeds"
     return pooled([base, head]), f"spread of the other side's {max(len(base), len(head))} seeds"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from mnistgan.comparison.differences import SeedSpread
 from mnistgan.comparison.figures import PINS, VERDICT, Figures
-from mnistgan.comparison.metrics import Metric
+from mnistgan.comparison.metrics import KNOWN, PRIMARY, Metric, Scale
 from mnistgan.errors import FormatError
 
 FIXED = ("recipe", "digest", "seed", VERDICT, PINS)
@@ -89,7 +89,8 @@ def _cell(value: float | None) -> str:
 def loads(text: str, name: str) -> list[SeedRow]:
     """The rows of a seeds.csv; ``name`` stands in messages.
 
-    Raises FormatError on another header, a row of another length, what is no number, or a seed that comes twice.
+    Raises FormatError on another header, one without FID or with a column twice, a row of another length, what is no
+    number, a FID that is not above 0, and a seed, or the figures of one, that come twice.
     """
     try:
         header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
@@ -97,10 +98,21 @@ def loads(text: str, name: str) -> list[SeedRow]:
         raise FormatError(f"{name}: not a CSV: {error}") from error
     if tuple(header[: len(FIXED)]) != FIXED:
         raise FormatError(f"{name}: begins with {', '.join(header[:5]) or 'nothing'}; expected {', '.join(FIXED)}, ...")
+    if PRIMARY not in header or len(set(header)) < len(header):
+        twice = [title for title in dict.fromkeys(header) if header.count(title) > 1]
+        what = f"the column {twice[0]} comes twice" if twice else f"has no column {PRIMARY}"
+        raise FormatError(f"{name}: {what}; `make seeds` writes it anew")
     rows = [_row(header, cells, f"{name}, line {line}") for line, cells in enumerate(lines, start=2) if cells]
     keys = [(row.digest, row.seed) for row in rows]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
-        raise FormatError(f"{name}: seed {twice[1]} of recipe {twice[0]} comes twice; keep one of the two")
+    if double := next((key for key in keys if keys.count(key) > 1), None):
+        raise FormatError(f"{name}: seed {double[1]} of recipe {double[0]} comes twice; keep one of the two")
+    seen: dict[tuple[object, ...], int] = {}
+    for row in rows:
+        if (first := seen.setdefault((row.digest, row.figures.signature), row.seed)) != row.seed:
+            raise FormatError(
+                f"{name}: seeds {first} and {row.seed} of recipe {row.digest} have the same figures, so one was not "
+                "trained; `make seeds` writes the file anew"
+            )
     return rows
 
 
@@ -111,6 +123,16 @@ def _row(header: Sequence[str], cells: Sequence[str], where: str) -> SeedRow:
     try:
         numbers = zip(header[len(FIXED) :], cells[len(FIXED) :], strict=True)
         leaves = {column: float(cell) for column, cell in numbers if cell}
+        if wrong := [column for column in leaves if _is_impossible(column, leaves[column])]:
+            raise ValueError(f"{wrong[0]} is {leaves[wrong[0]]:g}, not above 0")
+        if PRIMARY not in leaves:
+            raise ValueError(f"{PRIMARY} is missing")
         return SeedRow(recipe, digest, int(seed), Figures(leaves, pins, verdict or None))
     except ValueError as error:
         raise FormatError(f"{where}: {error}; expected numbers") from error
+
+
+def _is_impossible(name: str, value: float) -> bool:
+    """Whether seeds are told apart by its logarithm, which this has not."""
+    metric = KNOWN.get(name)
+    return metric is not None and metric.scale is Scale.LOG and not 0 < value < math.inf

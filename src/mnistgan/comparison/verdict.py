@@ -1,4 +1,4 @@
-"""Two states compared: better, worse, can't tell yet, or identical; and every metric beside the one that decides."""
+"""Two states compared: better, worse, can't tell yet, identical or measured otherwise; and every metric beside."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,10 +8,10 @@ from statistics import fmean, stdev
 
 from mnistgan.comparison import distributions
 from mnistgan.comparison.differences import Difference, SeedSpread, difference, fisher, holm, pooled
-from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.metrics import PRIMARY, Better, Metric, metrics_in, sampling_interval
 from mnistgan.comparison.power import LEVEL, SeedsNeeded, seeds_needed
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
+from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
 from mnistgan.errors import PinsError
 from mnistgan.metrics.intervals import Interval
 from mnistgan.rulers.pins import check_same
@@ -26,6 +26,8 @@ class Verdict(StrEnum):
     WORSE = "worse"
     CANT_TELL = "cant_tell"
     IDENTICAL = "identical"
+    OTHERWISE = "measured_otherwise"
+    """The records contradict each other, or are not of one measuring: no difference of trainings can be told."""
 
 
 class Basis(StrEnum):
@@ -38,34 +40,6 @@ class Basis(StrEnum):
     OTHER = "other"
     """The spread within the other side's seeds, since one side has one seed and nothing is recorded."""
     NONE = "none"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One training, measured. ``weights``: the digest of its generator, None where no record says it."""
-
-    name: str
-    figures: Figures
-    weights: str | None = None
-
-
-@dataclass(frozen=True)
-class Side:
-    """One or more trainings that differ in the seed alone. ``recipe``: their recipe's digest, None where unknown."""
-
-    name: str
-    members: tuple[Trained, ...]
-    recipe: str | None = None
-
-    @property
-    def healthy(self) -> tuple[Trained, ...]:
-        """Those whose samples did not collapse."""
-        return tuple(member for member in self.members if not member.figures.collapsed)
-
-    @property
-    def collapsed(self) -> int:
-        """How many collapsed."""
-        return len(self.members) - len(self.healthy)
 
 
 @dataclass(frozen=True)
@@ -91,13 +65,17 @@ class Value:
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric of both sides. ``difference`` is on the metric's scale; ``p`` adjusted by Holm, unless primary."""
+    """One metric of both sides. ``difference`` is on the metric's scale; ``p`` adjusted by Holm, unless primary.
+
+    Both are None where nothing tells how large a difference chance makes, or chance makes none: ``is_tested`` tells.
+    """
 
     metric: Metric
     a: Value
     b: Value
     difference: Difference | None
     p: float | None = None
+    is_tested: bool = True
 
     @property
     def estimate(self) -> float:
@@ -167,6 +145,8 @@ class Comparison:
     margin: float
     more_seeds: SeedsNeeded | None
     notes: tuple[str, ...]
+    otherwise: str | None = None
+    """Why it can't be that both were measured, and alike."""
 
     @property
     def level(self) -> float:
@@ -182,21 +162,24 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
     where two evaluations were measured by different rulers.
     """
     check_pins(a, b)
-    a, repeated_a = _distinct(a)
-    b, repeated_b = _distinct(b)
+    otherwise, identical = measured_otherwise(a, b), are_identical(a, b)
+    a, repeated_a = distinct(a)
+    b, repeated_b = distinct(b)
     rows = list(recorded)
     spread, narrower = spreads(rows, a, b)
     metrics = metrics_in(name for side in (a, b) for member in side.members for name in member.figures.leaves)
     if PRIMARY not in [metric.name for metric in metrics]:
         metrics = metrics_in([PRIMARY, *(metric.name for metric in metrics)])
-    primary, *others = (_compared(metric, a, b, spread) for metric in metrics)
+    by_chance = not (otherwise or identical)
+    primary, *others = (_compared(metric, a, b, spread, by_chance) for metric in metrics)
     collapses = Collapses(a.collapsed, len(a.members), b.collapsed, len(b.members))
     values = [_values(primary.metric, side.healthy) for side in (a, b)]
     planned = (spread and spread.of(primary.metric)) or pooled(values)
     return Comparison(
         a=a,
         b=b,
-        verdict=Verdict.IDENTICAL if are_identical(a, b) else judge(primary.difference, collapses),
+        verdict=(otherwise and Verdict.OTHERWISE)
+        or (Verdict.IDENTICAL if identical else judge(primary.difference, collapses)),
         basis=_basis(values, primary.difference, spread),
         spread=spread,
         narrower=narrower,
@@ -206,6 +189,7 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
         margin=margin,
         more_seeds=_more_seeds(planned, margin, min(map(len, values))),
         notes=(*repeated_a, *repeated_b, *_shared(a, b)),
+        otherwise=otherwise,
     )
 
 
@@ -225,14 +209,6 @@ def judge(primary: Difference | None, collapses: Collapses) -> Verdict:
         found.add(Verdict.BETTER if primary.estimate < 0 else Verdict.WORSE)
     found.discard(Verdict.CANT_TELL)
     return found.pop() if len(found) == 1 else Verdict.CANT_TELL
-
-
-def are_identical(a: Side, b: Side) -> bool:
-    """Whether both hold the same trainings: by the weights' digests where all are known, else by pins and figures."""
-    weights_a, weights_b = ({member.weights for member in side.members} for side in (a, b))
-    if None not in weights_a | weights_b and weights_a == weights_b:
-        return True
-    return {member.figures.signature for member in a.members} == {member.figures.signature for member in b.members}
 
 
 def check_pins(a: Side, b: Side) -> None:
@@ -259,16 +235,6 @@ def spreads(rows: Sequence[SeedRow], a: Side, b: Side) -> tuple[RecordedSpread |
     return wider, narrower
 
 
-def _distinct(side: Side) -> tuple[Side, list[str]]:
-    """The side without members that are another's copy: the same seed twice is no second seed."""
-    members = {member.figures.signature: member for member in reversed(side.members)}
-    kept = tuple(member for member in side.members if members[member.figures.signature] is member)
-    if len(kept) == len(side.members):
-        return side, []
-    copies = ", ".join(member.name for member in side.members if member not in kept)
-    return replace(side, members=kept), [f"counted once: {copies} has the figures of another of {side.name}"]
-
-
 def _shared(a: Side, b: Side) -> list[str]:
     held = {member.figures.signature for member in a.members}
     shared = [member.name for member in b.members if member.figures.signature in held]
@@ -277,10 +243,10 @@ def _shared(a: Side, b: Side) -> list[str]:
     return [f"on both sides: {', '.join(shared)}; the groups are not independent, and p says too little"]
 
 
-def _compared(metric: Metric, a: Side, b: Side, spread: RecordedSpread | None) -> Compared:
+def _compared(metric: Metric, a: Side, b: Side, spread: RecordedSpread | None, by_chance: bool) -> Compared:
     of_a, of_b = _values(metric, a.healthy), _values(metric, b.healthy)
-    found = difference(of_a, of_b, spread.of(metric) if spread else pooled([of_a, of_b]))
-    return Compared(metric, _value(metric, a), _value(metric, b), found)
+    found = difference(of_a, of_b, spread.of(metric) if spread else pooled([of_a, of_b])) if by_chance else None
+    return Compared(metric, _value(metric, a), _value(metric, b), found, is_tested=by_chance)
 
 
 def _values(metric: Metric, members: Iterable[Trained]) -> list[float]:

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 from mnistgan.comparison.metrics import Better, Scale
 from mnistgan.comparison.power import SeedsNeeded
-from mnistgan.comparison.verdict import Basis, Compared, Comparison, Side, Value, Verdict
+from mnistgan.comparison.sides import Side
+from mnistgan.comparison.verdict import Basis, Compared, Comparison, Value, Verdict
 
 WORDS = {
     Verdict.BETTER: "better",
     Verdict.WORSE: "worse",
     Verdict.CANT_TELL: "can't tell yet",
     Verdict.IDENTICAL: "identical",
+    Verdict.OTHERWISE: "measured otherwise",
 }
 NOTHING = "–"
 
@@ -25,7 +27,9 @@ def headline(found: Comparison) -> str:
     """The verdict, what decided it, and on can't tell yet how many more seeds it would take."""
     word = WORDS[found.verdict]
     if found.verdict is Verdict.IDENTICAL:
-        return f"{word}: {_same(found)}"
+        return f"{word}: {same(found.a, found.b)}"
+    if found.otherwise is not None:
+        return f"{word}: {found.otherwise}"
     parts = [f"FID {number(found.primary.a.mean)} → {number(found.primary.b.mean)}"]
     if not math.isnan(found.primary.estimate):
         parts[0] += f" ({_headline_change(found)})"
@@ -46,11 +50,13 @@ def _headline_change(found: Comparison) -> str:
     return f"{estimate}, {100 * level:.3g}% interval {bounds.removesuffix(']').replace(', ', ' to ')}"
 
 
-def _same(found: Comparison) -> str:
-    weights = {member.weights for member in (*found.a.members, *found.b.members)}
-    if None not in weights and found.primary.estimate != 0:
-        return "the same weights; the figures beside them differ"
-    return "the same weights" if None not in weights and len(weights) == 1 else "the same pins and figures"
+def same(a: Side, b: Side) -> str:
+    """What is known to be the same of two identical sides."""
+    members = (*a.members, *b.members)
+    if any(member.weights is None for member in members):
+        return "the same pins and figures"
+    measured = all(member.measuring is not None for member in members)
+    return "the same weights, measuring and figures" if measured else "the same weights and figures"
 
 
 def change(compared: Compared, level: float = 0.95) -> str:
@@ -153,8 +159,10 @@ def says(compared: Compared) -> str:
         return WORDS[compared.verdict]
     if compared.p is not None and compared.metric.better is Better.UNKNOWN and compared.p < 0.05:
         return "differs"
+    if compared.estimate == 0:
+        return "equal"
     if compared.difference is None:
-        return "equal" if compared.estimate == 0 else "no spread"
+        return "no spread" if compared.is_tested else "other"
     return WORDS[Verdict.CANT_TELL]
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mnistgan.comparison import wording
 from mnistgan.comparison.metrics import Better, Metric, Scale
-from mnistgan.comparison.verdict import Compared, Comparison, Side, Value, Verdict
+from mnistgan.comparison.sides import Side
+from mnistgan.comparison.verdict import Compared, Comparison, Value, Verdict
 from mnistgan.metrics.intervals import Interval
 from mnistgan.reporting.axes import Axis, Tick, can_be_drawn
 from mnistgan.reporting.numbers import Number

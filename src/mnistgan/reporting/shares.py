@@ -14,6 +14,7 @@ from mnistgan.reporting.dots import Dots
 from mnistgan.reporting.numbers import Number
 
 DIGITS = 10
+COLUMNS = ("digit", "share", "prior")
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Shares:
 
         Raises FormatError where it has not a row for each digit, or a share outside 0..1.
         """
-        rows = list(csv.DictReader(io.StringIO(text)))
         try:
-            found = [(int(row["digit"]), float(row["share"]), float(row["prior"])) for row in rows]
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise FormatError(f"{name}: not the shares of digits: {error!r}") from error
+            table = csv.DictReader(io.StringIO(text))
+            if lacking := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
+                raise FormatError(f"{name}: has no column {' and no '.join(lacking)}; expected {', '.join(COLUMNS)}")
+            found = [(int(row["digit"]), float(row["share"]), float(row["prior"])) for row in table]
+        except (TypeError, ValueError, csv.Error) as error:
+            raise FormatError(f"{name}: not the shares of digits: {error}") from error
         if [digit for digit, _, _ in found] != list(range(DIGITS)):
             raise FormatError(
                 f"{name}: {len(found)} rows; expected one for each digit from 0 to {DIGITS - 1}, in order"

@@ -1,0 +1,127 @@
+"""What is compared: trainings that were measured, alone or as a group; and whether records contradict each other."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from mnistgan.comparison.figures import Figures
+from mnistgan.comparison.metrics import KNOWN, PRIMARY
+
+OF_REAL = 0.01
+"""The share by which what real images get may differ under one set of pins: another processor's rounding, no more."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training, measured. What no record says is None, and contradicts nothing."""
+
+    name: str
+    figures: Figures
+    weights: str | None = None
+    """The digest of its generator."""
+    measuring: Mapping[str, str] | None = None
+    """What measured it, the weights aside: code, rulers, data and params, a digest or a value by name."""
+    training: str | None = None
+    """The digest of all that decides its weights to the bit: params, data, code, libraries, machine."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One or more trainings that differ in the seed alone. ``recipe``: their recipe's digest, None where unknown."""
+
+    name: str
+    members: tuple[Trained, ...]
+    recipe: str | None = None
+
+    @property
+    def healthy(self) -> tuple[Trained, ...]:
+        """Those whose samples did not collapse."""
+        return tuple(member for member in self.members if not member.figures.collapsed)
+
+    @property
+    def collapsed(self) -> int:
+        """How many collapsed."""
+        return len(self.members) - len(self.healthy)
+
+
+def distinct(side: Side) -> tuple[Side, list[str]]:
+    """The side without members that are another's copy, and a note of them: the same seed twice is no second seed."""
+    kept: dict[tuple[object, ...], Trained] = {}
+    copies = []
+    for member in side.members:
+        if member.figures.signature in kept:
+            copies.append(member.name)
+        kept.setdefault(member.figures.signature, member)
+    if not copies:
+        return side, []
+    note = f"counted once: {', '.join(copies)} has the figures of another of {side.name}"
+    return replace(side, members=tuple(kept.values())), [note]
+
+
+def are_identical(a: Side, b: Side) -> bool:
+    """Whether both hold the same figures, under the same pins, and no record contradicts another."""
+    figures_a, figures_b = ({member.figures.signature for member in side.members} for side in (a, b))
+    return figures_a == figures_b and measured_otherwise(a, b) is None
+
+
+def measured_otherwise(a: Side, b: Side) -> str | None:
+    """Why the figures of these trainings can't both be believed, or not held against each other; None where they can.
+
+    Neither chance nor a change of the training explains what is found so: it is for a person to look at.
+    """
+    pairs = list(combinations((*a.members, *b.members), 2))
+    contradictions = (_contradiction(one, other) for one, other in pairs)
+    return next((said for said in contradictions if said), None)
+
+
+def _contradiction(one: Trained, other: Trained) -> str | None:
+    same_figures = one.figures.signature == other.figures.signature
+    if same_figures and one.figures.verdict != other.figures.verdict:
+        verdicts = (member.figures.verdict or "none" for member in (one, other))
+        return f"the same figures, other verdicts: {' → '.join(verdicts)}{_by_whom(one, other)}"
+    if one.weights is not None and one.weights == other.weights:
+        if not same_figures:
+            return f"the same weights, other figures: {_furthest(one, other)}{_by_whom(one, other)}"
+        return f"the same weights and figures{by}" if (by := _by_whom(one, other)) else None
+    if None not in (one.weights, other.weights):
+        if same_figures:
+            return f"the same figures under other weights: one of {one.name} and {other.name} was not measured"
+        if one.training is not None and one.training == other.training:
+            return (
+                f"the same training (params, data, code, libraries and machine) with other weights, in {one.name} and "
+                f"{other.name}"
+            )
+    return _of_real(one, other)
+
+
+def _furthest(one: Trained, other: Trained) -> str:
+    """The figure that decides, where it differs; else the first that does."""
+    before, after = one.figures.leaves, other.figures.leaves
+    names = [PRIMARY, *dict.fromkeys((*before, *after))]
+    differing = (name for name in names if repr(before.get(name)) != repr(after.get(name)))
+    name = next(differing, "the pins")
+    values = (f"{held[name]:.6g}" if name in held else "missing" for held in (before, after))
+    return f"{name.removesuffix('.value')} {' → '.join(values)}"
+
+
+def _by_whom(one: Trained, other: Trained) -> str:
+    """What measured otherwise, as far as that is recorded."""
+    if one.measuring is None or other.measuring is None:
+        unknown = [member.name for member in (one, other) if member.measuring is None]
+        return f", measured by what {' and '.join(unknown)} does not record" if len(unknown) == 1 else ""
+    names = dict.fromkeys((*one.measuring, *other.measuring))
+    changed = [name for name in names if one.measuring.get(name) != other.measuring.get(name)]
+    return f", by other measuring: {', '.join(changed)}" if changed else ""
+
+
+def _of_real(one: Trained, other: Trained) -> str | None:
+    """What real images get depends on the pins alone, so that under the same pins it is the same."""
+    for metric in KNOWN.values():
+        values = [member.figures.leaves.get(metric.real or "", math.nan) for member in (one, other)]
+        if all(map(math.isfinite, values)) and not math.isclose(*values, rel_tol=OF_REAL):
+            return (
+                f"real images get another {metric.real} under the same pins: {values[0]:.4g} in {one.name}, "
+                f"{values[1]:.4g} in {other.name}"
+            )
+    return None
