@@ -41,7 +41,7 @@ EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", \
     "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/health', timeout=4)"]
 CMD ["python", "-m", "pipeline", "ui", "--host", "0.0.0.0", "--port", "5000", \
-    "--allowed-hosts", "localhost:5000,127.0.0.1:5000"]
+    "--allowed-hosts", "localhost,127.0.0.1"]
 
 FROM runtime AS train
 CMD ["dvc", "repro"]

@@ -24,6 +24,7 @@ from pipeline import (
     classifier,
     controls,
     diff,
+    environment,
     evaluate,
     gate,
     generate,
@@ -79,6 +80,7 @@ def main() -> None:
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # who starts a process may have it ignored
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    environment.settle()
     completion_init()
     try:
         sys.exit(app(complete_var=COMPLETION, standalone_mode=False))

@@ -66,7 +66,8 @@ def without_secrets(text: str) -> str:
 
 def secrets() -> list[str]:
     """The tracking store's passwords and tokens that the environment tells, as they may be written."""
-    userinfo = os.environ.get("MLFLOW_TRACKING_URI", "").partition("://")[2].rpartition("@")[0]
+    place = os.environ.get("MLFLOW_TRACKING_URI", "").partition("://")[2]
+    userinfo = "" if place.startswith("/") else place.rpartition("@")[0]  # a path may hold an @ of its own
     password = userinfo.partition(":")[2]
     told = [userinfo, password, unquote(password), *(os.environ.get(name) for name in _SECRET_VARIABLES)]
     return [secret for secret in told if secret]

@@ -36,9 +36,14 @@ def _former_stores(connection: sqlite3.Connection, store: Path) -> Iterator[Path
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
         return
     for (location,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
-        kept = Path(unquote(urlsplit(location or "").path))
+        kept = _path(location or "")
         if kept.name == ARTIFACTS and kept.parent.name == store.name and kept.parent != store:
             yield kept.parent
+
+
+def _path(location: str) -> Path:
+    """Where a place is; a path that is no URL may hold what would mean something in one."""
+    return Path(unquote(urlsplit(location).path) if location.startswith("file:") else location)
 
 
 def _replace(connection: sqlite3.Connection, before: str, after: str) -> None:

@@ -12,10 +12,11 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +24,9 @@ from typing import TYPE_CHECKING
 
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
-from pipeline import journal, provenance
-from pipeline.publishing import pages, publication, relocation
+from pipeline import journal
+from pipeline.publishing import pages, patience, publication, relocation
+from pipeline.publishing.address import STORE, absolute, database, is_server, shown, sqlite_address, sqlite_file, uri
 from pipeline.publishing.publication import MACHINE_TAGS, NOTE, RECIPE_DIGEST, Point, Publication, Status
 from pipeline.publishing.relocation import ARTIFACTS
 from pipeline.showing import telling
@@ -39,12 +41,19 @@ if TYPE_CHECKING:
 EXPERIMENT = "mnistgan"
 MODEL = "mnistgan-generator"
 GENERATOR = "models/generator.npz"
-STORE = "mlruns"
 MANIFEST = "published.json"
 GRID = "grid"
 POINTS_A_BATCH = 1000
 PARAMS_A_BATCH = 100
 REASON_CHARACTERS = 300
+_ADVICE = {
+    "401": "the server asks for a sign-in: set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    "403": "the server refuses it: these credentials may not, or its --allowed-hosts lacks the name it is asked by",
+    "404": "no MLflow server of this version is at that address",
+    "429": "the server is asked too often; try again later",
+}
+_NO_MLFLOW = "what answers is no MLflow server: a sign-in page, a proxy's or another program's"
+_STATUS = re.compile(r"error code (\d{3}) != 200|too many (\d{3}) error responses")
 KEY_PREFIX = 6
 """Hex digits of a key that are enough to ask for a run by it."""
 
@@ -55,7 +64,11 @@ MODEL_DESCRIPTION = "DCGAN generator: latents [N, 100] from N(0, 1) to MNIST-lik
 
 # A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
 # answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server may ask for a day
+}
 LOCKED_SECONDS = 3.0
 """How long a database that another process holds is waited for; MLflow itself tries for 20 s at each call."""
 CREATING_SECONDS = 30.0
@@ -122,17 +135,19 @@ class Store:
         with _speaking_plainly():
             import mlflow
 
+            patience.bound_answers()
             # Their own lines name the server with its password in it.
             for library in ("mlflow", "alembic", "urllib3"):
                 logging.getLogger(library).setLevel(logging.CRITICAL)
             mlflow.set_tracking_uri(uri(root))
-            with _creating(root):
-                if (file := _sqlite_file(uri(root))) and file.exists():
-                    _check_not_locked(file)
-                if file == database(root):
-                    relocation.follow(file, root / STORE)
+            if registry := os.environ.get("MLFLOW_REGISTRY_URI"):
+                mlflow.set_registry_uri(absolute(registry, root))
+            self._is_read_only = _is_read_only(sqlite_file(uri(root)))
+            with nullcontext() if self._is_read_only or is_server(uri(root)) else _creating(root):
                 self._client: MlflowClient = mlflow.MlflowClient()
                 self._experiment = self._find_or_create_experiment()
+            if not self._experiment:
+                raise TrackingError(f"MLflow's store can't be used: {_NO_MLFLOW} ({shown(uri(root))})")
 
     @property
     def experiment(self) -> str:
@@ -201,7 +216,8 @@ class Store:
 
         location = None if is_server(uri(self._root)) else (database(self._root).parent / ARTIFACTS).as_uri()
         if found := self._client.get_experiment_by_name(EXPERIMENT):
-            self._share_view(found)
+            if not self._is_read_only:
+                self._share_view(found)
             return str(found.experiment_id)
         try:
             return self._client.create_experiment(EXPERIMENT, location, {pages.VIEW_TAG: pages.VIEW_STATE})
@@ -472,26 +488,6 @@ class Store:
         self._memory[run_id].manifest = dict(manifest)
 
 
-def uri(root: Path) -> str:
-    """Where MLflow's store is."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database(root)}"
-
-
-def database(root: Path) -> Path:
-    """Where the SQLite file is, unless MLFLOW_TRACKING_URI names another store."""
-    return root.resolve() / STORE / "mlflow.db"
-
-
-def shown(address: str) -> str:
-    """An address as people may see it."""
-    return provenance.without_secrets(address)
-
-
-def is_server(address: str) -> bool:
-    """Whether a store is behind a server, which then says itself where artifacts go."""
-    return address.startswith(("http://", "https://"))
-
-
 @contextmanager
 def _creating(root: Path) -> Iterator[None]:
     """Be the one process that may make the store: a client's first use makes tables, which two at once get wrong."""
@@ -499,8 +495,14 @@ def _creating(root: Path) -> Iterator[None]:
 
     (root / STORE).mkdir(parents=True, exist_ok=True)
     with FileLock(root / STORE / ".creating.lock", timeout=CREATING_SECONDS):
-        if uri(root) == f"sqlite:///{database(root)}" and not database(root).exists():
-            _make_database(database(root))
+        if file := sqlite_file(uri(root)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.exists():
+                _check_not_locked(file)
+            elif file == database(root):
+                _make_database(file)
+            if file == database(root):
+                relocation.follow(file, root / STORE)
         yield
 
 
@@ -511,14 +513,13 @@ def _make_database(path: Path) -> None:
     for cut_off in path.parent.glob(f".{path.name}.*"):
         cut_off.unlink()
     with replacing(path) as beside:
-        made = SqlAlchemyStore(f"sqlite:///{beside}", (path.parent / ARTIFACTS).as_uri())  # type: ignore[no-untyped-call]
+        made = SqlAlchemyStore(sqlite_address(beside), (path.parent / ARTIFACTS).as_uri())  # type: ignore[no-untyped-call]
         made.engine.dispose()
 
 
-def _sqlite_file(address: str) -> Path | None:
-    """The file of an SQLite store; None for any other."""
-    scheme, _, path = address.partition(":///")
-    return Path(path.partition("?")[0]) if scheme == "sqlite" else None
+def _is_read_only(file: Path | None) -> bool:
+    """Whether a database is there and may be read alone; SQLite writes beside it too."""
+    return file is not None and file.exists() and not all(os.access(path, os.W_OK) for path in (file, file.parent))
 
 
 def _check_not_locked(file: Path) -> None:
@@ -558,8 +559,7 @@ def download_generator(run: str, folder: Path) -> Path:
 
 def traced_runs(root: Path) -> list[TracedRun]:
     """Every run of the store; none where there is no store yet. Raises TrackingError where it can't be reached."""
-    address = uri(root)
-    if address == f"sqlite:///{database(root)}" and not database(root).exists():
+    if sqlite_file(uri(root)) == database(root) and not database(root).exists():
         return []
     return Store(root).traced()
 
@@ -637,11 +637,24 @@ def _speaking_plainly() -> Iterator[None]:
     except MnistganError:
         raise
     except Exception as error:
-        plain = _plainest(error)
-        reason = provenance.without_secrets(" ".join(f"{type(plain).__name__}: {plain}".split()))[:REASON_CHARACTERS]
+        reason = textwrap.shorten(shown(_reason(error)), REASON_CHARACTERS, placeholder="…")
         address = os.environ.get("MLFLOW_TRACKING_URI")
         where = f" ({shown(address)})" if address else ""
         raise TrackingError(f"MLflow's store can't be used: {reason}{where}") from None
+
+
+def _reason(error: Exception) -> str:
+    """Why, and the mend where a server's answer tells it; of a web page that it answers with no word."""
+    plain = _plainest(error)
+    said = str(plain)
+    if isinstance(plain, TrackingError):
+        return said
+    if found := _STATUS.search(said):
+        status = found[1] or found[2]
+        return f"HTTP {status}: {_ADVICE.get(status, 'the server failed; its own log says why')}"
+    if "not in a valid JSON format" in said:
+        return _NO_MLFLOW
+    return f"{type(plain).__name__}: {said}"
 
 
 def _plainest(error: BaseException) -> BaseException:
@@ -649,4 +662,4 @@ def _plainest(error: BaseException) -> BaseException:
     deepest = error
     while inner := deepest.__cause__ or deepest.__context__:
         deepest = inner
-    return deepest if isinstance(deepest, OSError | sqlite3.Error) else error
+    return deepest if isinstance(deepest, OSError | sqlite3.Error | TrackingError) else error
