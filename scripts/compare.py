@@ -26,6 +26,7 @@ CUT = f"\n\n*Cut here: a comment takes no more. {REPORT} has the rest.*\n"
 PASSED, FAILED, BAD_USE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK = "Traceback (most recent call last)"
 NO_GIT = "git does not answer"
+UNSHALLOW = "--unshallow origin '+refs/heads/*:refs/remotes/origin/*'"
 
 
 class UnansweredError(Exception):
@@ -93,8 +94,9 @@ def named(base: str) -> str:
     try:
         git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     except UnansweredError as error:
-        fetch = "git fetch --unshallow: this clone has no whole history" if shallow else "git fetch origin"
-        said = f"error: {base!r} is no commit, branch or tag here; fetch it ({fetch}), or give another BASE"
+        fetch = f"git fetch {UNSHALLOW}" if shallow else "git fetch origin"
+        what = "in this shallow clone" if shallow else "here"
+        said = f"error: {base!r} is no commit, branch or tag {what}; fetch it ({fetch}), or give another BASE"
         print(said, file=sys.stderr)
         raise UnansweredError("there is no such base", said, BAD_USE) from error
     return base[:12] if re.fullmatch("[0-9a-f]{40}", base) else base

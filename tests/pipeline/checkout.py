@@ -95,9 +95,9 @@ class Checkout(Repository):
         for path, content in made.items():
             (self.root / path).parent.mkdir(exist_ok=True)
             (self.root / path).write_bytes(content)
-        self._lock(weights=f"weights of FID {fid}")
+        self.lock(weights=f"weights of FID {fid}")
 
-    def _lock(self, weights: str) -> None:
+    def lock(self, weights: str) -> None:
         """Write dvc.lock for the files that are here, with made-up digests of those that git doesn't keep."""
         made_up = {path: _md5(f"{path} {weights}".encode()) for path in state.outs_of_workspace(self.root)}
         made_up |= {path: _md5(path.encode()) for path in made_up if path.startswith("data/")}

@@ -1,6 +1,12 @@
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from scripts import compare
+from tests.pipeline.checkout import Checkout
 
 
 @pytest.mark.parametrize("line", ["| a row |\n", "| ≈ real 0.51 ↓ |\n"])
@@ -36,3 +42,91 @@ def test_a_folder_that_can_not_be_made_is_bad_use(tmp_path, capsys: pytest.Captu
     (tmp_path / "file").touch()
     assert compare.main(["--out", str(tmp_path / "file" / "folder"), "main"]) == 2
     assert "can't be written" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A repository whose tag `base` is in sync, and whose last commit has other figures over the very weights."""
+    made = Checkout.create(tmp_path_factory.mktemp("compared") / "repository")
+    made.run_made_up(27.0)
+    made.record_seeds()
+    made.commit("base")
+    made.run_made_up(26.0)
+    made.lock(weights="weights of FID 27.0")
+    made.commit("lie")
+    return made
+
+
+@pytest.fixture
+def here(honest: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
+    monkeypatch.chdir(honest.root)
+    for name in ("GITHUB_ACTIONS", "GIT_DIR", "GIT_WORK_TREE"):
+        monkeypatch.delenv(name, raising=False)
+    return honest
+
+
+def test_other_figures_over_the_same_weights_are_never_green_unseen(
+    here: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare.main(["--out", str(tmp_path), "base"]) == 0
+    headline = "measured otherwise: the same weights, other figures: fid 27 → 26; gate inconclusive: "
+    summary = (tmp_path / "summary.md").read_text("utf-8")
+    assert summary.startswith(f"**{headline}")
+    assert "gate passed" not in summary
+    assert "files and folders looked at, " in summary
+    assert f"warning: {headline}" in capsys.readouterr().err
+
+
+def test_a_pass_by_other_rules_of_what_is_not_committed_or_beside_itself_is_told_as_such(here: Checkout) -> None:
+    assert list(compare.doubts("base")) == []
+    assert list(compare.doubts("lie")) == ["the base is this very commit, so there was nothing to compare"]
+    rules = here.root / "gate.yaml"
+    before = rules.read_bytes()
+    rules.write_text("verdict: healthy\n")
+    told = list(compare.doubts("base"))
+    rules.write_bytes(before)
+    assert told == [
+        "the rules themselves differ: gate.yaml is not the base's",
+        "what is not committed was verified, but not compared: the figures are the last commit's",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PATH", "", "git: can't be run: No such file or directory"),
+        ("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1", "fatal: detected dubious ownership"),
+        ("GIT_DIR", "nowhere", "fatal: not a git repository"),
+    ],
+)
+def test_where_git_does_not_answer_its_own_words_are_told(
+    here: Checkout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert compare.main(["--out", str(tmp_path), "base"]) == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "error: gate not asked: git does not answer" in shown
+    assert said in (tmp_path / "summary.md").read_text("utf-8")
+
+
+def test_in_a_shallow_clone_the_mend_is_the_whole_history(
+    here: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(compare.UnansweredError) as raised:
+        compare.named("nowhere")
+    assert "(git fetch origin)" in raised.value.said
+    subprocess.run(["git", "clone", "-q", "--depth", "1", here.root.as_uri(), tmp_path / "shallow"], check=True)
+    monkeypatch.chdir(tmp_path / "shallow")
+    with pytest.raises(compare.UnansweredError) as raised:
+        compare.named("base")
+    mend = re.search(r"in this shallow clone; fetch it \((git fetch --unshallow .+?)\)", raised.value.said)
+    assert mend
+    subprocess.run(shlex.split(mend[1]), check=True)
+    assert compare.named("base") == "base"
