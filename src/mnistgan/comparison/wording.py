@@ -162,7 +162,7 @@ def says(compared: Compared) -> str:
     if compared.estimate == 0:
         return "equal"
     if compared.difference is None:
-        return "no spread" if compared.is_tested else "other"
+        return "no spread" if compared.is_tested else "differs"
     return WORDS[Verdict.CANT_TELL]
 
 

@@ -376,3 +376,9 @@ def test_a_store_away_is_one_message_without_its_password(tmp_path: Path, monkey
         tracking.Store(tmp_path)
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_a_training_too_short_to_be_timed_lacks_no_journal() -> None:
+    told = {"mlflow.source.git.commit", "mnistgan.cpu", "mnistgan.host"}
+    assert publication.untold(told) == ("where the data came from",)
+    assert "the speed" in publication.untold(told - {"mnistgan.host"})
