@@ -295,9 +295,11 @@ def _checkout(run: _Run, given: Mapping[str, str]) -> dict[str, str]:
     event, depth = run.runner.event, int(given.get("fetch-depth", 1))
     run.git("init", "--quiet")
     run.git("remote", "add", "origin", f"file://{run.runner.origin}")
-    refs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"] if depth == 0 else []
-    limits = [f"--depth={depth}"] if depth else []
-    run.git("fetch", "--quiet", "--no-tags", *limits, "origin", *refs, f"+{event.sha}:{event.tracking}")
+    refs, limits = [f"+{event.sha}:{event.tracking}"], [f"--depth={depth}"]
+    if depth == 0:
+        of_pulls, limits = [ref for ref in refs if "/pull/" in ref], []
+        refs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", *of_pulls]
+    run.git("fetch", "--quiet", "--no-tags", *limits, "origin", *refs)
     branch = ["-B", event.ref.removeprefix("refs/heads/")] if event.ref.startswith("refs/heads/") else []
     run.git("checkout", "--quiet", "--force", *branch, event.tracking)
     run.runner.after_checkout(run.workspace)
@@ -371,9 +373,9 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
     """What a step wrote for later ones: NAME=VALUE, or NAME<<END, lines, END."""
     lines = iter(text.splitlines())
     for line in lines:
-        name, sign, rest = (re.match(r"([\w-]+)(=|<<)(.*)", line) or [""] * 4)[1:4]
-        if not sign:
+        if (found := re.match(r"([\w-]+)(=|<<)(.*)", line)) is None:
             raise UnknownError(f"{line!r} among what a step wrote for later ones")
+        name, sign, rest = found.groups()
         yield name, rest if sign == "=" else "\n".join(itertools.takewhile(rest.__ne__, lines))
 
 

@@ -15,6 +15,8 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from pipeline.__main__ import app
+from tests.committed import lay_out
+from tests.pipeline.repository import Repository
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
@@ -196,14 +198,14 @@ def test_the_lock_holds_hashes_and_neither_an_address_nor_a_local_path() -> None
 
 
 def test_a_clone_that_asks_for_the_line_ends_of_windows_has_every_byte_as_committed(tmp_path: Path) -> None:
-    def git(*words: str, told: str | None = None) -> list[str]:
-        command = ["git", "-C", str(tmp_path), *words]
-        return subprocess.run(command, input=told, capture_output=True, text=True, check=True).stdout.splitlines()
-
-    git("clone", "--quiet", "--config", "core.autocrlf=true", "--config", "core.eol=crlf", str(ROOT), ".")
-    modes, committed, _, paths = zip(
-        *(re.split(r"\s", line, maxsplit=3) for line in git("ls-files", "-s")), strict=True
-    )
-    found = git("hash-object", "--no-filters", "--stdin-paths", told="\n".join(paths))
+    made, clone = Repository(tmp_path / "made"), Repository(tmp_path / "clone")
+    lay_out(made.root, ".")
+    made.git("init", "--quiet", "--initial-branch=main")
+    made.commit()
+    windows = ("--config", "core.autocrlf=true", "--config", "core.eol=crlf")
+    made.git("clone", "--quiet", *windows, str(made.root), str(clone.root))
+    lines = clone.git("ls-files", "--stage").splitlines()
+    modes, committed, _, paths = zip(*(re.split(r"\s", line, maxsplit=3) for line in lines), strict=True)
+    found = clone.git("hash-object", "--no-filters", "--", *paths).splitlines()
     assert [path for path, was, now in zip(paths, committed, found, strict=True) if was != now] == []
     assert "100755" in modes
