@@ -344,8 +344,8 @@ def test_it_loads_no_heavy_library_and_refuses_with_exit_code_2(tmp_path: Path) 
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-X", "importtime", "-m", "pipeline", "diff", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": ""}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     done = run(a, b)
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}

@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -216,15 +217,17 @@ def test_a_place_that_cant_be_written_is_said(folder: Path) -> None:
         generate(out=WEIGHTS / "grid.png", count=1)
 
 
-def test_the_command_exits_with_2_and_one_line(folder: Path) -> None:
-    program = "import sys, typer; from pipeline.generate import generate; typer.run(generate)"
+def test_the_command_exits_with_2_and_says_why_in_plain_text_whatever_a_terminal_is_said_to_be(tmp_path: Path) -> None:
+    dressed = {"GITHUB_ACTIONS": "true", "FORCE_COLOR": "1", "COLUMNS": "20", "TERM": "xterm-256color"}
     done = subprocess.run(
-        [sys.executable, "-c", program, "--out", "a.png", "--count", "0"],
-        cwd=ROOT,
+        [sys.executable, "-m", "pipeline", "generate", "--out", "a.png", "--count", "0"],
+        cwd=tmp_path,
+        env={**os.environ, **dressed, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert "--count" in done.stderr
+    assert done.stderr.endswith("Error: Invalid value for '--count': Input should be greater than or equal to 1\n")
     assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr
