@@ -6,7 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
+
+from tests.pipeline.repository import Repository
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMISED = {"repro", "test", "test-slow", "check", "ui", "lock", "clean"}
@@ -74,3 +77,45 @@ def test_without_a_git_repository_what_needs_one_says_so_before_it_makes_an_envi
         assert "error: this needs a git repository" in done.stderr
         assert "git init" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+KEEP = 'head=$(git rev-parse HEAD); git update-ref "refs/exps/${head%"${head#??}"}/${head#??}/smoke" HEAD'
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Repository:
+    """The Makefile in a repository, and a .venv in whose place nothing is done."""
+    made = Repository(tmp_path)
+    shutil.copy2(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    stand_in(made, "python", "true")
+    made.git("init", "--quiet", "--initial-branch=main")
+    made.commit()
+    return made
+
+
+def stand_in(made: Repository, program: str, script: str) -> None:
+    path = made.root / ".venv" / "bin" / program
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def smoke(made: Repository) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--old-file=mnist", "smoke"]
+    return subprocess.run(command, cwd=made.root, capture_output=True, text=True, check=False)
+
+
+def test_a_smoke_run_is_done_when_dvc_has_kept_its_experiment(checkout: Repository) -> None:
+    stand_in(checkout, "dvc", KEEP)
+    done = smoke(checkout)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("before", ["true", KEEP], ids=["nothing before", "one kept before"])
+def test_a_smoke_run_of_which_dvc_kept_nothing_fails_whatever_dvc_ends_with(checkout: Repository, before: str) -> None:
+    stand_in(checkout, "dvc", before)
+    smoke(checkout)
+    stand_in(checkout, "dvc", "true")
+    done = smoke(checkout)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: every stage ran, but DVC kept no experiment smoke")
