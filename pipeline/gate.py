@@ -70,16 +70,14 @@ def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
 
 def read_rules(path: Path) -> Any:
     """The rules of a file, parsed. Raises GateError where it is missing or holds what is not understood."""
+    from mnistgan import reading
     from mnistgan.comparison import rules
-    from mnistgan.params import yaml_document
 
     try:
-        text = path.read_text("utf-8")
+        text = reading.text(path, GateError)
     except FileNotFoundError as error:
         raise GateError(f"{path}: no such file; run from the repository's root, or give --rules") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise GateError(f"{path}: can't be read as UTF-8 text: {error}") from error
-    return rules.parse(yaml_document(text, str(path), GateError), str(path))
+    return rules.parse(reading.yaml_document(text, str(path), GateError), str(path))
 
 
 @dataclass(frozen=True)

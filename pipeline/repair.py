@@ -196,8 +196,10 @@ def _lives(pid: int) -> bool:
 
 
 def _mend_lock() -> str | None:
+    from mnistgan import reading
+
     try:
-        content = state.LOCK.read_bytes()
+        content = reading.content(state.LOCK)
     except FileNotFoundError:
         return None
     text = content.decode("utf-8", "replace")

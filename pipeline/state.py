@@ -151,12 +151,14 @@ def state_of_lock(text: str, workspace: Path = Path()) -> State:
 
 def read_lock(workspace: Path = Path()) -> str:
     """The text of dvc.lock. Raises UsageError when there is none, FormatError when it is no text."""
+    from mnistgan import reading
+
     try:
-        return (workspace / LOCK).read_text("utf-8")
+        return reading.text(workspace / LOCK)
     except FileNotFoundError as error:
         raise UsageError(f"{workspace / LOCK}: no such file; run `dvc repro` first") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{LOCK}: not UTF-8 text: {error}; `python -m pipeline repair` puts it back") from error
+    except FormatError as error:
+        raise FormatError(f"{error}; `python -m pipeline repair` puts it back") from error
 
 
 def parts_of_lock(text: str) -> dict[str, Part]:
@@ -291,8 +293,10 @@ def _files(folder: Path, ignored: Iterable[str]) -> Iterator[Path]:
 
 def _ignored_names(workspace: Path) -> list[str]:
     """The patterns of .dvcignore, which this project keeps to plain names."""
+    from mnistgan import reading
+
     try:
-        lines = (workspace / IGNORED).read_text("utf-8").splitlines()
+        lines = reading.text(workspace / IGNORED).splitlines()
     except FileNotFoundError:
         return []
     return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith("#")]
@@ -331,12 +335,12 @@ def _params(workspace: Path) -> Mapping[str, Any]:
 
 
 def _document(name: Path, workspace: Path) -> Any:
+    from mnistgan import reading
+
     try:
-        return parse_yaml((workspace / name).read_text("utf-8"), str(name))
+        return parse_yaml(reading.text(workspace / name), str(name))
     except FileNotFoundError as error:
         raise UsageError(f"{workspace / name}: no such file; run from the repository's root") from error
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{name}: not UTF-8 text: {error}") from error
 
 
 def _named_params(entry: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
@@ -406,10 +410,6 @@ def _sha256(content: Any) -> str:
 
 def parse_yaml(text: str, name: str) -> Any:
     """What a YAML 1.2 text holds; ``name`` stands in messages. Raises FormatError where it is none."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from mnistgan.reading import yaml_document
 
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise FormatError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+    return yaml_document(text, name, FormatError)

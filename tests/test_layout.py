@@ -28,7 +28,7 @@ OBSERVERS = {
     *("pipeline/publishing/tracking.py", "pipeline/publishing/follower.py"),
     "pipeline/provenance.py",
     *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
-    *("src/mnistgan/progress.py", "pipeline/checkpoints.py"),
+    *("src/mnistgan/progress.py", "src/mnistgan/reading.py", "pipeline/checkpoints.py"),
 }
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """params.yaml: taken as it stands, or refused with all that is wrong with it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -177,9 +178,73 @@ def test_what_is_not_one_document_of_yaml_is_refused_with_its_line(text: str, li
     assert refusal(text).startswith(f"params.yaml, line {line}: not YAML: ")
 
 
-@pytest.mark.parametrize("text", ["a: !!bool maybe", 'a: !!int ""', 'a: "\\U99999999"', "a: 2001-99-99", "[" * 3000])
+@pytest.mark.parametrize("text", ["a: !!bool maybe", 'a: !!int ""', 'a: "\\U99999999"', "a: 2001-99-99"])
 def test_what_the_yaml_parser_itself_stumbles_on_is_refused(text: str) -> None:
     assert refusal(text).startswith("params.yaml: not YAML")
+
+
+@pytest.mark.parametrize("section", ["prepare", "train", "evaluate", "render", "recipes"])
+@pytest.mark.parametrize("value", ["null", "[1]", "word", "3"])
+def test_a_section_that_is_no_mapping_is_told_in_words_of_the_file(section: str, value: str) -> None:
+    whole = re.search(rf"^{section}:\n(?:  .*\n|\n)+", GOOD, re.MULTILINE)
+    assert whole
+    (only,) = problems(GOOD.replace(whole[0], f"{section}: {value}\n"))
+    assert only.startswith(f"{section}: got ")
+    assert "should be a mapping " in only
+
+
+def test_no_problem_speaks_of_what_python_makes_of_the_file() -> None:
+    """Every kind of error that pydantic's schema of these params can give."""
+    text = changed(
+        ("  sources:\n", "  sources: a\n  1: 2\n  more:\n"),
+        ("recompute_batchnorm: false", "recompute_batchnorm: 3"),
+        ("  fast:", "  other: [1]\n  fast:"),
+        ("samples: 10000", "samples: x"),
+        ("learning_rate: 1.0e-4", "learning_rate: []"),
+        ("  latent_seed: 1", "  latent_seed: .inf"),
+    )
+    told = "\n".join([*problems(text), *problems(changed(("  sources:\n", "  sources: []\n  more:\n")))])
+    assert not re.search(r"instance|dictionar|boolean|Params|after validation|Keys|Input|Value error", told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            [("latent_seed: 1 ", "latent_seed: 7 "), ("grid_seed: 0 ", "grid_seed: 7 ")],
+            "evaluate.latent_seed: got 7; should differ from train.grid_seed",
+        ),
+        (
+            [("validation_size: 10000", "validation_size: 9999")],
+            "evaluate.samples: got 10000; should be at most prepare.validation_size, 9999",
+        ),
+        (
+            [("validation_size: 10000", "validation_size: 20000"), ("images: train", "images: 40001")],
+            "recipes.fast.images: got 40001; prepare.validation_size 20000 leaves 40000",
+        ),
+        (
+            [("recipe: fast", "recipe: article"), ("warmup_steps: 0", "warmup_steps: 11750")],
+            "recipes.article.warmup_steps: got 11750; should be less than the 11750 steps of the training",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(changes: list[tuple[str, str]], problem: str) -> None:
+    (only,) = problems(changed(*changes))
+    assert only.startswith(problem)
+
+
+def test_of_recipes_that_are_not_trained_nothing_is_asked_beyond_their_own_values() -> None:
+    text = changed(("validation_size: 10000", "validation_size: 20000"), ("images: all ", "images: 50000 "))
+    assert parse(text, "params.yaml").recipes["article"].images == 50_000
+
+
+@pytest.mark.parametrize(
+    "seed", ["9" * 900, "0x" + "f" * 900, "x" * 9000, "{a: {b: {c: {d: e}}}}", "[" + "1," * 900 + "]"]
+)
+def test_no_more_of_a_value_is_repeated_than_tells_it(seed: str) -> None:
+    (only,) = problems(changed(("  seed: 0", f"  seed: {seed}")))
+    assert only.startswith("train.seed: got ")
+    assert len(only) < 250
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing but a comment\n", "---\n"])

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnistgan import reading
 from mnistgan.comparison import seeds
 from mnistgan.comparison.metrics import KNOWN, PRIMARY, Scale
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.summary import Summary, summarise
-from mnistgan.errors import DataError, FormatError
+from mnistgan.errors import DataError
 from mnistgan.rulers.rounding import rounded
 from pipeline.publishing.publication import Point
 from pipeline.showing import telling
@@ -118,11 +119,9 @@ def of_file(path: Path) -> list[Group]:
 def read_rows(path: Path) -> list[SeedRow]:
     """The rows of a seeds file; none where there is no file. Raises FormatError where it is none."""
     try:
-        return seeds.loads(path.read_text("utf-8"), str(path))
+        return seeds.loads(reading.text(path), str(path))
     except FileNotFoundError:
         return []
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: not UTF-8 text: {error}") from error
     except IsADirectoryError as error:
         raise DataError(f"{path}: a folder; give a file (.csv)") from error
 

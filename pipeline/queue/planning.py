@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.comparison.seeds import SeedRow
-from mnistgan.errors import DataError, UsageError
+from mnistgan.errors import DataError, ParamsError, UsageError
 from pipeline import state
 from pipeline.records import recorded, results
 from pipeline.state import Part
@@ -131,12 +131,15 @@ def _parts(document: Mapping[str, Any]) -> dict[str, Part]:
 
 def _overridden(overrides: Sequence[str]) -> str:
     """The text of params.yaml with overrides, applied by what applies those of ``dvc exp run -S``."""
+    from mnistgan import reading
+
     try:
-        text = state.PARAMS.read_text("utf-8")
+        text = reading.text(state.PARAMS, ParamsError)
     except FileNotFoundError as error:
         raise UsageError(f"{state.PARAMS}: no such file; run from the repository's root") from error
     if not overrides:
         return text
+    reading.yaml_document(text, str(state.PARAMS), ParamsError)  # within bounds, which DVC's reader has none of
     for override in overrides:
         _check(override)
     from dvc.exceptions import DvcException

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
 from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.metrics import PRIMARY
@@ -28,6 +29,7 @@ METRICS = Path("metrics/evaluation.json")
 SEEDS = state.SEEDS
 MACHINE = Path("metrics/machine.json")
 WORKSPACE = "workspace"
+LARGEST = 100_000_000  # bytes of a file of a result; a picture or a table has far fewer
 RUN = "run:"
 TAKEN = (
     "a git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file (.json), a seeds file (.csv), a folder or "
@@ -105,7 +107,7 @@ def recorded_seeds(*sides: Results) -> list[SeedRow]:
     Two records of a recipe are never mixed: another commit's may be of other code. Of equals the first counts.
     """
     path = Path(SEEDS)
-    here = seeds.loads(_text(str(path), path.read_bytes()), str(path)) if path.is_file() else []
+    here = seeds.loads(_text(str(path), reading.content(path)), str(path)) if path.is_file() else []
     fullest: dict[str, list[SeedRow]] = {}
     for record in (*(side.seeds for side in sides), here):
         for digest in dict.fromkeys(row.digest for row in record):
@@ -129,7 +131,7 @@ def _named(text: str) -> list[Results]:
     if _exists(text) and path.is_dir():
         return _of_folder(path)
     if _exists(text):
-        return _of_file(text, path.read_bytes())
+        return _of_file(text, reading.content(path))
     if commit is not None:
         return [_of_commit(text, commit)]
     if glob.has_magic(text):
@@ -146,7 +148,7 @@ def _of_commit(name: str, commit: str) -> Results:
 
 
 def _bytes_of(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    return reading.content(path, LARGEST) if path.is_file() else None
 
 
 def _of_folder(folder: Path) -> list[Results]:
@@ -159,7 +161,7 @@ def _of_folder(folder: Path) -> list[Results]:
 def _of_files(pattern: str, paths: Sequence[str]) -> list[Results]:
     if not paths:
         raise UsageError(f"{pattern}: no such file")
-    return [found for path in paths for found in _of_file(path, Path(path).read_bytes())]
+    return [found for path in paths for found in _of_file(path, reading.content(Path(path)))]
 
 
 def _of_path_in_commit(text: str) -> list[Results]:
@@ -226,12 +228,14 @@ def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results
 
 def _figures(name: str, content: bytes) -> Figures:
     try:
-        return Figures.of(json.loads(_text(name, content)), name)
-    except (ValueError, RecursionError, OverflowError) as error:  # nested without end, or a number without end
-        raise FormatError(f"{name}: not JSON: {error}") from error
+        return Figures.of(reading.json_document(_text(name, content), name), name)
+    except OverflowError as error:
+        raise FormatError(f"{name}: {error}") from error
 
 
 def _text(name: str, content: bytes) -> str:
+    if len(content) > reading.MOST_TEXT:
+        raise FormatError(f"{name}: larger than the {reading.MOST_TEXT:,} bytes that belong in it")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -23,11 +23,28 @@
 A message says what came, where, what is taken, and how to mend it.
 """
 
+MOST_LINES = 60
+MOST_COLUMNS = 4000
+
 
 class MnistganError(Exception):
-    """Root of the project's errors; the command line prints its text and exits with ``exit_code``."""
+    """Root of the project's errors; the command line prints its text and exits with ``exit_code``.
+
+    Its text is bounded, however much of a bad input a message repeats: 60 lines, of each the two ends.
+    """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        lines = super().__str__().split("\n")
+        more = [f"  ... and {len(lines) - MOST_LINES:,} more lines"] if len(lines) > MOST_LINES else []
+        return "\n".join([*map(_ends, lines[:MOST_LINES]), *more])
+
+
+def _ends(line: str) -> str:
+    half = MOST_COLUMNS // 2
+    left_out = len(line) - MOST_COLUMNS
+    return f"{line[:half]} ... {left_out:,} characters ... {line[-half:]}" if left_out > 0 else line
 
 
 class ParamsError(MnistganError):

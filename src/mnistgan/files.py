@@ -9,10 +9,11 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from mnistgan import reading
 from mnistgan.errors import DataError, FormatError
 
 MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
@@ -63,11 +64,11 @@ def read_json(path: Path) -> Any:
     Raises DataError when it is missing and FormatError when it does not parse.
     """
     try:
-        return json.loads(path.read_text("utf-8"))
+        return reading.json_document(reading.content(path), str(path))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
-    except (ValueError, RecursionError, OSError) as error:
-        raise FormatError(f"{path}: not JSON: {error}") from error
+    except OSError as error:
+        raise FormatError(f"{path}: can't be read: {error.strerror}") from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -96,13 +97,30 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     what is no array, or unpacks to more bytes than it has: arrays are kept uncompressed here.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        reading.demand_plain(path)
+        with path.open("rb") as file, np.load(_zipped(file), allow_pickle=False) as archive:
             found = dict(_members(archive, path.stat().st_size))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
+    except FormatError:
+        raise
     except Exception as error:  # NumPy, zipfile and what unpacks for them raise a dozen kinds, MemoryError among them
-        raise FormatError(f"{path}: not a whole NPZ of plain arrays: {error or type(error).__name__}") from error
+        raise FormatError(f"{path}: not a whole NPZ of plain arrays: {_reason(error)}") from error
     return found
+
+
+def _zipped(file: BinaryIO) -> BinaryIO:
+    """The file, at its beginning. Raises ValueError where it is no ZIP, which NumPy would call a pickle."""
+    if (head := file.read(4))[:2] != b"PK":
+        raise ValueError(f"begins with {head!r}, not as a ZIP does")
+    file.seek(0)
+    return file
+
+
+def _reason(error: Exception) -> str:
+    """What an error says; NumPy's advice to unpickle what it refuses is not passed on."""
+    said = str(error) or type(error).__name__
+    return "holds Python objects, which are never unpickled" if "pickle" in said else said
 
 
 def _members(archive: Any, size: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -117,6 +135,7 @@ def _members(archive: Any, size: int) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
+    """Hex sha256 of a plain file's bytes."""
+    reading.demand_plain(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

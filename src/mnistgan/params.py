@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from reprlib import Repr
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,11 +18,9 @@ from pydantic import (
     field_validator,
 )
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from mnistgan.errors import MnistganError, ParamsError
+from mnistgan import reading
+from mnistgan.errors import ParamsError
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -34,6 +33,20 @@ _SOURCE = re.compile(
 )
 
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+TRAINING_IMAGES = 60_000  # of MNIST, before validation is set aside
+
+_WORDS = {
+    "dict_type": "should be a mapping of recipes, each by its name",
+    "too_short": "should have one or more",
+    "bool_type": "should be true or false",
+    "list_type": "should be a list",
+    "invalid_key": "a key should be a word",
+}
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 100
+_SHORT.maxlevel = 2
 
 
 def _source(value: str) -> str:
@@ -143,7 +156,8 @@ def load(path: Path) -> Params:
     """Read and check params.yaml.
 
     Raises ParamsError with every problem of the schema at once, each with its path, what it got and what it takes;
-    or with the one problem and its line where the file is no YAML or names a key twice.
+    or with the one problem and its line where the file is no YAML, names a key twice or is past the bounds of
+    :mod:`mnistgan.reading`. Once each value is right by itself, those that do not go together are told.
     """
     return parse(_read(path), str(path))
 
@@ -157,7 +171,7 @@ def parse(text: str, name: str) -> Params:
     except ValidationError as error:
         problems = [_problem(detail) for detail in error.errors(include_url=False)] + problems
         raise _refusal(name, problems) from error
-    if problems:
+    if problems := problems or _at_odds(params):
         raise _refusal(name, problems)
     return params
 
@@ -169,41 +183,18 @@ def _refusal(name: str, problems: list[str]) -> ParamsError:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return reading.text(path, ParamsError)
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: no such file; run from the repository's root") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: can't be read as UTF-8 text: {error}") from error
 
 
 def _document(text: str, name: str) -> Any:
-    document = yaml_document(text, name, ParamsError)
+    document = reading.yaml_document(text, name, ParamsError)
     if not isinstance(document, dict):
         got = "nothing" if document is None else type(document).__name__
         sections = ", ".join(Params.model_fields)
         raise ParamsError(f"{name}: got {got}; should be a mapping with the sections {sections}")
     return document
-
-
-def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
-    """What a YAML 1.2 text holds; ``name`` stands in messages.
-
-    Raises ``refusal`` with the line where it is no YAML or names a key twice.
-    """
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        problem = str(error.problem).split(" with value")[0]
-        raise refusal(f"{name}, line {line}: {problem}; keep one of the two") from error
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else "?"
-        raise refusal(f"{name}, line {line}: not YAML: {error.problem or error.context}") from error
-    except (YAMLError, ValueError) as error:
-        raise refusal(f"{name}: not YAML: {error}") from error
-    except Exception as error:  # the parser's own, on `!!bool maybe`, an escape past Unicode, or nesting without end
-        raise refusal(f"{name}: not YAML that can be read: {error!r}") from error
 
 
 def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
@@ -212,20 +203,48 @@ def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
     wanted = train.get("recipe") if isinstance(train, dict) else None
     if not isinstance(wanted, str) or not isinstance(recipes, dict) or not recipes or wanted in recipes:
         return []
-    return [f"train.recipe: got {wanted!r}; should be one of: {', '.join(sorted(map(str, recipes)))}"]
+    return [f"train.recipe: got {_SHORT.repr(wanted)}; should be one of: {', '.join(sorted(map(str, recipes)))}"]
+
+
+def _at_odds(params: Params) -> list[str]:
+    """Values that each may be, but not together: the run would end in an error, or in figures that mislead."""
+    chosen, recipe, aside = f"recipes.{params.train.recipe}", params.recipe, params.prepare.validation_size
+    held = TRAINING_IMAGES if recipe.images == "all" else TRAINING_IMAGES - aside
+    images = recipe.images if isinstance(recipe.images, int) else held
+    steps = recipe.epochs * -(-images // recipe.batch_size)
+    found = []
+    if images > held:
+        found.append(f"{chosen}.images: got {images}; prepare.validation_size {aside} leaves {held} to train on")
+    if recipe.warmup_steps >= steps:
+        found.append(
+            f"{chosen}.warmup_steps: got {recipe.warmup_steps}; should be less than the {steps} steps of the training"
+        )
+    if params.evaluate.samples > aside:
+        found.append(
+            f"evaluate.samples: got {params.evaluate.samples}; should be at most prepare.validation_size, {aside}: as "
+            "many real images are measured beside them"
+        )
+    if params.evaluate.latent_seed == params.train.grid_seed:
+        found.append(
+            f"evaluate.latent_seed: got {params.evaluate.latent_seed}; should differ from train.grid_seed, or pictures "
+            "show the samples that are measured"
+        )
+    return found
 
 
 def _problem(detail: ErrorDetails) -> str:
+    """A problem in our words; pydantic's own speak of what Python makes of a file."""
     path = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "missing":
         return f"{path}: missing; add it"
     if detail["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(detail["loc"]))
         return f"{path}: unknown key; known here: {known}"
-    message = detail["msg"].removeprefix("Value error, ")
-    if not path:
-        return message
-    return f"{path}: got {detail['input']!r}; {message.removeprefix('Input ')}"
+    if detail["type"] == "model_type":
+        message = f"should be a mapping with the keys {', '.join(_known_keys((*detail['loc'], '')))}"
+    else:
+        message = _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, ").removeprefix("Input "))
+    return f"{path}: got {_SHORT.repr(detail['input'])}; {message}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

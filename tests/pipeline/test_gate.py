@@ -13,7 +13,7 @@ import typer
 from mnistgan.comparison.rules import parse
 from mnistgan.comparison.seeds import dumps, loads
 from mnistgan.errors import FormatError, GateError, UsageError
-from mnistgan.params import yaml_document
+from mnistgan.reading import yaml_document
 from pipeline import ROOT
 from pipeline.gate import gate
 from pipeline.showing import telling

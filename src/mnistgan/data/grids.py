@@ -8,6 +8,7 @@ from PIL import Image
 
 from mnistgan.errors import DataError, FormatError
 from mnistgan.files import replacing
+from mnistgan.reading import demand_plain
 
 SIDE = 28
 TRAINING_SIDE = 16  # images a side in the grids that training writes
@@ -64,6 +65,7 @@ def by_epoch(folder: Path) -> dict[int, Path]:
 def read(path: Path) -> np.ndarray:
     """Read a training's grid as grey pixels, uint8 [448, 448]. Raises FormatError where it is no such picture."""
     try:
+        demand_plain(path)
         with Image.open(path, formats=["PNG"]) as image:  # reads the header alone
             if image.size != (TRAINING_PIXELS, TRAINING_PIXELS):
                 got = f"{image.width} x {image.height}"

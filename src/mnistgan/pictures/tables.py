@@ -11,6 +11,7 @@ import pandas as pd
 from mnistgan.errors import DataError, FormatError
 from mnistgan.files import read_json
 from mnistgan.pictures.curves import Best, Measure, Training
+from mnistgan.reading import demand_plain
 from mnistgan.rulers.rounding import is_number
 
 _CLASSES = 10
@@ -101,6 +102,7 @@ def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     try:
+        demand_plain(path)
         table = pd.read_csv(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
