@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.evaluation.measuring import Evaluation, Report
+    from mnistgan.evaluation.outside import Samples
     from mnistgan.models.sampling import Generator
     from mnistgan.params import EvaluateParams
     from mnistgan.progress import Progress
@@ -87,16 +88,18 @@ def evaluate(
         thresholds.demand(pinned)
         with naming(train, validation, test):
             reference = measuring.Reference(real, network, components, count, progress)
-        images = _drawn(drawer, params.evaluate, progress) if drawer else outside
+        images = _drawn(drawer, params.evaluate, progress) if drawer else outside.images if outside else None
         assert images is not None
         seen = trained_on.value if trained_on else params.recipe.images
         found = reference.measure(images, seen, progress=progress)
         report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
         judged = verdict.recorded(report, thresholds.limits)
-        files.write_json(metrics, {**judged, **report, "pins": str(pinned)})
+        which = {"images": outside.drawn} if outside else {}
+        files.write_json(metrics, {**judged, **report, **which, "pins": str(pinned)})
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
-        console.summary(f"{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
+        told = f"{samples}, {outside.drawn}: " if outside else ""
+        console.summary(f"{told}{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
 
 
 def _demand(path: Path, got: int, needed: int) -> None:
@@ -104,10 +107,13 @@ def _demand(path: Path, got: int, needed: int) -> None:
         raise DataError(f"{path}: {got} images; needs {needed}, the `evaluate.samples` of params.yaml")
 
 
-def _outside(samples: Path, count: int, progress: "Progress") -> "np.ndarray":
+def _outside(samples: Path, count: int, progress: "Progress") -> "Samples":
     from mnistgan.evaluation.outside import read
 
-    return read(samples, count, progress)
+    found = read(samples, count, progress)
+    if found.oddity:
+        console.warn(f"{samples}: {found.oddity}")
+    return found
 
 
 def _drawn(drawer: "Generator", params: "EvaluateParams", progress: "Progress") -> "np.ndarray":

@@ -37,6 +37,8 @@ def workspace(mnist_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     arrays.save(folder / "validation.npz", every[aside[:2000]])
     arrays.save(folder / "test.npz", test[subset(len(test), 2000, "test")])
     np.save(folder / "fresh.npy", every.images[aside[-COUNT:]])
+    by_class = aside[-2 * COUNT :][np.argsort(every.labels[aside[-2 * COUNT :]], kind="stable")]
+    np.save(folder / "sorted.npy", every.images[by_class])
     np.save(folder / "repeated.npy", every.images[aside[np.arange(COUNT) % 100]])
     return folder
 
@@ -93,17 +95,24 @@ def test_real_images_from_a_file_stand_near_the_floor(
     assert line.endswith("; healthy\n")
     assert (report["verdict"], report["evidence"]) == ("healthy", [])
     assert "interpolation" not in report  # images from a file have no latents
+    assert report["images"] == "all 1,000 images"
     rows = (workspace / "classes.csv").read_text().splitlines()
     assert rows[0] == "digit,share,prior"
     assert [row.split(",")[0] for row in rows[1:]] == list("0123456789")
 
 
-def test_the_same_samples_give_the_same_bytes(evaluate: Evaluate, workspace: Path) -> None:
+def test_of_more_samples_sorted_by_class_the_same_ones_of_all_are_measured_each_time_and_it_is_said(
+    evaluate: Evaluate, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     outs = []
     for _ in range(2):
-        assert evaluate(samples="fresh.npy") == 0
+        assert evaluate(samples="sorted.npy") == 0
         outs.append([(workspace / name).read_bytes() for name in ("evaluation.json", "classes.csv")])
     assert outs[0] == outs[1]
+    report = json.loads(outs[0][0])
+    assert report["images"] == "1,000 of 2,000 images, drawn by seed 0"
+    assert report["verdict"] == "healthy"
+    assert capsys.readouterr().out.startswith("sorted.npy, 1,000 of 2,000 images, drawn by seed 0: FID ")
 
 
 def test_repeated_images_lose_coverage_and_recall(evaluate: Evaluate, workspace: Path) -> None:
@@ -126,6 +135,7 @@ def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
     assert evaluate(generator="generator.npz") == 0
     report = json.loads((workspace / "evaluation.json").read_text())
     assert Pins.parse(report["pins"]).latent_seed == "1"
+    assert "images" not in report
     assert report["fid"]["units"] > 3  # it has not been trained
     even = report["interpolation"]["even"]
     assert even == pytest.approx(1 / 15, rel=1e-5)
