@@ -111,10 +111,18 @@ def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> Non
     given = [option for option, value in (("--weights", weights), ("--rev", rev), ("--run", run)) if value is not None]
     if len(given) > 1:
         raise UsageError(f"got {' and '.join(given)}; give one of them")
-    if weights is not None and not weights.is_file():
-        raise UsageError(f"--weights {weights}: no such file")
-    if not given and not WEIGHTS.is_file():
-        raise UsageError(f"{WEIGHTS}: no such file; train first (`make repro`), or give --weights, --rev or --run")
+    if given and weights is None:
+        return
+    from mnistgan.reading import demand_plain
+
+    try:
+        demand_plain(weights or WEIGHTS, UsageError)
+    except FileNotFoundError as error:
+        if weights is not None:
+            raise UsageError(f"--weights {weights}: no such file") from error
+        raise UsageError(
+            f"{WEIGHTS}: no such file; train first (`make repro`), or give --weights, --rev or --run"
+        ) from error
 
 
 @contextmanager

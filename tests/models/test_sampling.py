@@ -58,15 +58,29 @@ def test_a_missing_file_is_named(tmp_path):
         ({"extra/kernel": np.zeros(2, np.float32)}, "has extra/kernel, which no layer"),
         ({"conv28/kernel": np.zeros((5, 5, 64, 1), np.float32)}, r"conv28/kernel has shape \(5, 5, 64, 1\); takes"),
         ({"conv28/kernel": np.zeros((5, 5, 1, 64))}, "holds float64; takes finite float32"),
-        ({"conv28/kernel": np.full((5, 5, 1, 64), np.nan, np.float32)}, "takes finite float32"),
+        (
+            {"conv28/kernel": np.full((5, 5, 1, 64), np.nan, np.float32)},
+            "conv28/kernel holds 1600 values that are NaN or infinite; takes finite float32",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(saved, tmp_path, change, message):
     named = {name: array for name, array in {**read_arrays(saved), **change}.items() if array is not None}
     broken = tmp_path / "broken.npz"
     write_arrays(broken, named)
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(FormatError, match=message) as raised:
         sampling.load(broken)
+    assert str(raised.value).startswith(f"{broken}: ")
+
+
+def test_finite_weights_that_draw_nan_are_refused_by_name(saved, tmp_path):
+    huge = tmp_path / "huge.npz"
+    weights = {
+        name: array if name == "kind" else array * np.float32(1e30) for name, array in read_arrays(saved).items()
+    }
+    write_arrays(huge, weights)
+    with pytest.raises(FormatError, match=r"huge\.npz: draws NaN or infinite pixels"):
+        sampling.load(huge)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "headless", "empty"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -278,24 +279,31 @@ def weight(change: Callable[[np.ndarray], np.ndarray]) -> Damage:
     return damage
 
 
+def too_large(path: Path) -> None:
+    held = files.read_arrays(path)
+    files.write_arrays(path, {name: held[name] if name == "kind" else held[name] * np.float32(1e30) for name in held})
+
+
 NO_GENERATOR: dict[str, tuple[Damage, str]] = {
     "missing": (missing, "no such file"),
     "empty": (empty, "not a whole NPZ"),
     "torn": (torn, "not a whole NPZ"),
-    "pickle": (pickled, "not a whole NPZ of plain arrays"),
-    "pickled kind": (pickled_member("kind"), "not a whole NPZ of plain arrays"),
+    "pickle": (pickled, "not a whole NPZ of plain arrays: begins with "),
+    "pickled kind": (pickled_member("kind"), "not a whole NPZ of plain arrays: holds Python objects, which are never"),
     "other kind": (kind("vae"), "is of kind 'vae'; takes a generator of kind dcgan"),
     "no kind": (other("pretrained/classifier.npz"), "is of kind ''; takes a generator of kind dcgan"),
     "discriminator": (other("models/discriminator.npz"), "lacks "),
     "other shape": (weight(lambda array: array[:-1]), "has shape"),
     "other dtype": (weight(lambda array: array.astype(np.float64)), "holds float64; takes finite float32"),
     "NaN": (weight(lambda array: array * np.float32(np.nan)), "takes finite float32"),
+    "too large": (too_large, "draws NaN or infinite pixels"),
+    "pipe": (lambda path: (path.unlink(), os.mkfifo(path)), "can't be read: is a pipe, no plain file"),
 }
 
 
 @pytest.mark.parametrize(
     ("stage", "case"),
-    [*(("evaluate", case) for case in NO_GENERATOR), *(("render", case) for case in ("missing", "torn", "other kind"))],
+    [*(("evaluate", case) for case in NO_GENERATOR), *(("render", case) for case in ("missing", "torn", "too large"))],
 )
 def test_weights_that_are_no_generators_are_refused_before_anything_is_drawn(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: str, case: str

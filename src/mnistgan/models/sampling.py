@@ -23,6 +23,7 @@ class Generator:
 
     kind: str
     network: keras.Model
+    source: str = "the generator"  # stands in messages
 
     @property
     def latent_size(self) -> int:
@@ -33,13 +34,15 @@ class Generator:
         """Images uint8 [N, 28, 28] of latents float32 [N, latent_size].
 
         Every pass takes the same number of latents, the last one padded, so that an image's bytes don't depend on the
-        company it is drawn in.
+        company it is drawn in. Raises FormatError where one is NaN, as finite weights that are too large can make it.
         """
         chunks = []
         for begin in range(0, len(latents), CHUNK):
             chunk = latents[begin : begin + CHUNK]
             padded = np.pad(chunk, [(0, CHUNK - len(chunk)), (0, 0)])
             drawn = np.asarray(self.network(padded, training=False))
+            if not np.isfinite(drawn).all():
+                raise FormatError(f"{self.source}: draws NaN or infinite pixels; its weights are too large, or corrupt")
             chunks.append(to_uint8(drawn[: len(chunk)]))
             progress("samples", min(begin + CHUNK, len(latents)), len(latents))
         return np.concatenate(chunks) if chunks else np.empty((0, 28, 28), np.uint8)
@@ -63,7 +66,7 @@ def save(path: Path, kind: str, network: keras.Model) -> None:
 def load(path: Path, *, plain: bool = False) -> Generator:
     """Load a generator as :func:`save` wrote it; ``plain``: of Keras's own layers alone.
 
-    Raises DataError when the file is missing, FormatError when it is not a generator's weights.
+    Raises DataError when the file is missing, FormatError when it is not a generator's weights, or draws NaN.
     """
     named = read_arrays(path)
     kind = str(named.pop("kind", ""))
@@ -72,4 +75,6 @@ def load(path: Path, *, plain: bool = False) -> Generator:
     architecture = KINDS[kind]
     network = (architecture.plain_generator if plain else architecture.generator)(0)
     weights.load(network, named, str(path))
-    return Generator(kind, network)
+    generator = Generator(kind, network, str(path))
+    generator.images(latents(0, 1, generator.latent_size))  # raises here, before anything is measured
+    return generator

@@ -35,5 +35,7 @@ def check(network: keras.Model, named: dict[str, np.ndarray], source: str) -> No
     for name, shape in wanted.items():
         if named[name].shape != shape:
             raise FormatError(f"{source}: {name} has shape {named[name].shape}; takes {shape}")
-        if named[name].dtype != np.float32 or not np.isfinite(named[name]).all():
+        if named[name].dtype != np.float32:
             raise FormatError(f"{source}: {name} holds {named[name].dtype}; takes finite float32")
+        if broken := int((~np.isfinite(named[name])).sum()):
+            raise FormatError(f"{source}: {name} holds {broken} values that are NaN or infinite; takes finite float32")
