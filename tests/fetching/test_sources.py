@@ -158,8 +158,39 @@ def test_a_folder_without_the_files_is_said_with_both_names(tmp_path, fetch):
 def test_a_folder_in_place_of_a_file_is_said(folder, fetch):
     (folder / "train-images-idx3-ubyte").unlink()
     (folder / "train-images-idx3-ubyte").mkdir()
-    with pytest.raises(SourceError, match="train-images-idx3-ubyte: can't be read: Is a directory"):
+    with pytest.raises(SourceError, match="train-images-idx3-ubyte: can't be read: is a folder"):
         fetch(f"folder:{folder}")
+
+
+def test_of_a_folder_every_bad_file_is_named_with_its_own_problem_and_no_good_one(folder, small, fetch, tmp_path):
+    images, labels = "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+    (folder / images).write_bytes(small.contents[images][:-1])
+    (folder / labels).write_bytes(b"<html>")
+    (folder / "t10k-images-idx3-ubyte").unlink()
+    with pytest.raises(SourceError) as caught:
+        fetch(f"folder:{folder}")
+    lines = [line.strip() for line in str(caught.value).splitlines()]
+    assert lines[0] == f"no source gave {images}, t10k-images-idx3-ubyte, {labels}:"
+    assert lines[1].startswith(f"folder:{folder}: {images}: truncated")
+    assert lines[2].startswith(f"{folder} holds neither t10k-images-idx3-ubyte nor")
+    assert lines[3].startswith(f"{labels}: not an IDX file")
+    assert (tmp_path / "cache" / "train-labels-idx1-ubyte").is_file()
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("~nosuchuser/raw", "~nosuchuser/raw: no home folder is known for ~nosuchuser"),
+        ("a" * 300, "can't be read: File name too long"),
+        ("{folder}/train-labels-idx1-ubyte", "train-labels-idx1-ubyte is no folder"),
+    ],
+)
+def test_a_folder_that_can_not_be_one_is_a_source_that_fails_and_the_next_is_asked(
+    folder, small, fetch, named, message
+):
+    with pytest.raises(SourceError, match=message):
+        fetch(f"folder:{named.format(folder=folder)}")
+    assert fetch(f"folder:{named.format(folder=folder)}", f"folder:{folder}") == small.contents
 
 
 def test_a_file_far_too_large_is_refused_without_reading_it_all(folder, fetch):

