@@ -28,6 +28,7 @@ from mnistgan.pictures import tables
 from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
+from pipeline import gate, state
 from pipeline.records import results
 from tests import committed
 
@@ -59,6 +60,15 @@ REPORT = {
 }
 THRESHOLDS = {"thresholds": {evidence.key: 0.5 for evidence in verdict.EVIDENCE}, "pins": PINS}
 SEEDS = seeds.dumps(seeds.SeedRow("fast", "0a1b", seed, Figures.of(REPORT, "made up")) for seed in (0, 1))
+RULES = "verdict: healthy\nfid: no worse than base by more than 25%\ncoverage: at least 0.88 of real\n"
+LOCK = """schema: '2.0'
+stages:
+  train:
+    cmd: exec python -m pipeline train --train data/train.npz
+    deps: [{path: data/train.npz, hash: md5, md5: 0123456789abcdef0123456789abcdef, size: 3}]
+    params: {params.yaml: {train: {seed: 0}}}
+    outs: [{path: models, hash: md5, md5: 0123456789abcdef0123456789abcdef.dir, size: 3, nfiles: 1}]
+"""
 CURVES = "epoch,generator_loss,discriminator_loss,probability_real,probability_fake\n0.5,0.9,1.2,0.6,0.4\n"
 GRID = grids.tile(np.resize(DRAWN, (256, 28, 28)), grids.TRAINING_SIDE)
 CARD = {"sha256": "0" * 64}
@@ -87,6 +97,8 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
         committed.params().encode(),
         in_file("params.yaml", params.load),
     ),
+    "rules": (RULES.encode(), in_file("gate.yaml", gate.read_rules)),
+    "lock": (LOCK.encode(), as_text(state.parts_of_lock)),
     "metrics, compared": (json.dumps(REPORT).encode(), in_file("it.json", lambda path: results.read(str(path)))),
     "metrics, drawn": (json.dumps(REPORT).encode(), in_file("it.json", tables.metrics)),
     "seeds": (SEEDS.encode(), in_file("it.csv", lambda path: results.read(str(path)))),
@@ -129,7 +141,23 @@ SHOT = settings(
 TELLING = st.sampled_from(
     (
         *(b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"-1", b"9" * 400, b"1e999", b"NaN", b"null", b"true"),
-        *(b"[]", b"{}", b"[" * 2000, b"(", b'"', b"'", b",", b"\n", b"\r", b"|O", b": ", b"&a [*a]", b"\xc3"),
+        *(
+            b"[]",
+            b"{}",
+            b"[" * 200,
+            b"(",
+            b'"',
+            b"'",
+            b",",
+            b"\n",
+            b"\r",
+            b"|O",
+            b": ",
+            b"&a [*a]",
+            b"<<: *a",
+            b"\xc3",
+            b"9" * 5000,
+        ),
         b"!!python/object/apply:os.system [true]",
     )
 )

@@ -20,6 +20,7 @@ from mnistgan.params import load, parse
 from mnistgan.pictures import tables
 from pipeline import gate, state
 from pipeline.records import results
+from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,11 +78,11 @@ def test_anchors_that_people_write_are_taken() -> None:
     }
 
 
-def test_a_text_of_a_hundred_recipes_is_taken() -> None:
-    text = (ROOT / "params.yaml").read_text("utf-8")
+def test_a_text_of_fifty_recipes_is_taken() -> None:
+    text = committed.params()
     recipe = text[text.index("  best:\n") : text.index("\nevaluate:")]
-    more = "".join(recipe.replace("  best:", f"  best{number}:") for number in range(100))
-    assert len(parse(text.replace(recipe, recipe + more), "params.yaml").recipes) == 103
+    more = "".join(recipe.replace("  best:", f"  best{number}:") for number in range(50))
+    assert len(parse(text.replace(recipe, recipe + more), "params.yaml").recipes) == 53
 
 
 LONG_JSON = {

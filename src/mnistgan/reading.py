@@ -139,8 +139,13 @@ class _TooMuchError(MarkedYAMLError):
 class _Counting(Composer):
     """Stops at a text's node too many, which is found before it is put into the tree."""
 
+    def __init__(self, loader: Any = None):
+        super().__init__(loader)
+        self.warn_double_anchors = False  # YAML allows them
+        self._nodes = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
-        self._nodes = getattr(self, "_nodes", 0) + 1
+        self._nodes += 1
         if self._nodes > MOST_NODES:
             raise _TooMuchError(f"more than {MOST_NODES:,} keys and values", self.parser.peek_event())
         return super().compose_node(parent, index)
