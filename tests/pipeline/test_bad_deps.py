@@ -183,7 +183,7 @@ NO_SPLIT: dict[str, tuple[Damage, str]] = {
     "other shape": (npz(images=np.zeros((10, 32, 32), np.uint8), labels=LABELS), "should be uint8 [N, 28, 28]"),
 }
 NO_SPLIT_EITHER: dict[str, tuple[Damage, str]] = {
-    "folder": (folder, "Is a directory"),
+    "folder": (folder, "is a folder"),
     "pickled member": (pickled_member("images", "labels"), "not a whole NPZ of plain arrays"),
     "one array": (one_array, "not a whole NPZ"),
     "no array": (no_array, "images is no array"),

@@ -46,6 +46,7 @@ def prepare(workspace, monkeypatch, capsys):
         yaml = YAML()
         document = yaml.load(committed.params())
         document["prepare"] |= {"sources": list(sources), **knobs}
+        document["evaluate"]["samples"] = 1000  # no more than the smallest validation split
         yaml.dump(document, workspace / "params.yaml")
         monkeypatch.setattr(sys, "argv", ["pipeline", *COMMAND, summary])
         with pytest.raises(SystemExit) as caught:
