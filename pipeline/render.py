@@ -65,9 +65,10 @@ def render(
         from mnistgan.pictures import digits, encoding
 
         # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
-        if not generator.is_file():
-            raise DataError(f"{generator}: no such file; the train stage writes it")
-        digest = files.sha256(generator)
+        try:
+            digest = files.sha256(generator)
+        except FileNotFoundError as error:
+            raise DataError(f"{generator}: no such file; the train stage writes it") from error
         history = by_epoch(grids)
         strip, frames = _strip(history), _frames(history)
         charts = _charts(curves, evaluation, classes)

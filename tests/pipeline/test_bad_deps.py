@@ -116,6 +116,11 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
+def pipe(path: Path) -> None:
+    missing(path)
+    os.mkfifo(path)
+
+
 def empty(path: Path) -> None:
     path.write_bytes(b"")
 
@@ -297,13 +302,16 @@ NO_GENERATOR: dict[str, tuple[Damage, str]] = {
     "other dtype": (weight(lambda array: array.astype(np.float64)), "holds float64; takes finite float32"),
     "NaN": (weight(lambda array: array * np.float32(np.nan)), "takes finite float32"),
     "too large": (too_large, "draws NaN or infinite pixels"),
-    "pipe": (lambda path: (path.unlink(), os.mkfifo(path)), "can't be read: is a pipe, no plain file"),
+    "pipe": (pipe, "can't be read: is a pipe, no plain file"),
 }
 
 
 @pytest.mark.parametrize(
     ("stage", "case"),
-    [*(("evaluate", case) for case in NO_GENERATOR), *(("render", case) for case in ("missing", "torn", "too large"))],
+    [
+        *(("evaluate", case) for case in NO_GENERATOR),
+        *(("render", case) for case in ("missing", "torn", "pipe", "too large")),
+    ],
 )
 def test_weights_that_are_no_generators_are_refused_before_anything_is_drawn(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: str, case: str
@@ -348,7 +356,8 @@ NO_RULER: dict[str, tuple[str, Damage, str]] = {
     "card torn": ("classifier.json", torn, "not JSON"),
     "card of another shape": ("classifier.json", text("[]"), "holds no 'sha256'"),
     "card without end": ("classifier.json", text("[" * 100_000), "not JSON"),
-    "card is a folder": ("classifier.json", folder, "no such file"),
+    "card is a folder": ("classifier.json", folder, "is a folder, no plain file"),
+    "pipe": ("classifier.npz", pipe, "is a pipe, no plain file"),
 }
 
 

@@ -172,6 +172,7 @@ def test_the_weights_of_a_run_come_out_of_mlflow_by_the_start_of_its_key(workspa
         ({"out": Path("a.png"), "weights": WEIGHTS, "rev": "HEAD"}, "got --weights and --rev; give one of them"),
         ({"out": Path("a.png"), "rev": "HEAD", "run": "x"}, "got --rev and --run; give one of them"),
         ({"out": Path("a.png"), "weights": Path("none.npz")}, "--weights none.npz: no such file"),
+        ({"out": Path("a.png"), "weights": Path("models")}, "models: can't be read: is a folder, no plain file"),
         ({"out": Path("a.jpg")}, r"--out a\.jpg: should end in \.png"),
         ({"out": Path("a.png"), "format_": Format.NPY}, r"--as npy writes a file; should end in \.npy"),
         ({"out": Path("models"), "format_": Format.GRID}, r"--as grid writes a file; should end in \.png"),

@@ -47,20 +47,18 @@ def read(folder: Path, name: str) -> tuple[Arrays, Card]:
     """
     card = _card(card_path(folder, name))
     path = arrays_path(folder, name)
-    if not path.is_file():
-        raise RulerError(f"{path}: no such file; {RESTORE}")
-    got = files.sha256(path)
-    if got != card[DIGEST]:
-        raise RulerError(f"{path}: sha256 is {got}, its card says {card[DIGEST]}; {RESTORE}")
     try:
-        return files.read_arrays(path), card
+        got = files.sha256(path)
+        if got == card[DIGEST]:
+            return files.read_arrays(path), card
+    except FileNotFoundError as error:
+        raise RulerError(f"{path}: no such file; {RESTORE}") from error
     except DataError as error:
         raise RulerError(f"{error}; {RESTORE}") from error
+    raise RulerError(f"{path}: sha256 is {got}, its card says {card[DIGEST]}; {RESTORE}")
 
 
 def _card(path: Path) -> Card:
-    if not path.is_file():
-        raise RulerError(f"{path}: no such file; {RESTORE}")
     try:
         card = files.read_json(path)
     except DataError as error:

@@ -91,7 +91,7 @@ def test_a_file_holds_a_group_for_each_recipe_with_two_seeds_or_more(tmp_path: P
 def test_what_is_no_seeds_file_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "seeds.csv"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(FormatError, match=r"seeds\.csv: not UTF-8"):
+    with pytest.raises(FormatError, match=r"seeds\.csv: can't be read as UTF-8"):
         groups.read_rows(path)
     with pytest.raises(DataError, match="a folder"):
         groups.read_rows(tmp_path)
