@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -130,10 +130,13 @@ def read(path: Path) -> list[Event]:
 
 
 def is_live(path: Path) -> bool:
-    """Whether a process on this machine is writing the journal now."""
+    """Whether a process on this machine is writing the journal now.
+
+    One looks at a time: a look is a lock for a moment, which another's would take for a writer's.
+    """
     if not path.exists():
         return False
-    with path.open("rb") as file:
+    with _turn_to_look(path.parent), path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -143,9 +146,21 @@ def is_live(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def _turn_to_look(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _surroundings() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
+        "clone": provenance.clone(state.main_root()),
         "pid": os.getpid(),
         "versions": state.installed_versions(),
         "cpu": provenance.cpu_model(),

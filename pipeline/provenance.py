@@ -1,8 +1,10 @@
 """Where and by what a stage ran: for journals and runs; of it an out holds the kind of machine alone."""
 
+import hashlib
 import os
 import platform
 import re
+import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +28,13 @@ def is_dirty(workspace: Path = Path()) -> bool | None:
     excluded = (f":(exclude){path}" for path in outs)
     changed = git.ask("status", "--porcelain", "--", ".", *excluded, folder=workspace)
     return None if changed is None else bool(changed)
+
+
+def clone(root: Path) -> str:
+    """A mark that tells this clone from every other, of this machine too; one that was copied is another."""
+    folder = root.stat()
+    told = f"{socket.gethostname()} {folder.st_dev} {folder.st_ino}"
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def cpu_model() -> str:

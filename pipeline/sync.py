@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import DataError, MnistganError, TrackingError
+from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
 from pipeline import console, state
 from pipeline.publishing import publication
 
@@ -81,6 +81,8 @@ def _publish_state(store: "Store", root: Path) -> None:
 
     try:
         sources = publication.of_lock()
+    except FormatError:
+        raise
     except DataError as error:
         console.warn(f"nothing published: {error}")
         return
@@ -89,6 +91,8 @@ def _publish_state(store: "Store", root: Path) -> None:
     now = sources.state
     with tracking.publishing(root, now.run_key):
         done = store.publish(publication.gather(sources, root))
+    for said in done.mended if done else ():
+        console.warn(said)
     if done and done.blank:
         console.warn(f"left blank in the run, since no journal here tells: {', '.join(done.blank)}")
     console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))

@@ -18,24 +18,37 @@ if TYPE_CHECKING:
 
 ALIAS = "best"
 FIGURES = "evaluation/"
+REPLACED = "mnistgan.replaced_by"
+"""Tag of a version whose model is gone: the version that has it now."""
 
 
 def point_alias(
     client: "MlflowClient", search: "Callable[[str], list[Run]]", model: str, rules: Mapping[str, Any], pins: str
 ) -> bool:
-    """Let the alias name the best version measured under ``pins``, or none; whether that changed it."""
+    """Let the alias name the best version measured under ``pins``, or none; whether that changed it.
+
+    Where none passes, a version that was measured under other pins keeps the alias: these rules were not asked of it.
+    """
     runs = {run.info.run_id: run for run in search(f"tags.`mnistgan.pins` = '{pins}'") if _is_whole(run)}
-    versions = client.search_model_versions(f"name = '{model}'")
+    versions = [one for one in client.search_model_versions(f"name = '{model}'") if REPLACED not in one.tags]
     measured = {int(one.version): figures_of(runs[one.run_id]) for one in versions if one.run_id in runs}
     best = choose(measured, rules)
     held = client.get_registered_model(model).aliases.get(ALIAS)
-    if best is None and held is not None:
+    if best is None and held is not None and not _is_measured_otherwise(client, search, model, held, pins):
         client.delete_registered_model_alias(model, ALIAS)
     elif best is not None and str(best) != str(held):
         client.set_registered_model_alias(model, ALIAS, str(best))
     else:
         return False
     return True
+
+
+def _is_measured_otherwise(
+    client: "MlflowClient", search: "Callable[[str], list[Run]]", model: str, version: str, pins: str
+) -> bool:
+    """Whether a version's run is there and has other pins."""
+    others = {run.info.run_id for run in search(f"tags.`mnistgan.pins` != '{pins}'")}
+    return client.get_model_version(model, version).run_id in others
 
 
 def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | None:

@@ -21,6 +21,8 @@ GROUP = "mnistgan.group"
 PARENT = "mlflow.parentRunId"
 TABLE = "seeds.csv"
 TABLE_DIGEST = "mnistgan.seeds_table"
+NOTE_DIGEST = "mnistgan.note"
+"""Tag of a parent: of the description that was written here last; another one is a person's, and stays."""
 SEED_PARAM = "train.seed"
 
 Search = Callable[[str], "list[Run]"]
@@ -36,7 +38,7 @@ def publish(
     children = search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
     tags = {
         GROUP: group.digest,
-        NOTE: group.note(),
+        **_note(run, group.note()),
         "mnistgan.pins": group.rows[0].figures.pins,
         "mnistgan.seeds": ", ".join(str(row.seed) for row in group.rows),
     }
@@ -103,10 +105,19 @@ def _last(client: "MlflowClient", run: "Run", point: Point) -> float | None:
     return max(held, key=lambda known: known.timestamp).value if held else None
 
 
+def _note(run: "Run", note: str) -> dict[str, str]:
+    """The tags that describe a parent; none where a person has described it."""
+    held, ours = run.data.tags.get(NOTE), run.data.tags.get(NOTE_DIGEST)
+    if held and ours and _digest(held) != ours:
+        return {}
+    return {NOTE: note, NOTE_DIGEST: _digest(note)}
+
+
 def _add_table(client: "MlflowClient", run: "Run", table: str) -> int:
-    """The rows as a file; a tag, set once it is there whole, says which."""
-    digest = hashlib.sha256(table.encode()).hexdigest()
-    if run.data.tags.get(TABLE_DIGEST) == digest:
+    """The rows as a file, where the store has none of its size; a tag, set once it is there whole, says which."""
+    digest = _digest(table)
+    sizes = {file.path: file.file_size for file in client.list_artifacts(run.info.run_id)}
+    if run.data.tags.get(TABLE_DIGEST) == digest and sizes.get(TABLE) == len(table.encode()):
         return 0
     client.log_text(run.info.run_id, table, TABLE)
     client.set_tag(run.info.run_id, TABLE_DIGEST, digest)
@@ -118,3 +129,7 @@ def _set_tags(client: "MlflowClient", run: "Run", tags: Mapping[str, str]) -> in
     for name, value in changed.items():
         client.set_tag(run.info.run_id, name, value)
     return len(changed)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import DataError, FormatError, GateError, MnistganError
 from mnistgan.training.looks import Collapse, Look, parse
-from pipeline import journal, patches, provenance, state
+from pipeline import git, journal, patches, provenance, state
 from pipeline.journal import Event, Kind, Outcome
+from pipeline.publishing import proof
 from pipeline.state import Part, State
 
 MAKING = ("train", "evaluate")
@@ -23,8 +24,8 @@ MAKING = ("train", "evaluate")
 GRID_PREFIX = "epoch_"
 LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "dropped", "coverage", "repetition")
 """The columns of looks at validation that are metrics of the generator."""
-MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host"}
-"""What tells machines apart: a run's tag, and the fact in a stage's journal that it shows."""
+MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host", "mnistgan.clone": "clone"}
+"""What tells machines, and clones on one, apart: a run's tag, and the fact in a stage's journal that it shows."""
 HOST, SPEED = "mnistgan.host", "training/images_per_second"
 JOURNALLED = {
     "mlflow.source.git.commit": "the commit",
@@ -38,6 +39,15 @@ RECIPE_DIGEST = "mnistgan.recipe_digest"
 """Tag of a run: the group of seeds that it belongs to, of which it is one."""
 NOTE = "mlflow.note.content"
 """Tag of a run: its description on MLflow's pages, in Markdown."""
+TOLD_ONCE = ("mlflow.source.git.commit", "mnistgan.dirty", "mnistgan.experiment", *MACHINE_TAGS)
+"""Tags that tell how a training went, of which a finished run keeps those of who was first to publish its results."""
+PATCHES = ("tree.patch", "evaluate/tree.patch")
+NEEDED = {
+    "prepare": ("summary",),
+    "train": ("generator", "versions", "grids", "curves"),
+    "evaluate": ("metrics",),
+}
+"""The options that a stage's recorded command must have for what it made to be found."""
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
 
@@ -88,6 +98,22 @@ class Publication:
     """Digest of what was made, once the state is whole: two runs of one key that differ here are replicates."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """gate.yaml's, parsed, once the state is whole: what a generator is to pass before it may be the best."""
+    best_pins: str = ""
+    """How a generator is to be measured before it may be the best: as the commit's figures are."""
+
+    def beside(self, tags: Mapping[str, str]) -> "Publication":
+        """What is left to tell in a finished run of these results that has ``tags``: how they were made, no more."""
+        from pipeline.records import results
+
+        told = [name for name in TOLD_ONCE if tags.get(name)]
+        if all(self.tags.get(name, tags[name]) == tags[name] for name in told):
+            return self
+        kept = {*PATCHES, str(state.LOCK), str(results.MACHINE)}
+        return replace(
+            self,
+            tags={name: value for name, value in self.tags.items() if name not in TOLD_ONCE},
+            artifacts={name: file for name, file in self.artifacts.items() if name not in kept},
+        )
 
 
 @dataclass(frozen=True)
@@ -146,11 +172,13 @@ def while_running(stage: str, since: float) -> Sources:
 def of_lock() -> Sources:
     """What dvc.lock records and the workspace still holds as recorded.
 
-    Raises UsageError when there is no dvc.lock or it records no training, DataError when the training's outs are not
-    there as recorded.
+    Raises UsageError when there is no dvc.lock or it records no training, FormatError when it is no record, DataError
+    when the training's outs are not there as recorded.
     """
     text = state.read_lock()
     parts = state.parts_of_lock(text)
+    _check_commands(parts)
+    proof.check(parts)
     changed = {stage: part.changed_outs() for stage, part in parts.items() if _follows(stage, parts)}
     ended = {stage for stage, paths in changed.items() if not paths}
     if ended.issuperset(MAKING):
@@ -166,10 +194,12 @@ def of_lock() -> Sources:
 
 def gather(sources: Sources, root: Path) -> Publication:
     """What the files say now. Raises DataError or OSError where one of a stage at work is torn, or gone meanwhile."""
-    now, parts = sources.state, sources.parts
+    now, parts = sources.state, dict(sources.parts)
     ended = sources.ended
     if sources.running and _outcome_of(sources.running, now, root, sources.since) is Outcome.DONE:
-        ended = ended | {sources.running}
+        skipped = _skipped() if sources.running == "train" else {}
+        parts |= skipped
+        ended = ended | {sources.running} | skipped.keys()
     events = making_events(root, now.train_key, now.run_key)
     training = [event for event in events if event.stage == "train"]
     complete = ended.issuperset(MAKING)
@@ -203,14 +233,15 @@ def gather(sources: Sources, root: Path) -> Publication:
         started=next((event.time for event in training if event.kind is Kind.START), None),
         stopped=events[-1].time if events else None,
         tags=tags,
-        machines=[_machine_tags(event.facts) for event in training if event.kind is Kind.START],
+        machines=[machine_tags(event.facts) for event in training if event.kind is Kind.START],
         points=points,
         grids={epoch: file for epoch, file in _grids(train.options["grids"]) if sources.fresh("train", file)},
         artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
         dataset=_summary(parts),
         generator=generator,
         results=_results(generator, evaluate.options["metrics"]) if generator else None,
-        rules=_rules() if complete else {},
+        rules=_rules(root) if complete else {},
+        best_pins=_pins_of_commit(root) if complete else "",
     )
 
 
@@ -253,6 +284,40 @@ def _follows(stage: str, recorded: Mapping[str, Part]) -> bool:
     """Whether what a stage's entry says it read is what the other entries say was written."""
     written = {path: digest for part in recorded.values() for path, digest in part.outs.items()}
     return stage in recorded and all(written.get(path, read) == read for path, read in recorded[stage].deps.items())
+
+
+def _check_commands(parts: Mapping[str, Part]) -> None:
+    for stage, names in NEEDED.items():
+        if stage in parts and (missing := [name for name in names if name not in parts[stage].options]):
+            raise FormatError(
+                f"{state.LOCK}: the command of {stage} lacks --{missing[0]}; restore it with git, or run `make repro`"
+            )
+
+
+def _skipped() -> dict[str, Part]:
+    """The stages after a training that has just ended which DVC will skip, so that nothing of them tells more."""
+    with suppress(MnistganError):
+        recorded = state.parts_of_lock(state.read_lock())
+        found: dict[str, Part] = {}
+        for stage in ("evaluate", "render"):
+            if stage not in recorded or not _is_up_to_date(stage, recorded[stage]):
+                break
+            found[stage] = recorded[stage]
+        return found
+    return {}
+
+
+def _is_up_to_date(stage: str, recorded: Part) -> bool:
+    """Whether nothing that a stage reads or wrote is other than recorded."""
+    here = state.part_of_workspace(stage)
+    deps = {path: here.deps.get(path) or state.digest(Path(path)) for path in recorded.deps}
+    if here.deps.keys() - deps.keys() or (here.command, here.params, deps) != (
+        recorded.command,
+        recorded.params,
+        recorded.deps,
+    ):
+        return False
+    return not recorded.changed_outs()
 
 
 def _outcome_of(stage: str, now: State, root: Path, since: float) -> Outcome | None:
@@ -327,7 +392,7 @@ def _records(now: State, complete: bool) -> dict[str, Path]:
 
 def _trees(root: Path, now: State) -> dict[str, Path]:
     """What the trees of training and measuring held beyond their commits."""
-    kept = {"tree.patch": now.train_key, "evaluate/tree.patch": now.run_key}
+    kept = dict(zip(PATCHES, (now.train_key, now.run_key), strict=True))
     return {name: path for name, key in kept.items() if (path := patches.path_of(root, key)).exists()}
 
 
@@ -370,15 +435,27 @@ def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
     return {RECIPE_DIGEST: digest} if digest else {}
 
 
-def _rules() -> Mapping[str, Any]:
-    """The rules of gate.yaml; none where there are none that are understood, which `gate` says."""
+def _rules(root: Path) -> Mapping[str, Any]:
+    """The rules of the main workspace's gate.yaml; none where there are none that are understood, as `gate` says."""
     from pipeline import gate
 
     try:
-        rules: Mapping[str, Any] = gate.read_rules(gate.RULES)
+        rules: Mapping[str, Any] = gate.read_rules(root / gate.RULES)
     except GateError:
         return {}
     return rules
+
+
+def _pins_of_commit(root: Path) -> str:
+    """The pins of the figures that the main repository's commit holds, or else its workspace; an experiment's are its
+    own, and which generator is the best is not for it to say."""
+    from pipeline.records import results
+
+    try:
+        text = git.ask("show", f"HEAD:./{results.METRICS}", folder=root) or (root / results.METRICS).read_bytes()
+        return str(json.loads(text)["pins"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _weight_tags(train: Part) -> dict[str, str]:
@@ -416,10 +493,11 @@ def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
         for name, value in known.items()
         if value is not None
     }
-    return tags | _machine_tags(start) | _version_tags(start.get("versions", {}))
+    return tags | machine_tags(start) | _version_tags(start.get("versions", {}))
 
 
-def _machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
+def machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
+    """Where a stage ran, as its journal's first line tells it."""
     return {tag: str(start[fact]) for tag, fact in MACHINE_TAGS.items() if fact in start}
 
 

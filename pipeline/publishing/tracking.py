@@ -1,32 +1,36 @@
 """MLflow: publishes what files say, so that publishing again changes nothing. The only file that imports mlflow.
 
-What a run already holds is asked of the store (its points, params, inputs, model) or read in the run's own
-``published.json``, which lists the sha256 of each file and picture that arrived whole. A publishing that was cut off
-anywhere is so completed by the next one, which writes over what may be half there by the name it has.
+What a run already holds is asked of the store: its points, params, inputs, model; and its files, of which the run's own
+``published.json`` lists the sha256 of each that arrived whole, since a person may have deleted them. A publishing that
+was cut off anywhere is so completed by the next one, which writes over what may be half there by the name it has.
 """
 
 import json
 import logging
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import tempfile
 import textwrap
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
-from pipeline import journal
-from pipeline.publishing import pages, patience, publication, relocation
+from pipeline import journal, provenance
+from pipeline.journal import Kind
+from pipeline.publishing import lease, pages, patience, publication, relocation
 from pipeline.publishing.address import STORE, absolute, database, is_server, shown, sqlite_address, sqlite_file, uri
+from pipeline.publishing.holdings import PICTURES, Holdings
 from pipeline.publishing.publication import MACHINE_TAGS, NOTE, RECIPE_DIGEST, Point, Publication, Status
 from pipeline.publishing.relocation import ARTIFACTS
 from pipeline.showing import telling
@@ -42,6 +46,20 @@ EXPERIMENT = "mnistgan"
 MODEL = "mnistgan-generator"
 GENERATOR = "models/generator.npz"
 MANIFEST = "published.json"
+RESULTS = "mnistgan.results"
+"""Tag of a finished run: the digest of what it shows."""
+PUBLISHER = "mnistgan.publisher"
+"""Tag of an unfinished run: the clone that added to it last."""
+REPLACES = "mnistgan.replaces"
+"""Tag of a run: the one that it was made in place of."""
+MODEL_FILES = "mnistgan.files"
+"""Tag of a logged model: its files' names and sizes, once all are there."""
+CLONE = "mnistgan.clone"
+UNFINISHED = (Status.RUNNING, Status.SCHEDULED)
+OF_ONE_RUN = (RESULTS, PUBLISHER, "mlflow.runName", "mlflow.loggedImages", "mlflow.log-model.history")
+"""Tags that a run's replacement does not take over."""
+FEW = 5
+"""Names that one message lists."""
 GRID = "grid"
 POINTS_A_BATCH = 1000
 PARAMS_A_BATCH = 100
@@ -91,6 +109,8 @@ class Published:
     added: Mapping[str, int]
     blank: Sequence[str] = ()
     """What the run doesn't tell, since only a journal knew it."""
+    mended: Sequence[str] = ()
+    """Sentences on what had gone from the store, or was doubled there, and is right again."""
 
     @property
     def is_news(self) -> bool:
@@ -117,8 +137,13 @@ class TracedRun:
 class _Memory:
     """What a run is known to hold; asked of the store once, since one process publishes to a run at a time."""
 
-    steps: dict[str, set[int]] = field(default_factory=dict)
-    manifest: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, Counter[int]] = field(default_factory=dict)
+    """How many points each metric has at each step."""
+    manifest: dict[str, str] | None = None
+
+
+class LockedError(TrackingError):
+    """Another process publishes to the same run."""
 
 
 class Store:
@@ -132,6 +157,7 @@ class Store:
             os.environ.setdefault(name, value)
         self._root = root
         self._memory: dict[str, _Memory] = {}
+        self._news: list[str] = []
         with _speaking_plainly():
             import mlflow
 
@@ -156,15 +182,22 @@ class Store:
 
     def publish(self, content: Publication) -> Published | None:
         """Bring the run of a state up to date; None where its run is finished and these results are still to come."""
-        with _speaking_plainly():
+        key = content.state.run_key
+        with _speaking_plainly(), lease.held(self._client, self._experiment, self._root, key):
             run = self._run_for(content)
-            return None if run is None else self._publish_to(run, content)
+            if run is None:
+                return None
+            if _tag(run, PUBLISHER) not in ("", self._clone):
+                self._memory.pop(run.info.run_id, None)  # it may hold more by now
+            if content.results and self._is_doubled(run):
+                return self._publish_in_place_of(run, content)
+            return self._publish_to(run, content)
 
     def publish_group(self, group: "Group") -> Published:
         """Bring the parent run of a group of seeds up to date, and put the runs of its recipe under it."""
         from pipeline.publishing import parents
 
-        with _speaking_plainly():
+        with _speaking_plainly(), lease.held(self._client, self._experiment, self._root, f"group-{group.digest}"):
             run, added = parents.publish(self._client, self._experiment, self._search, self._log_points, group)
         return Published(run.info.run_id, group.name, added)
 
@@ -174,8 +207,8 @@ class Store:
         A run without a journal here is another machine's and left alone.
         """
         with _speaking_plainly():
-            running = self._search("attributes.status = 'RUNNING'")
-            return [said for run in running if (said := self._close_if_abandoned(run))]
+            unfinished = [run for status in UNFINISHED for run in self._search(f"attributes.status = '{status}'")]
+            return [said for run in unfinished if (said := self._close_if_abandoned(run))]
 
     def find(self, name: str) -> "Run":
         """The run of this id, this name, or whose key starts so. Raises UsageError when none or several match."""
@@ -211,11 +244,16 @@ class Store:
         with _speaking_plainly():
             return set(self._manifest(run.info.run_id))
 
+    @property
+    def _clone(self) -> str:
+        return provenance.clone(self._root)
+
     def _find_or_create_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
 
         location = None if is_server(uri(self._root)) else (database(self._root).parent / ARTIFACTS).as_uri()
         if found := self._client.get_experiment_by_name(EXPERIMENT):
+            self._check_not_deleted(found)
             if not self._is_read_only:
                 self._share_view(found)
             return str(found.experiment_id)
@@ -226,42 +264,99 @@ class Store:
                 return str(found.experiment_id)  # made by another machine meanwhile
             raise
 
+    def _check_not_deleted(self, found: "Experiment") -> None:
+        """Raise TrackingError where a person deleted the experiment: its name is taken until it is purged."""
+        if found.lifecycle_stage == "active":
+            return
+        address, number = shlex.quote(shown(uri(self._root))), found.experiment_id
+        store = "the server's own store" if is_server(uri(self._root)) else address
+        raise TrackingError(
+            f"MLflow's experiment {EXPERIMENT!r} was deleted, and its name stays taken: "
+            f"`MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id {number}` brings it back, "
+            f"`MLFLOW_TRACKING_URI={address} mlflow gc --backend-store-uri {store} --experiment-ids {number}` purges it"
+        )
+
     def _share_view(self, found: "Experiment") -> None:
         """Let MLflow's pages show an experiment's runs by this version's columns."""
         if found.tags.get(pages.VIEW_TAG) != pages.VIEW_STATE:
             self._client.set_experiment_tag(found.experiment_id, pages.VIEW_TAG, pages.VIEW_STATE)
 
-    def _search(self, condition: str) -> list["Run"]:
+    def _search(self, condition: str, deleted: bool = False) -> list["Run"]:
+        """The runs that meet a condition, or those of them that lie in MLflow's bin."""
+        from mlflow.entities import ViewType
+
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
         runs: list[Run] = []
         token = None
         while True:
-            page = self._client.search_runs([self._experiment], condition, page_token=token)
+            page = self._client.search_runs([self._experiment], condition, view, page_token=token)
             runs += page
             token = page.token
             if not token:
                 return runs
 
     def _run_for(self, content: Publication) -> "Run | None":
-        """The run that holds these results, else an unfinished one of the same machine, else a new one; none while a
+        """The run that holds these results, else an unfinished one of the same clone, else a new one; none while a
         finished one may yet turn out to hold them."""
-        runs = self._search(f"tags.`mnistgan.run_key` = '{content.state.run_key}'")
-        finished = {results: run for run in runs if (results := _tag(run, "mnistgan.results"))}
+        condition = f"tags.`mnistgan.run_key` = '{content.state.run_key}'"
+        runs = self._search(condition)
+        finished = {results: run for run in reversed(_by_age(runs)) if (results := _tag(run, RESULTS))}
+        unfinished = [run for run in runs if not _tag(run, RESULTS)]
+        continued = next((run for run in unfinished if _is_continued(run, content)), None)
         if content.results in finished:
-            return finished[content.results]
-        unfinished = [run for run in runs if not _tag(run, "mnistgan.results")]
-        if continued := next((run for run in unfinished if _is_continued(run, content)), None):
+            held = finished[content.results]
+            if continued and _tag(continued, CLONE) == self._clone and not _tag(continued, REPLACES):
+                self._client.delete_run(continued.info.run_id)
+                self._news.append(f"{_called(continued)} ended as {_called(held)} did: it is in MLflow's bin now")
+            return held
+        if continued:
             return continued
         if finished and content.results is None:
             return None
+        if not runs and self._search(condition, deleted=True):
+            self._news.append("MLflow's run of this state was deleted there: made again")
         tags = {**content.tags, **({"mnistgan.replicate": "true"} if runs else {})}
         return self._client.create_run(self._experiment, _milliseconds(content.started), tags, content.name)
 
+    def _publish_in_place_of(self, doubled: "Run", content: Publication) -> Published:
+        """Publish into a fresh run what one shows whose points are there twice, which MLflow can't take away."""
+        old = doubled.info.run_id
+        kept = {name: value for name, value in doubled.data.tags.items() if name not in OF_ONE_RUN}
+        begun = self._search(f"tags.`{REPLACES}` = '{old}'")
+        fresh = (
+            begun[0]
+            if begun
+            else self._client.create_run(
+                self._experiment, doubled.info.start_time, {**kept, REPLACES: old}, doubled.info.run_name
+            )
+        )
+        told = {point.metric for point in content.points}
+        others = [
+            Point(name, step, value)
+            for name in sorted(doubled.data.metrics.keys() - told)
+            for step, value in {one.step: one.value for one in self._client.get_metric_history(old, name)}.items()
+        ]
+        self._client.delete_run(old)
+        self._news.append(
+            f"{_called(doubled)} had points twice, as two publishers at once leave them: it is in MLflow's bin now, "
+            f"and {fresh.info.run_id} in its place"
+        )
+        return self._publish_to(fresh, replace(content.beside(kept), points=[*content.points, *others]))
+
     def _publish_to(self, run: "Run", content: Publication) -> Published:
         run_id = run.info.run_id
-        is_first = run_id not in self._memory
-        if is_first:
-            self._memory[run_id] = _Memory(manifest=self._manifest(run_id))
-        manifest = dict(self._memory[run_id].manifest)
+        if is_finished := bool(content.results) and _tag(run, RESULTS) == content.results:
+            content = content.beside(run.data.tags)
+        else:
+            self._set_tags(run, {PUBLISHER: self._clone})
+        memory = self._memory.setdefault(run_id, _Memory())
+        if is_first := memory.manifest is None:
+            memory.manifest = self._manifest(run_id)
+        manifest = dict(memory.manifest or {})
+        gone = self._take_out_gone(run, content, manifest) if is_first and manifest else []
+        if is_finished and not manifest:
+            gone.append("all files of the run")
+        had_model = MODEL in manifest
         added = Counter(
             params=self._add_params(run, content),
             tags=self._set_tags(run, content.tags) + self._add_note(run, content),
@@ -271,26 +366,50 @@ class Store:
             files=self._add_files(run_id, content.artifacts, manifest),
             models=self._add_model(run_id, content, manifest),
         )
-        if manifest != self._memory[run_id].manifest:
+        if manifest != memory.manifest:
             self._write_manifest(run_id, manifest)
+        if had_model and added["models"]:
+            gone.append(f"the model {MODEL}, or its version")
+        if gone:
+            listed = ", ".join(gone[:FEW]) + (f" and {len(gone) - FEW} more" if len(gone) > FEW else "")
+            self._news.append(f"MLflow's store had lost {listed}: made again")
         if content.results:
             # Last: a run that says which results it holds holds all of them.
-            self._set_tags(run, {"mnistgan.results": content.results})
+            self._set_tags(run, {RESULTS: content.results})
             added["aliases"] = self._point_alias(content)
         if is_first or content.results:
             self._join_group(run, content)
         self._set_status(run, content.status, content.stopped)
         told = {*run.data.tags, *run.data.metrics, *content.tags, *(point.metric for point in content.points)}
-        return Published(run_id, run.info.run_name, added, publication.untold(told))
+        mended, self._news = tuple(self._news), []
+        return Published(run_id, run.info.run_name, added, publication.untold(told), mended)
+
+    def _take_out_gone(self, run: "Run", content: Publication, manifest: dict[str, str]) -> list[str]:
+        """Take out of a run's list what is to be added again, since the store has it no more or not whole."""
+        held = Holdings.of(partial(self._client.list_artifacts, run.info.run_id), run.info.artifact_uri)
+        stems = _stems_by_step(held.sizes)
+        files = {
+            name: held.has(name, manifest[name], content.artifacts[name])
+            for name in content.artifacts
+            if name in manifest
+        }
+        pictures = {
+            _grid_name(step): held.has_picture(stems.get(step), file)
+            for step, file in content.grids.items()
+            if manifest.get(_grid_name(step)) == sha256(file)
+        }
+        gone = [name for name, is_there in (files | pictures).items() if not is_there]
+        for name in gone:
+            del manifest[name]
+        return gone
 
     def _point_alias(self, content: Publication) -> int:
         """Let the registered generator's alias name the best version, by the rules that there are."""
         from pipeline.publishing import best
 
-        pins = content.tags.get("mnistgan.pins")
-        if not content.rules or pins is None:
+        if not content.rules or not content.best_pins:
             return 0
-        return int(best.point_alias(self._client, self._search, MODEL, content.rules, pins))
+        return int(best.point_alias(self._client, self._search, MODEL, content.rules, content.best_pins))
 
     def _join_group(self, run: "Run", content: Publication) -> None:
         """Put a run under the parent of its group of seeds, where that is there already."""
@@ -332,16 +451,24 @@ class Store:
         return 1
 
     def _add_points(self, run_id: str, points: Sequence[Point]) -> int:
-        steps = self._memory[run_id].steps
-        for metric in {point.metric for point in points} - steps.keys():
-            steps[metric] = {known.step for known in self._client.get_metric_history(run_id, metric)}
-        new = [point for point in points if point.step not in steps[point.metric]]
+        new = [point for point in points if not self._steps(run_id, point.metric)[point.step]]
         for start in range(0, len(new), POINTS_A_BATCH):
             batch = new[start : start + POINTS_A_BATCH]
             self._log_points(run_id, batch)
             for point in batch:
-                steps[point.metric].add(point.step)
+                self._steps(run_id, point.metric)[point.step] += 1
         return len(new)
+
+    def _steps(self, run_id: str, metric: str) -> Counter[int]:
+        """How many points a run has of a metric, by step."""
+        known = self._memory.setdefault(run_id, _Memory()).steps
+        if metric not in known:
+            known[metric] = Counter(point.step for point in self._client.get_metric_history(run_id, metric))
+        return known[metric]
+
+    def _is_doubled(self, run: "Run") -> bool:
+        """Whether a metric has two points at a step."""
+        return any(max(self._steps(run.info.run_id, name).values(), default=0) > 1 for name in run.data.metrics)
 
     def _log_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Log points at once, as many as MLflow takes at once."""
@@ -379,8 +506,7 @@ class Store:
 
     def _grid_stems(self, run_id: str) -> dict[int, str]:
         """The file stem that MLflow gave the picture of each step."""
-        names = [_GRID_FILE.fullmatch(file.path) for file in self._client.list_artifacts(run_id, "images")]
-        return {int(found["step"]): found["stem"] for found in names if found}
+        return _stems_by_step(file.path for file in self._client.list_artifacts(run_id, PICTURES))
 
     def _add_files(self, run_id: str, files: Mapping[str, Path], manifest: dict[str, str]) -> int:
         digests = {name: sha256(file) for name, file in files.items()}
@@ -397,17 +523,17 @@ class Store:
             self._client.log_artifact(run_id, str(called), str(name.parent) if name.parent.name else None)
 
     def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
-        """Log the generator as a model and register it; at most once a run."""
-        if content.generator is None or MODEL in manifest:
+        """Log the generator as a model and register it, unless both are there whole."""
+        if content.generator is None:
             return 0
-        model = self._logged_model(run_id, content)
-        if not self._client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'"):
-            self._register(run_id, model)
+        model, is_news = self._logged_model(run_id, content)
+        if self._register(run_id, model):
+            is_news = True
         manifest[MODEL] = sha256(content.generator)
-        return 1
+        return int(is_news)
 
-    def _logged_model(self, run_id: str, content: Publication) -> "LoggedModel":
-        """The run's model, whole; one whose logging was cut off is completed under its id.
+    def _logged_model(self, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
+        """The run's model, whole, and whether it was not; one of which something is missing is completed under its id.
 
         In steps, where ``Model.log`` would begin a second one, and put it into MLflow's default experiment.
         """
@@ -418,16 +544,27 @@ class Store:
         model = (
             found[0] if found else self._client.create_logged_model(self._experiment, "generator", run_id, None, params)
         )
-        if model.status == LoggedModelStatus.READY:
-            return model
+        if model.status == LoggedModelStatus.READY and self._has_its_files(model):
+            return model, False
         outputs = self._client.get_run(run_id).outputs
         if model.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
             self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
-        self._link_figures(run_id, model.model_id)
+        if model.status != LoggedModelStatus.READY:
+            self._link_figures(run_id, model.model_id)
         with tempfile.TemporaryDirectory() as folder:
             _save_model(Path(folder) / "model", run_id, model, content)
             self._client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
-        return self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+        self._client.set_logged_model_tags(model.model_id, {MODEL_FILES: json.dumps(self._files_of(model))})
+        return self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY), True
+
+    def _files_of(self, model: "LoggedModel") -> Mapping[str, int]:
+        return Holdings.of(partial(self._client.list_logged_model_artifacts, model.model_id)).sizes
+
+    def _has_its_files(self, model: "LoggedModel") -> bool:
+        """Whether a logged model has the files that it was given, beside those that MLflow adds where it is loaded."""
+        sizes = self._files_of(model)
+        noted = json.loads(model.tags.get(MODEL_FILES, "{}"))
+        return noted.items() <= sizes.items() and "MLmodel" in sizes and all(sizes.values())
 
     def _link_figures(self, run_id: str, model_id: str) -> None:
         """Let the model's page show the figures of the final weights; the run's points stay the ones they are."""
@@ -442,15 +579,27 @@ class Store:
         for start in range(0, len(metrics), POINTS_A_BATCH):
             self._client.log_batch(run_id, metrics=metrics[start : start + POINTS_A_BATCH])
 
-    def _register(self, run_id: str, model: "LoggedModel") -> None:
+    def _register(self, run_id: str, model: "LoggedModel") -> bool:
+        """Give a logged model its version, unless it has one; whether it had none.
+
+        A version whose model is gone stays, for what a person wrote there, and names the one that has it now.
+        """
         from mlflow.exceptions import MlflowException
 
+        from pipeline.publishing import best
+
+        versions = self._client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+        if any(model.model_id in version.source for version in versions):
+            return False
         try:
             self._client.create_registered_model(MODEL, description=MODEL_DESCRIPTION)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        self._client.create_model_version(MODEL, f"models:/{model.model_id}", run_id, model_id=model.model_id)
+        made = self._client.create_model_version(MODEL, f"models:/{model.model_id}", run_id, model_id=model.model_id)
+        for version in versions:
+            self._client.set_model_version_tag(MODEL, version.version, best.REPLACED, str(made.version))
+        return True
 
     def _set_status(self, run: "Run", status: Status, stopped: datetime | None) -> None:
         if run.info.status == status:
@@ -461,16 +610,32 @@ class Store:
             self._client.set_terminated(run.info.run_id, status.value, _milliseconds(stopped))
 
     def _close_if_abandoned(self, run: "Run") -> str | None:
-        train_key, run_key = _tag(run, "mnistgan.train_key"), _tag(run, "mnistgan.run_key")
-        if publication.is_live(self._root, train_key, run_key):
+        """Set the status of a run that nobody works on; looked at before its lock is taken and once more under it,
+        since a stage may begin or end meanwhile."""
+        if self._settled(run) is None:
             return None
-        events = publication.making_events(self._root, train_key, run_key)
-        if not events:
+        try:
+            with publishing(self._root, _tag(run, "mnistgan.run_key")):
+                run = self._client.get_run(run.info.run_id)
+                if (status := self._settled(run)) is None:
+                    return None
+                events = publication.making_events(self._root, *_keys(run))
+                self._set_status(run, status, events[-1].time)
+        except LockedError:
+            return None  # who publishes to it says how it is
+        gone = "its process is gone" if publication.outcome(events) is None else "its process ended unseen"
+        return f"MLflow run {run.info.run_name!r} said {run.info.status}, but {gone}: now {status}"
+
+    def _settled(self, run: "Run") -> Status | None:
+        """The status due to an unfinished run of this clone; None where it has it, or where a process is at work."""
+        events = publication.making_events(self._root, *_keys(run))
+        starts = [publication.machine_tags(event.facts) for event in events if event.kind is Kind.START]
+        if run.info.status not in UNFINISHED or not starts or not _is_of_one_of(run, starts):
+            return None
+        if publication.is_live(self._root, *_keys(run)):
             return None
         status = publication.settled_status(events)
-        self._set_status(run, status, events[-1].time)
-        gone = "its process is gone" if publication.outcome(events) is None else "its process ended unseen"
-        return f"MLflow run {run.info.run_name!r} said RUNNING, but {gone}: now {status}"
+        return None if status == run.info.status else status
 
     def _manifest(self, run_id: str) -> dict[str, str]:
         """What arrived whole; a manifest that was cut off counts as none, and all is written over."""
@@ -534,7 +699,7 @@ def _check_not_locked(file: Path) -> None:
 
 @contextmanager
 def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Be the one process on this machine that publishes to a key's runs. Raises TrackingError where another is."""
+    """Be the one process of this clone that publishes to a key's runs. Raises LockedError where another is."""
     from filelock import FileLock, Timeout
 
     path = root / journal.FOLDER / f"{run_key}.publishing"
@@ -543,7 +708,7 @@ def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[
         with FileLock(path, timeout=wait_seconds):
             yield
     except Timeout as error:
-        raise TrackingError("another process publishes to this state's run; try again when it has ended") from error
+        raise LockedError("another process publishes to this state's run; try again when it has ended") from error
 
 
 def download_generator(run: str, folder: Path) -> Path:
@@ -608,14 +773,37 @@ def _requirements(tags: Mapping[str, str]) -> list[str]:
     ]
 
 
+def _stems_by_step(paths: Iterable[str]) -> dict[int, str]:
+    names = map(_GRID_FILE.fullmatch, paths)
+    return {int(found["step"]): found["stem"] for found in names if found}
+
+
+def _by_age(runs: Iterable["Run"]) -> list["Run"]:
+    """The oldest first, those that replace another last: on every machine the same order."""
+    return sorted(runs, key=lambda run: (bool(_tag(run, REPLACES)), run.info.start_time, run.info.run_id))
+
+
+def _called(run: "Run") -> str:
+    return f"MLflow run {run.info.run_name!r} ({run.info.run_id})"
+
+
 def _grid_name(step: int) -> str:
     return f"images/{GRID} at step {step}"
 
 
 def _is_continued(run: "Run", content: Publication) -> bool:
     """Whether an unfinished run may be these results' beginning: another machine's curve has other values."""
+    return not content.machines or bool(_tag(run, REPLACES)) or _is_of_one_of(run, content.machines)
+
+
+def _is_of_one_of(run: "Run", machines: Iterable[Mapping[str, str]]) -> bool:
+    """Whether a run was made where one of a journal's starts says; one that says less than they is taken for it."""
     carried = {name: value for name in MACHINE_TAGS if (value := _tag(run, name))}
-    return not content.machines or any(carried.items() <= machine.items() for machine in content.machines)
+    return any(carried.items() <= machine.items() for machine in machines)
+
+
+def _keys(run: "Run") -> tuple[str, str]:
+    return _tag(run, "mnistgan.train_key"), _tag(run, "mnistgan.run_key")
 
 
 def _milliseconds(time: datetime | None) -> int | None:

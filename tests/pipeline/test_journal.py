@@ -1,5 +1,6 @@
 """A journal's file is open for as long as its stage is at work, and no longer."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,11 @@ def test_a_file_system_without_locks_leaves_no_file_open_and_stops_no_stage(
         ran.append("it")
     assert ran == ["it"]
     assert "can't be written, so this run goes unrecorded: No locks available" in capsys.readouterr().err
+
+
+def test_who_looks_whether_a_stage_is_at_work_is_not_taken_for_the_stage_by_another_who_looks(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with journal.recording(path, "train"):
+        assert journal.is_live(path)
+    with ThreadPoolExecutor(4) as pool:
+        assert not any(pool.map(journal.is_live, [path] * 2000))

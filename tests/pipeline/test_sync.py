@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from mnistgan.errors import FormatError, UsageError
 from pipeline import journal, observing, provenance, state, sync
 from pipeline.publishing import follower, publication, tracking
+from pipeline.state import parse_yaml
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 
@@ -199,6 +201,74 @@ def test_sync_leaves_out_figures_of_other_weights_and_says_so(
     assert "evaluate: not run on these weights yet" in said
     assert "render: not run on these weights yet" in said
     assert "evaluation/fid.value" not in run_of(client, state_to_train()).data.metrics
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "stages: {train: {cmd: 5}}", "a: [", "\udcff"])
+def test_sync_of_what_is_no_lock_is_an_error_that_names_it(workspace: Workspace, generator: Path, content: str) -> None:
+    workspace.finish(generator)
+    Path("dvc.lock").write_text(content, "utf-8", "surrogateescape")
+    with pytest.raises(FormatError, match=r"^dvc\.lock: ") as raised:
+        sync.sync()
+    assert raised.value.exit_code == 2
+
+
+def commit_all() -> None:
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], check=True)
+
+
+def cache_runs() -> None:
+    """What DVC writes into its run cache beside dvc.lock."""
+    for name, entry in parse_yaml(Path("dvc.lock").read_text(), "dvc.lock")["stages"].items():
+        path = Path(".dvc/cache/runs/ab/abcdef") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(entry))
+
+
+@pytest.mark.parametrize("vouch", [commit_all, cache_runs])
+def test_a_param_that_was_changed_in_the_lock_by_hand_is_told_from_git_or_dvcs_run_cache_and_nothing_published(
+    workspace: Workspace, generator: Path, vouch: Callable[[], None]
+) -> None:
+    workspace.finish(generator)
+    seed = publication.of_lock().state.params["train.seed"]
+    vouch()
+    assert publication.of_lock().state.params["train.seed"] == seed
+    lock = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(lock.replace(f"seed: {seed}}}", "seed: 1007}"))
+    assert Path("dvc.lock").read_text() != lock
+    with pytest.raises(FormatError, match=f"train has train.seed: 1007, but git or DVC's run cache has {seed}"):
+        sync.sync()
+
+
+def test_a_lock_that_dvc_made_of_a_commits_is_a_record_though_the_outs_are_the_same(
+    workspace: Workspace, generator: Path
+) -> None:
+    workspace.finish(generator)
+    commit_all()
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
+    workspace.lock("train")
+    with pytest.raises(FormatError):
+        publication.of_lock()
+    cache_runs()
+    assert publication.of_lock().state.params["recipe.epochs"] == 3
+
+
+def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_what_follows(
+    workspace: Workspace, generator: Path
+) -> None:
+    workspace.finish(generator)
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
+    sources = publication.while_running("train", time.time())
+    with journal.recording(journal.path_of(workspace.root, sources.state.train_key), "train"):
+        workspace.train(generator)
+        assert publication.gather(sources, workspace.root).status == "RUNNING"
+    ended = publication.gather(sources, workspace.root)
+    assert (ended.status, ended.generator) == ("FINISHED", Path("models/generator.npz"))
+    assert "pictures/samples.png" in ended.artifacts
+    Path("models/generator.npz").write_bytes(generator.read_bytes() + b"other")
+    assert publication.gather(sources, workspace.root).status == "SCHEDULED"
 
 
 def test_sync_without_a_lock_is_bad_use(workspace: Workspace) -> None:

@@ -102,6 +102,21 @@ def test_seeds_that_were_trained_anew_replace_what_the_parent_shows(workspace: W
     assert not publish(workspace, group_of(digest, fid=20.0)).is_news
 
 
+def test_what_a_person_does_to_a_parent_is_kept_or_made_again(workspace: Workspace, client, digest: str) -> None:
+    child = child_of(client, digest, 0)
+    first = publish(workspace, group_of(digest)).run_id
+    client.set_tag(first, publication.NOTE, "the ones for the poster")
+    (Path(client.get_run(first).info.artifact_uri.removeprefix("file://")) / parents.TABLE).unlink()
+    grown = publish(workspace, group_of(digest, 6))
+    assert client.get_run(first).data.tags[publication.NOTE] == "the ones for the poster"
+    assert Path(client.download_artifacts(first, parents.TABLE)).read_text() == seeds.dumps(group_of(digest, 6).rows)
+    assert grown.run_id == first
+    client.delete_run(first)
+    again = publish(workspace, group_of(digest, 6))
+    assert again.run_id != first
+    assert parent_tag(client, child) == again.run_id
+
+
 def test_a_run_that_is_published_after_its_parent_is_put_under_it(
     workspace: Workspace, generator: Path, client, digest: str
 ) -> None:
@@ -192,3 +207,30 @@ def test_the_alias_names_the_best_that_passes_the_rules_there_are_and_nothing_wh
     assert measured_as("coverage: at least 0.55", 40.0) == 25.0
     assert measured_as("no: rule", 10.0) == 25.0  # rules that nobody understands move nothing
     assert measured_as("coverage: at least 0.9", 10.0) is None
+
+
+def test_an_experiment_measured_by_other_pins_leaves_the_alias_to_the_commits(
+    workspace: Workspace, generator: Path, client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(at: Workspace, fid: float, samples: int) -> str:
+        """Publish a state of ``at``, the current folder, measured by so many samples; gives the best version."""
+        pins = f"{number:06x}-43e8f7-244d82-{samples}-1"
+        (at.root / "metrics" / "evaluation.json").write_text(json.dumps(report(fid) | {"pins": pins}))
+        at.lock("evaluate", "render")
+        sync.sync()
+        return str(client.get_registered_model(tracking.MODEL).aliases[best.ALIAS])
+
+    number = next(_digests)
+    Path("gate.yaml").write_text("verdict: healthy")
+    workspace.finish(generator)
+    first = measure(workspace, 20.0, samples=10000)
+    experiment = Workspace.create(tmp_path / "experiment", seed=1000 + number)
+    monkeypatch.chdir(experiment.root)
+    monkeypatch.setenv("DVC_ROOT", str(workspace.root))
+    experiment.finish(generator)
+    assert measure(experiment, 1.0, samples=1000) == first
+    second = measure(experiment, 10.0, samples=10000)
+    assert second != first
+    monkeypatch.delenv("DVC_ROOT")  # another commit, measured otherwise, whose rules none of its versions passes
+    Path("gate.yaml").write_text("coverage: at least 2.0")
+    assert measure(experiment, 1.0, samples=2000) == second

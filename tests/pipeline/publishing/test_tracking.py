@@ -5,7 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import journal, provenance, state
-from pipeline.publishing import pages, publication, tracking
+from pipeline.publishing import best, lease, pages, publication, tracking
 from tests.pipeline.fabricated import Workspace
 
 
@@ -171,6 +174,168 @@ def test_the_same_state_with_other_results_is_a_replicate_and_each_keeps_its_run
     assert len(runs_of(client, publication.of_lock().state.run_key)) == 2
 
 
+def whole(client, run_id: str) -> bool:
+    """Whether a finished run has its files and pictures, and one version whose model can be fetched."""
+    import mlflow
+
+    [version] = [
+        version
+        for version in client.search_model_versions(f"name = '{tracking.MODEL}' and run_id = '{run_id}'")
+        if best.REPLACED not in version.tags
+    ]
+    model = Path(mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{tracking.MODEL}/{version.version}"))
+    copy = Path(client.download_artifacts(run_id, "metrics/evaluation.json"))
+    pictures = {name.split("+")[2] for name in images(client, run_id)}
+    return (
+        (model / "data" / "model.keras").stat().st_size > 10_000
+        and bool(json.loads(copy.read_text()))
+        and (pictures == {"0", "1", "2"})
+    )
+
+
+def folder_of(client, run_id: str) -> Path:
+    return Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+
+
+def model_of(client, run_id: str):
+    [model] = client.search_logged_models([client.get_run(run_id).info.experiment_id], f"source_run_id = '{run_id}'")
+    return model
+
+
+def model_folder(client, run_id: str) -> Path:
+    return Path(model_of(client, run_id).artifact_location.removeprefix("file://"))
+
+
+def versions_of(client, run_id: str):
+    return client.search_model_versions(f"name = '{tracking.MODEL}' and run_id = '{run_id}'")
+
+
+def delete_files(client, run_id: str) -> None:
+    shutil.rmtree(folder_of(client, run_id))
+    shutil.rmtree(model_folder(client, run_id))
+
+
+def cut_a_file_short(client, run_id: str) -> None:
+    (folder_of(client, run_id) / "metrics" / "evaluation.json").write_bytes(b"{")
+
+
+def damage_pictures(client, run_id: str) -> None:
+    next((folder_of(client, run_id) / "images").glob("grid+step+1+*.webp")).write_bytes(b"torn")
+    next((folder_of(client, run_id) / "images").glob("grid+step+2+*.png")).unlink()
+
+
+DELETIONS = {
+    "the files, by hand": delete_files,
+    "a file cut short": cut_a_file_short,
+    "pictures": damage_pictures,
+    "a model's file cut short": lambda client, run_id: (
+        model_folder(client, run_id) / "data" / "model.keras"
+    ).write_bytes(b"torn"),
+    "the version": lambda client, run_id: client.delete_model_version(
+        tracking.MODEL, versions_of(client, run_id)[0].version
+    ),
+    "the logged model": lambda client, run_id: client.delete_logged_model(model_of(client, run_id).model_id),
+    "the registered model": lambda client, run_id: client.delete_registered_model(tracking.MODEL),
+    "the registered model's name": lambda client, run_id: client.rename_registered_model(
+        tracking.MODEL, f"renamed {run_id}"
+    ),
+    "the run": lambda client, run_id: client.delete_run(run_id),
+}
+
+
+@pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
+def test_what_a_person_deletes_in_mlflow_is_made_again_and_said(
+    workspace: Workspace, generator: Path, client, delete: Callable[..., None]
+) -> None:
+    workspace.finish(generator)
+    first = publish(workspace.root)
+    assert whole(client, first.run_id)
+    delete(client, first.run_id)
+    again = publish(workspace.root)
+    assert again.is_news
+    assert "made again" in "".join(again.mended)
+    assert whole(client, again.run_id)
+    last = publish(workspace.root)
+    assert (last.is_news, last.mended) == (False, ())
+
+
+def test_a_deleted_experiment_is_an_error_that_says_how_to_free_its_name(workspace: Workspace, client) -> None:
+    experiment = tracking.Store(workspace.root).experiment
+    client.delete_experiment(experiment)
+    try:
+        with pytest.raises(TrackingError, match="was deleted") as raised:
+            tracking.Store(workspace.root)
+    finally:
+        client.restore_experiment(experiment)
+    address = os.environ["MLFLOW_TRACKING_URI"]
+    assert f"MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id {experiment}" in str(raised.value)
+    assert f"mlflow gc --backend-store-uri {address} --experiment-ids {experiment}" in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_a_run_that_has_points_twice_is_replaced_by_one_that_keeps_what_a_person_wrote(
+    workspace: Workspace, generator: Path, client
+) -> None:
+    from mlflow.entities import Metric
+
+    workspace.finish(generator)
+    doubled = publish(workspace.root).run_id
+    client.set_tag(doubled, publication.NOTE, "the one for the poster")
+    client.log_batch(doubled, [Metric("evaluation/fid.value", 12.5, 1, 0), Metric("only/here", 7.0, 1, 3)])
+    done = publish(workspace.root)
+    assert [run.info.run_id for run in runs_of(client, publication.of_lock().state.run_key)] == [done.run_id]
+    assert f"({doubled}) had points twice" in done.mended[0]
+    assert client.get_run(doubled).info.lifecycle_stage == "deleted"
+    assert steps(client, done.run_id, "evaluation/fid.value") == [0]
+    assert steps(client, done.run_id, "only/here") == [3]
+    assert client.get_run(done.run_id).data.tags[publication.NOTE] == "the one for the poster"
+    assert whole(client, done.run_id)
+    last = publish(workspace.root)
+    assert (last.is_news, last.mended) == (False, ())
+
+
+def test_of_two_clones_that_publish_one_state_at_once_one_waits_and_nothing_is_there_twice(
+    workspace: Workspace, generator: Path, client
+) -> None:
+    workspace.train(generator)
+    workspace.lock("train")
+    other = workspace.root.with_name("other clone")
+    shutil.copytree(workspace.root, other)
+    content = publication.gather(publication.of_lock(), workspace.root)
+    stores = [tracking.Store(root) for root in (workspace.root, other)]
+    together = threading.Barrier(len(stores))
+
+    def publish_from(store: tracking.Store) -> tracking.Published | None:
+        together.wait()
+        return store.publish(content)
+
+    with ThreadPoolExecutor() as pool:
+        done = [one for one in pool.map(publish_from, stores) if one]
+    assert sorted(one.is_news for one in done) == [False, True]
+    [run] = runs_of(client, content.state.run_key)
+    assert steps(client, run.info.run_id, "training/generator_loss") == [100, 200, 300]
+    experiment = client.get_experiment(run.info.experiment_id)
+    assert not [name for name in experiment.tags if name.startswith(lease.PREFIX)]
+
+
+def test_a_clone_that_holds_the_lease_is_named_by_its_host_and_one_that_was_killed_long_ago_is_passed_over(
+    workspace: Workspace, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "WAIT_SECONDS", 0.0)
+    experiment = tracking.Store(workspace.root).experiment
+    for name, age in (("killed", 2 * lease.LEASE_SECONDS), ("at-work", 1.0)):
+        client.set_experiment_tag(experiment, f"{lease.PREFIX}{name}.another", f"{time.time() - age:.0f} farhost")
+    with lease.held(client, experiment, workspace.root, "killed"):
+        pass
+    with (
+        pytest.raises(TrackingError, match="another clone, on farhost"),
+        lease.held(client, experiment, workspace.root, "at-work"),
+    ):
+        pass
+    for name in ("killed", "at-work"):
+        client.delete_experiment_tag(experiment, f"{lease.PREFIX}{name}.another")
+
+
 @pytest.fixture
 def on_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes this the machine of a name."""
@@ -229,6 +394,34 @@ def test_results_that_no_journal_tells_of_complete_the_unfinished_run(
     shutil.rmtree(workspace.root / "journal")
     workspace.finish(generator)
     assert publish(workspace.root).run_id == first.run_id
+
+
+def test_of_two_machines_that_come_to_the_same_bytes_the_first_keeps_its_run_and_the_other_takes_its_own_back(
+    workspace: Workspace,
+    generator: Path,
+    client,
+    on_machine: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elsewhere = Workspace(workspace.root.with_name("elsewhere"))
+    shutil.copytree(workspace.root, elsewhere.root)
+
+    def move(name: str, to: Workspace) -> Workspace:
+        on_machine(name)
+        monkeypatch.chdir(to.root)
+        return to
+
+    first = train_some(move("one", workspace), rows=1)
+    begun = train_some(move("other", elsewhere), rows=1)
+    for name, place in (("one", workspace), ("other", elsewhere)):
+        move(name, place).finish(generator)
+        done = publish(place.root)
+        assert done.run_id == first.run_id
+    assert begun.run_id != first.run_id
+    assert "ended as MLflow run" in "".join(done.mended)
+    assert [run.info.run_id for run in runs_of(client, publication.of_lock().state.run_key)] == [first.run_id]
+    assert client.get_run(first.run_id).data.tags["mnistgan.host"] == "one"
+    assert not publish(elsewhere.root).is_news
 
 
 def test_another_look_of_the_pictures_overwrites_them_in_the_same_run(
@@ -314,6 +507,61 @@ def test_a_run_whose_process_was_killed_is_closed_and_said(workspace: Workspace,
     assert "process is gone" in said
     assert client.get_run(done.run_id).info.status == "KILLED"
     assert store.close_abandoned() == []
+
+
+def test_a_run_that_waits_for_a_stage_which_was_killed_is_closed_too(
+    workspace: Workspace, generator: Path, client
+) -> None:
+    sources = publication.while_running("train", 0.0)
+    path = journal.path_of(workspace.root, sources.state.train_key)
+    with journal.recording(path, "train"):
+        workspace.train(generator)
+    store = tracking.Store(workspace.root)
+    done = store.publish(publication.gather(sources, workspace.root))
+    assert done is not None
+    assert client.get_run(done.run_id).info.status == "SCHEDULED"
+    assert store.close_abandoned() == []
+    evaluation = journal.Journal(journal.path_of(workspace.root, sources.state.run_key), "evaluate")
+    evaluation.write(journal.Kind.START)
+    assert store.close_abandoned() == []
+    evaluation.close()  # as a kill leaves it, before anything was published
+    [said] = store.close_abandoned()
+    assert "now KILLED" in said
+
+
+def test_a_run_that_another_process_or_another_clone_publishes_to_is_not_closed(
+    workspace: Workspace, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = publication.while_running("train", 0.0)
+    store = tracking.Store(workspace.root)
+    with journal.recording(journal.path_of(workspace.root, sources.state.train_key), "train"):
+        done = store.publish(publication.gather(sources, workspace.root))
+    assert done is not None
+    with tracking.publishing(workspace.root, sources.state.run_key):
+        assert store.close_abandoned() == []  # its follower is about to say how it ended
+    client.set_tag(done.run_id, tracking.CLONE, "another")
+    assert store.close_abandoned() == []
+    assert client.get_run(done.run_id).info.status == "RUNNING"
+
+
+def test_a_run_that_ended_while_it_was_looked_at_keeps_its_status(
+    workspace: Workspace, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = publication.while_running("train", 0.0)
+    store = tracking.Store(workspace.root)
+    with journal.recording(journal.path_of(workspace.root, sources.state.train_key), "train"):
+        done = store.publish(publication.gather(sources, workspace.root))
+    assert done is not None
+    search = store._search
+
+    def search_and_be_late(condition: str) -> list:
+        found = search(condition)
+        client.set_terminated(done.run_id, "FINISHED")
+        return found
+
+    monkeypatch.setattr(store, "_search", search_and_be_late)
+    assert store.close_abandoned() == []
+    assert client.get_run(done.run_id).info.status == "FINISHED"
 
 
 def test_a_clean_process_draws_from_the_registered_model(workspace: Workspace, generator: Path, client) -> None:

@@ -1,0 +1,54 @@
+"""What vouches for a dvc.lock: the commit's own, and the entries that DVC writes into its run cache beside it.
+
+A file that git or DVC did not write may say anything. That its digests are those of the files is looked at elsewhere;
+here, that nobody changed a param beside them. What neither git nor the run cache knows, as in a clone of weights that
+were pulled without a commit, can't be proven, and is believed.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from textwrap import indent
+
+from mnistgan.errors import FormatError
+from pipeline import git, state
+from pipeline.state import Part
+
+
+def check(parts: Mapping[str, Part]) -> None:
+    """Raise FormatError where a stage's outs are known to come of other params, and not known to come of these."""
+    committed = _committed()
+    for stage, part in parts.items():
+        witnesses = [known for known in (*committed.get(stage, ()), *_cached(part)) if known.outs == part.outs]
+        contradictions = [_contradiction(part, known) for known in witnesses]
+        if contradictions and all(contradictions):
+            raise FormatError(
+                f"{state.LOCK}: not a record: {stage} has {contradictions[0]} of these very outs; "
+                "nothing of it is published. Put it back with git, or run `make repro`"
+            )
+
+
+def _contradiction(part: Part, known: Part) -> str | None:
+    """The first param that a record of the same outs has otherwise; a param that one of them lacks is none."""
+    here, there = (dict(state.flatten(one.params, "")) for one in (part, known))
+    for name in sorted(here.keys() & there.keys()):
+        if here[name] != there[name]:
+            short = name.removeprefix(f"{state.PARAMS}.")
+            return f"{short}: {here[name]}, but git or DVC's run cache has {there[name]}"
+    return None
+
+
+def _committed() -> dict[str, tuple[Part, ...]]:
+    text = git.ask("show", f"HEAD:./{state.LOCK}")
+    try:
+        return {stage: (part,) for stage, part in state.parts_of_lock((text or b"").decode()).items()}
+    except (FormatError, UnicodeDecodeError):
+        return {}
+
+
+def _cached(part: Part) -> Iterator[Part]:
+    """The run cache's entries that hold one of a stage's outs."""
+    digest = next(iter(part.outs.values()), "")
+    for file in (state.main_root() / ".dvc" / "cache" / "runs").glob("*/*/*"):
+        with suppress(OSError, UnicodeDecodeError, FormatError):
+            if digest and digest in (text := file.read_text("utf-8")):
+                yield from state.parts_of_lock(f"stages:\n  cached:\n{indent(text, '    ')}").values()
