@@ -25,7 +25,7 @@ NICENESS = 10
 POLL_SECONDS = 2.0
 RETRY_SECONDS = 15.0
 LOCK_SECONDS = 30.0
-"""How long the last publishing of a stage waits for another process that publishes to the same run."""
+"""How long `sync` and the last publishing of a stage wait for another process that publishes to the same run."""
 LAST_TRIES = 2
 """How often the last publishing of a stage is tried: once more than once, for an answer that got lost."""
 
@@ -47,10 +47,11 @@ def sync(
 ) -> None:
     """Bring MLflow up to date with dvc.lock and the files it records; repeating it changes nothing.
 
-    Gives a state that came out of DVC's cache its run, fills in what an outage kept away, and closes runs whose
-    process is gone. Each recipe of metrics/seeds.csv gets a parent run over the runs of its seeds. Of the registered
-    generator's versions that pass gate.yaml's own rules, the one with the lowest FID has the alias `best`.
-    MLFLOW_TRACKING_URI names another store than mlruns/mlflow.db.
+    Gives a state that came out of DVC's cache its run, fills in what an outage kept away or a person deleted in
+    MLflow, and closes runs whose process is gone. Each recipe of metrics/seeds.csv gets a parent run over the runs of
+    its seeds. Of the registered generator's versions that are measured as the commit's figures are and pass gate.yaml's
+    own rules, the one with the lowest FID has the alias `best`. MLFLOW_TRACKING_URI names another store than
+    mlruns/mlflow.db.
     """
     root = state.main_root()
     if follow:
@@ -89,7 +90,8 @@ def _publish_state(store: "Store", root: Path) -> None:
     for problem in sources.problems:
         console.warn(f"left out: {problem}")
     now = sources.state
-    with tracking.publishing(root, now.run_key):
+    at_work = publication.is_live(root, now.train_key, now.run_key)  # its follower publishes until it ends
+    with tracking.publishing(root, now.run_key, 0.0 if at_work else LOCK_SECONDS):
         done = store.publish(publication.gather(sources, root))
     for said in done.mended if done else ():
         console.warn(said)

@@ -589,7 +589,7 @@ class Store:
         from pipeline.publishing import best
 
         versions = self._client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
-        if any(model.model_id in version.source for version in versions):
+        if any(model.model_id in str(version.source) for version in versions):
             return False
         try:
             self._client.create_registered_model(MODEL, description=MODEL_DESCRIPTION)
