@@ -3,7 +3,7 @@
 import itertools
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,3 +58,27 @@ def workspace(tmp_path: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store_folder}/mlruns/mlflow.db")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}")
     return made
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """Makes a folder one that may only be read, for root too, who becomes nobody until the test ends."""
+    changed: list[tuple[Path, int]] = []
+
+    def change(folder: str) -> None:
+        place = Path(folder)
+        for path in (place, *place.iterdir()):
+            changed.append((path, path.stat().st_mode))
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            for above in (tmp_path, *tmp_path.parents, *place.parents):
+                if not above.stat().st_mode & 0o005:
+                    changed.append((above, above.stat().st_mode))
+                    above.chmod(above.stat().st_mode | 0o055)
+            os.setresuid(65534, 65534, 0)
+
+    uid = os.getuid()
+    yield change
+    os.setresuid(uid, uid, uid)
+    for path, mode in reversed(changed):
+        path.chmod(mode)
