@@ -46,8 +46,9 @@ def ui(
         return
     names = _names(host, _listening_at(host, port), allowed_hosts)
     store = tracking.Store(root)
-    server = f"http://{_with_port(names[0] if names else host, port)}"
-    console.summary(f"MLflow: {pages.address(server, store.experiment)} (Ctrl-C ends it)")
+    plain = (name for name in (name.removesuffix(":*") for name in names or [host]) if "*" not in name)
+    server = _with_port(next(plain, socket.gethostname()), port)
+    console.summary(f"MLflow: {pages.address(f'http://{server}', store.experiment)} (Ctrl-C ends it)")
     os.environ["MLFLOW_BACKEND_STORE_URI"] = store_address  # not a word of the command, which everyone's `ps` shows
     command = ["mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
     if names:
@@ -121,8 +122,5 @@ def _bracketed(name: str) -> str:
 
 
 def _with_port(name: str, port: int) -> str:
-    """A name that browsers may ask for with the port where they do; of a pattern, this machine's name."""
-    name = name.removesuffix(":*")
-    if "*" in name:
-        name = socket.gethostname()
+    """A name as it stands in a URL, with the port."""
     return name if _has_port(name) else f"{_bracketed(name)}:{port}"

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ STAMP = "made-from"  # written last, so a venv without it is half-made
 LOG = "bootstrap.log"
 PLAIN_LINE_SECONDS = 15.0
 SHOWN_LINES = 20
+LONGEST_INTERPRETER = 124
 ISOLATED = "-I"  # without PYTHONPATH, PYTHONHOME and the user's own packages
 # Where packages are, and how to get there. Others, as `target`, `user` and `dry-run` do, would leave .venv empty.
 WAYS = {
@@ -66,6 +68,7 @@ def bootstrap(venv: Path, lock: Path) -> None:
             f"{sys.executable} has no venv (Debian and Ubuntu package it apart): "
             f"apt-get install python{version}-venv, or name another interpreter: make PYTHON=/path/to/python"
         )
+    _check_place(_python(venv.absolute()))
     started = time.monotonic()
     _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and about 3 GB of disk")
     if venv.exists():
@@ -79,6 +82,20 @@ def bootstrap(venv: Path, lock: Path) -> None:
     _run([*compile_all, str(venv / "lib")], venv, may_fail=True)
     (venv / STAMP).write_text(wanted, "utf-8")
     _say(f"made {venv} in {time.monotonic() - started:.0f} s")
+
+
+def _check_place(python: Path) -> None:
+    """Raise BootstrapError where the programs that pip installs could not start the Python that they name.
+
+    They name it in their first line, which the system takes without spaces and up to 127 bytes long, else to a shell.
+    """
+    path = str(python)
+    if " " in path:
+        starts = path.isprintable() and not set(path) & set('"$`\\')
+    else:
+        starts = path.isprintable() and (len(os.fsencode(path)) <= LONGEST_INTERPRETER or shlex.quote(path) == path)
+    if ":" in path or not starts:
+        raise BootstrapError(f"{path!r}: no program of a .venv starts there; rename the folder, or shorten its path")
 
 
 def _stamp(venv: Path, lock: Path) -> str:

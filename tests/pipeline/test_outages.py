@@ -306,6 +306,7 @@ def test_the_paths_in_a_store_follow_its_folder_and_no_others(tmp_path: Path) ->
         "file:///old/a%20b/mlruns/artifacts/1/artifacts": (store / "artifacts/1/artifacts").as_uri(),
         "/old/a b/mlruns/0": str(store / "0"),
         "/old/a b/mlruns2/0": "/old/a b/mlruns2/0",
+        "/old/a#b?%20/mlruns/artifacts": str(store / "artifacts"),
         "s3://bucket/artifacts": "s3://bucket/artifacts",
         "mlflow-artifacts:/1": "mlflow-artifacts:/1",
     }

@@ -204,3 +204,30 @@ def test_a_machine_with_an_old_python_alone_is_told_how_to_name_another(tmp_path
     assert run.returncode == 2
     assert "no Python 3.11, 3.12 or 3.13 on PATH (Python 3.10.1 is python3)" in run.stderr
     assert "make PYTHON=" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "starts"),
+    [
+        ("/a", True),
+        ("/a b%20c&dü", True),
+        ('/it\'s "so"?#', False),
+        ("/it's-so?#", True),
+        ("/a $HOME", False),
+        ("/a`b`", True),
+        ("/a:b", False),
+        ("/two\nlines", False),
+        ("/tab\tbed", False),
+        ("/" + 120 * "a", True),
+        ("/" + 120 * "ü", False),
+        ("/a b" + 120 * "a", True),
+    ],
+)
+def test_a_folder_under_whose_name_no_program_would_start_is_refused_before_anything_is_made(
+    folder: str, starts: bool
+) -> None:
+    if starts:
+        bootstrap._check_place(Path(folder) / ".venv" / "bin" / "python")
+    else:
+        with pytest.raises(bootstrap.BootstrapError, match="rename the folder"):
+            bootstrap._check_place(Path(folder) / ".venv" / "bin" / "python")
