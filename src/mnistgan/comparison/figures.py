@@ -44,7 +44,7 @@ class Figures:
             )
         Pins.parse(str(report[PINS]))
         try:
-            leaves = dict(_numbers({key: held for key, held in report.items() if _is_figure(key, held)}, ""))
+            leaves = dict(_numbers({key: held for key, held in report.items() if key not in WORDS}, ""))
         except ValueError as error:
             raise FormatError(f"{name}, {error}; `dvc repro evaluate` writes it anew") from error
         if not leaves:
@@ -82,12 +82,11 @@ def verdict_of(report: Mapping[str, Any]) -> str | None:
     return None if verdict is None else str(verdict)
 
 
-def _is_figure(key: str, held: Any) -> bool:
-    """Whether it is to hold numbers; words beside the figures are nobody's business."""
-    return key not in WORDS and (not isinstance(held, str) or key in SECTIONS)
-
-
 def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
+    """Every number by its dotted name. Raises ValueError on a word among the figures of a known metric.
+
+    A digit's name may be one; words elsewhere are nobody's business.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _numbers(inner, f"{name}.{key}" if name else str(key))
@@ -98,5 +97,5 @@ def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
         yield name, math.nan
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield name, float(value)
-    else:
+    elif name.partition(".")[0] in SECTIONS and not name.endswith("digit"):
         raise ValueError(f"{name}: got {str(value)[:40]!r}, expected a number")
