@@ -1,5 +1,6 @@
 """Where a training's checkpoints lie: in a folder that its key names, under the main repository, outside DVC's outs."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnistgan.errors import UsageError
-from pipeline import state
+from pipeline import provenance, state
 
 FOLDER = "checkpoints"
 KEPT_TRAININGS = 2  # folders: the state at work, and the one before it
@@ -17,15 +18,17 @@ KEPT_TRAININGS = 2  # folders: the state at work, and the one before it
 def folder_of(other: str | None) -> Iterator[Path]:
     """Give the folder of the workspace's training state, locked for the block.
 
-    ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too. The
-    folders of older states are removed, unless something trains in them. Raises UsageError while another process trains
-    this state.
+    ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too, as is
+    one of provenance.settings(), so that a training goes on by the arithmetic that it began by. The folders of older
+    states are removed, unless something trains in them. Raises UsageError while another process trains this state.
     """
     from filelock import FileLock, Timeout
 
     name = state.train_key_of_workspace()[: state.SHORT]
     if other:
         name += f"-{other[: state.SHORT]}"
+    if settings := provenance.settings():
+        name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: state.SHORT]}"
     folder = state.main_root() / FOLDER / name
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -13,6 +13,15 @@ from pipeline import git, state
 
 _USERINFO = re.compile(r"(?<=://)[^\s/]+@")
 FACTS_OF_MACHINE = ("processor", "precision")
+SETTINGS = (
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS"),
+    *("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "TF_SET_ONEDNN_FPMATH_MODE"),
+    *("TF_ENABLE_ONEDNN_OPTS", "TF_ENABLE_ZENDNN_OPTS", "TF_USE_DEEP_CONV2D", "TF_XLA_FLAGS", "XLA_FLAGS"),
+    *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "GLIBC_TUNABLES"),
+)
+"""Environment variables that have TensorFlow, oneDNN, NumPy or libm compute otherwise on the same processor."""
+_COMPUTES_BFLOAT16 = ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
+"""What the name of an instruction set that oneDNN is held to has in it, where that has bfloat16 too."""
 _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -37,8 +46,30 @@ def clone(root: Path) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
+def settings() -> list[str]:
+    """What the environment sets of SETTINGS, each ``NAME=value``; nothing where nobody set anything."""
+    told = {name: os.environ.get(name, "").strip() for name in SETTINGS}
+    if "glibc.cpu." not in told["GLIBC_TUNABLES"]:  # others tune the allocator
+        del told["GLIBC_TUNABLES"]
+    return [f"{name}={value}" for name, value in told.items() if value]
+
+
+def without_bfloat16() -> str | None:
+    """The setting that keeps oneDNN from computing in bfloat16, be the processor able to; None where none does."""
+    for setting in settings():
+        name, _, value = setting.partition("=")
+        held = name.endswith("MAX_CPU_ISA") and not any(part in value.upper() for part in _COMPUTES_BFLOAT16)
+        if held or (name == "TF_ENABLE_ONEDNN_OPTS" and value.lower() in ("0", "false")):
+            return setting
+    return None
+
+
 def cpu_model() -> str:
-    """The processor as the system names it, for instance ``Intel(R) Xeon(R) CPU @ 2.20GHz``."""
+    """The processor as the system names it, for instance ``Intel(R) Xeon(R) CPU @ 2.20GHz``, then any settings()."""
+    return " ".join([_processor_of_system(), *([f"({', '.join(settings())})"] if settings() else [])])
+
+
+def _processor_of_system() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from mnistgan.params import Params
 
 PARAMS = Path("params.yaml")
+_DECIDED = {
+    "KERAS_BACKEND": "tensorflow",
+    "KERAS_HOME": os.devnull,  # no folder: a person's keras.json may ask for float64, channels_first or another epsilon
+    "TF_USE_LEGACY_KERAS": "0",
+    "CUDA_VISIBLE_DEVICES": "-1",  # another device computes other bytes, and machine.json names the processor
+}
+"""What the environment would decide of the arithmetic, decided here. provenance.SETTINGS is what stays free."""
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Let TensorFlow print its own messages too.")]
 
@@ -70,8 +77,9 @@ def _makers(paths: list[str]) -> list[str]:
 def load_tensorflow(verbose: bool, threads: int | None = None) -> None:
     """Import TensorFlow and, given ``threads`` within an operation, make it deterministic: the same bits every time.
 
-    Its greetings are kept off stderr unless ``verbose``.
+    Its greetings are kept off stderr unless ``verbose``. Whatever a person's Keras is set to, here it is as shipped.
     """
+    os.environ.update(_DECIDED)
     if not verbose and "tensorflow" not in sys.modules:
         _import_quietly()
     if threads is None:

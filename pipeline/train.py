@@ -1,7 +1,6 @@
 """The train stage: params and images in, weights, grids, curves and looks out. It never opens the test images."""
 
 import hashlib
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState
     from mnistgan.training.validation import Validation
-
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def train(
@@ -76,6 +73,7 @@ def train(
         from mnistgan.training.loop import Loop
 
         precision = _precision(params)
+        recipe = params.recipe.model_copy(update={"precision": precision})
         with naming(train, validation):
             judge = _judge(labelled, held_out, rulers, params.train.seed)
         watcher = _Files(grids, curves, looks, progress, params.recipe.batch_size)
@@ -83,7 +81,7 @@ def train(
         is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
         with checkpoints.folder_of(None if is_declared else _digest(data, judge)) as folder:
             grid_files.clear(grids)
-            loop = Loop(params.train, params.recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
+            loop = Loop(params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
             final = loop.run(fresh=fresh)
         overhead = watcher.speed.overhead_share()
         sampling.save(generator, params.recipe.kind, loop.snapshot(final))
@@ -106,8 +104,8 @@ def _precision(params: "Params") -> "Precision":
 
     wanted = params.recipe.precision
     got, why = available(wanted), "this processor has no instructions for it"
-    if os.environ.get(ONEDNN, "").lower() in ("0", "false"):
-        got, why = "float32", f"{ONEDNN} turns off what computes in it"
+    if setting := provenance.without_bfloat16():
+        got, why = "float32", f"{setting} turns off what computes in it"
     if got != wanted:
         console.warn(
             f"recipes.{params.train.recipe}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes"

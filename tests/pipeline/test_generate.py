@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -232,3 +233,17 @@ def test_the_command_exits_with_2_and_says_why_in_plain_text_whatever_a_terminal
     assert done.stderr.endswith("Error: Invalid value for '--count': Input should be greater than or equal to 1\n")
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_a_persons_keras_and_devices_draw_no_other_images(folder: Path) -> None:
+    generate(out=Path("plain.npy"), count=3)
+    keras = folder / "home" / ".keras"
+    keras.mkdir(parents=True)
+    settings = {"floatx": "float64", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "jax"}
+    (keras / "keras.json").write_text(json.dumps(settings))
+    theirs = {"HOME": str(keras.parent), "KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pipeline", "generate", "--out", "theirs.npy", "--count", "3"]
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_HOME"} | theirs
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Path("theirs.npy").read_bytes() == Path("plain.npy").read_bytes()

@@ -21,7 +21,7 @@ from mnistgan.errors import DataError, Interrupted, RulerError, UsageError
 from mnistgan.files import read_json, sha256
 from mnistgan.models import sampling
 from mnistgan.rulers import classifier, pixels
-from mnistgan.training import loop, precision
+from mnistgan.training import loop, precision, step
 from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import journal, state
@@ -204,14 +204,23 @@ def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here
     assert read_json(Path("metrics/machine.json"))["precision"] == "float32"
 
 
-@pytest.mark.skipif(precision.available("bfloat16") != "bfloat16", reason="no bfloat16 here to be turned off")
-@pytest.mark.parametrize(("switch", "got"), [("0", "float32"), ("False", "float32"), ("1", "bfloat16")])
-def test_where_onednn_is_turned_off_there_is_no_bfloat16(switch, got, here, monkeypatch, capsys):
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", switch)
+def test_where_onednn_is_held_to_older_instructions_no_step_is_in_bfloat16(here, monkeypatch, capsys):
+    precisions = set()
+
+    def noted(got):
+        precisions.add(got)
+        return precision.products_in(got)
+
+    monkeypatch.setattr(precision, "_flags", lambda _cpu: precision.INSTRUCTIONS)
+    monkeypatch.setattr(step, "products_in", noted)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # bfloat16 would end in SIGABRT
     write_params(here, epochs=1, images=16)
     run()
-    assert ("TF_ENABLE_ONEDNN_OPTS turns off what computes in it" in capsys.readouterr().err) == (got == "float32")
-    assert read_json(Path("metrics/machine.json"))["precision"] == got
+    assert precisions == {"float32"}
+    assert "bfloat16, but ONEDNN_MAX_CPU_ISA=AVX2 turns off what computes in it" in capsys.readouterr().err
+    machine = read_json(Path("metrics/machine.json"))
+    assert machine["precision"] == "float32"
+    assert machine["processor"].endswith(" (ONEDNN_MAX_CPU_ISA=AVX2)")
 
 
 def test_a_ruler_that_is_not_the_pinned_one_is_refused(here):
