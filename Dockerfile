@@ -27,6 +27,7 @@ RUN apt-get update \
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/home/mnistgan \
     USER=mnistgan \
+    DVC_SITE_CACHE_DIR=/tmp/dvc \
     PYTHONUNBUFFERED=1
 COPY --from=dependencies /opt/venv /opt/venv
 WORKDIR /app

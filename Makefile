@@ -7,6 +7,11 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # What would have .venv's Python import or run something else than .venv and this folder hold.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONPLATLIBDIR PYTHONWARNINGS
+# DVC presumes a home and a /var/tmp to write to.
+export HOME ?= $(or $(shell getent passwd "$$(id -u)" | cut -d: -f6),$(CURDIR)/.dvc/tmp/home)
+ifneq ($(shell test -w /var/tmp && echo writable),writable)
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
+endif
 repro seeds compare smoke: export NEEDS_GIT := yes
 
 .DEFAULT_GOAL := help

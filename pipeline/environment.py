@@ -1,6 +1,7 @@
-"""What of the environment is settled before any command: where a relative path leads, and what no proxy is for."""
+"""What of the environment is settled before any command: who calls, where a path leads, what no proxy is for."""
 
 import os
+import pwd
 from pathlib import Path
 
 from pipeline import state
@@ -15,6 +16,7 @@ PATHS = (
     "SSL_CERT_DIR",
 )
 """Variables that name a file or folder to what runs here."""
+SHARED = Path("/var/tmp")  # noqa: S108 - where DVC itself keeps what users share
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -23,6 +25,7 @@ def settle() -> None:
 
     A stage of an experiment works in a folder of its own, which lacks what git does not hold and is deleted.
     """
+    _be_somebody(state.main_root().resolve() / ".dvc" / "tmp")
     for name in PATHS:
         if given := os.environ.get(name):
             os.environ[name] = str(state.main_root() / Path(given).expanduser())
@@ -31,3 +34,21 @@ def settle() -> None:
     listed = [host.strip() for host in excepted.split(",") if host.strip()]
     for name in ("no_proxy", "NO_PROXY"):
         os.environ[name] = ",".join(dict.fromkeys([*listed, *LOOPBACK]))
+
+
+def _be_somebody(folder: Path) -> None:
+    """Give who has no home or no name, as a container's user may, both: DVC, MLflow, npm and others presume them.
+
+    The Makefile does so for a `dvc` that it calls. Nothing that a person has is set anew.
+    """
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ.setdefault("USER", str(os.getuid()))
+        os.environ.setdefault("HOME", str(folder / "home"))
+    home = Path.home()
+    if not (os.access(home, os.W_OK) or (home / ".cache").exists()):
+        for name, place in {"XDG_CACHE_HOME": "cache", "MPLCONFIGDIR": "matplotlib", "npm_config_cache": "npm"}.items():
+            os.environ.setdefault(name, str(folder / "home" / place))
+    if not os.access(SHARED, os.W_OK):
+        os.environ.setdefault("DVC_SITE_CACHE_DIR", str(folder / "site"))

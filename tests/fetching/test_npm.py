@@ -127,6 +127,10 @@ def test_an_npm_that_cannot_start_is_said(stand_in):
         ("npm error code E404\nnpm error 404 No match found\nnpm error A complete log", "404 No match found$"),
         ("npm ERR! code ENOTFOUND\nnpm ERR! syscall getaddrinfo\nnpm ERR! network request failed", "network request"),
         ("npm error code EWHAT", "code EWHAT"),
+        (
+            "npm ERR! code EACCES\nnpm ERR! syscall mkdir\nnpm ERR! path /.npm\nnpm ERR! Your cache folder",
+            "/.npm: EACCES; the variable npm_config_cache",
+        ),
         ("", "it gave no reason"),
     ],
 )

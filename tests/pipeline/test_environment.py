@@ -1,22 +1,27 @@
 """What of the environment is settled before any command."""
 
+import getpass
 import os
+import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import platformdirs
 import pytest
 import requests
 
 from pipeline import environment
+
+IDENTITY = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "npm_config_cache")
 
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """What is settled ends with the test."""
     with monkeypatch.context() as patch:
-        for name in (*environment.PATHS, "no_proxy", "NO_PROXY"):
-            patch.setenv(name, "")
+        for name in (*environment.PATHS, "no_proxy", "NO_PROXY", *IDENTITY):
+            patch.setenv(name, os.environ.get(name, "") if name in IDENTITY else "")
         patch.setenv("DVC_ROOT", str(tmp_path))
         yield
 
@@ -57,3 +62,42 @@ def test_this_machine_itself_is_never_asked_through_a_proxy(
         direct = client._transport_for_url(httpx.URL("http://example.com"))
         assert client._transport_for_url(httpx.URL("http://127.0.0.1:5000")) is client._transport
         assert direct is not client._transport
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user whom the system has no entry for, as in a container that is run as somebody's number."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in (*IDENTITY, "DVC_SITE_CACHE_DIR"):
+        monkeypatch.setenv(name, "")  # for it to be as before, afterwards
+        monkeypatch.delenv(name)
+
+
+def test_who_has_no_name_and_no_home_gets_both_in_the_repository(nobody: None, tmp_path: Path) -> None:
+    environment.settle()
+    assert Path.home() == tmp_path / ".dvc" / "tmp" / "home"
+    assert platformdirs.user_cache_path("mnistgan").is_relative_to(tmp_path)
+    assert getpass.getuser() == str(os.getuid())
+
+
+def test_a_home_that_cannot_be_written_is_read_and_caches_lie_in_the_repository(
+    nobody: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/proc/none")
+    monkeypatch.setattr(environment, "SHARED", Path("/proc/none"))
+    environment.settle()
+    assert os.environ["HOME"] == "/proc/none"
+    for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "npm_config_cache", "DVC_SITE_CACHE_DIR"):
+        assert Path(os.environ[name]).is_relative_to(tmp_path / ".dvc" / "tmp")
+
+
+def test_who_has_a_home_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {name: str(tmp_path) for name in (*IDENTITY, "DVC_SITE_CACHE_DIR")}
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    environment.settle()
+    assert {name: os.environ[name] for name in theirs} == theirs

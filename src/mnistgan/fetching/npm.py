@@ -62,8 +62,14 @@ def _npm(*arguments: str, place: str, seconds: float) -> None:
 
 
 def _reason(stderr: str) -> str:
-    """The first of npm's error lines that is a sentence: before it come codes, after it advice and a log's path."""
+    """The first of npm's error lines that is a sentence: before it come codes, after it advice and a log's path.
+
+    Where the system refuses npm a file, the code and the file say more than npm's guess at why.
+    """
     said = [re.sub(r"^npm (?:error|ERR!)\s*", "", line).strip() for line in stderr.splitlines()]
+    facts = {name: fact for name, _, fact in (line.partition(" ") for line in said) if name in ("code", "path")}
+    if facts.keys() == {"code", "path"}:
+        return f"{facts['path']}: {facts['code']}; the variable npm_config_cache names another folder to write to"
     sentences = [line for line in said if line and not line.startswith(("code ", "syscall ", "errno ", "npm warn"))]
     return next(iter([*sentences, *said]), "it gave no reason")[:_REASON_CHARACTERS]
 
