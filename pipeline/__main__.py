@@ -5,9 +5,12 @@ data, bad use, or a disk that refuses; 3 the gate is inconclusive; 70 a bug; 130
 """
 
 import errno
+import functools
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 from mnistgan.errors import Interrupted, MnistganError
 from pipeline import console
@@ -33,6 +36,7 @@ from pipeline import (
     repair,
     report,
     seeds,
+    state,
     sync,
     trace,
     train,
@@ -69,8 +73,21 @@ COMMANDS = (
     ui.ui,
     verify.verify,
 )
+
+
+def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, whose paths are those of dvc.yaml, refused in a folder below its repository's root."""
+
+    @functools.wraps(command)
+    def run(**options: Any) -> Any:
+        state.check_at_root()
+        return command(**options)
+
+    return run
+
+
 for command in (*STAGES, *COMMANDS):
-    app.command()(command)
+    app.command()(_at_root(command))
 
 
 def main() -> None:

@@ -142,24 +142,35 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
 
 
 def _of_commit(rev: str, folder: Path) -> Path:
-    """Copy a commit's weights out of DVC's cache or remote. Raises UsageError where there are none."""
+    """A commit's weights, from DVC's cache, or its remote. Raises UsageError where there are none."""
+    from pipeline import git
+    from pipeline.records import history, kept
+
+    commit = history.commit_of(rev)
+    if commit is None:
+        raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
+    here = kept.cached(history.outs_at(commit).get(WEIGHTS.as_posix(), "none"))
+    return here if here.is_file() else _by_dvc(rev, commit, folder)
+
+
+def _by_dvc(rev: str, commit: str, folder: Path) -> Path:
+    """Have DVC itself bring them. Raises UsageError where it can't."""
     import dvc.api
     from dvc.exceptions import DvcException, PathMissingError
     from dvc.scm import SCMError
 
+    from pipeline import git
+
     path = folder / WEIGHTS.name
+    whole, here = git.place()
     try:
-        path.write_bytes(dvc.api.read(WEIGHTS.as_posix(), repo=".", rev=rev, mode="rb"))
-    except SCMError as error:
-        raise UsageError(
-            f"--rev {rev}: {error}; should be a commit, branch, tag or DVC experiment, from the repository's root"
-        ) from error
+        path.write_bytes(dvc.api.read((here / WEIGHTS).as_posix(), repo=str(whole), rev=commit, mode="rb"))
     except PathMissingError as error:
         raise UsageError(
             f"--rev {rev}: {WEIGHTS} of that commit is neither in this clone's DVC cache nor in its remote; "
             "check the commit out and run `make repro`, or give --run or --weights"
         ) from error
-    except (DvcException, OSError) as error:
+    except (DvcException, SCMError, OSError) as error:
         raise UsageError(f"--rev {rev}: {WEIGHTS} of that commit can't be had: {error}") from error
     return path
 

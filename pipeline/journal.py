@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import mnistgan
-from mnistgan.errors import Interrupted
+from mnistgan.errors import GitError, Interrupted
 from pipeline import console, provenance, state
 
 FOLDER = "journal"
@@ -164,12 +164,19 @@ def _surroundings() -> dict[str, Any]:
         "pid": os.getpid(),
         "versions": state.installed_versions(),
         "cpu": provenance.cpu_model(),
-        "commit": provenance.commit(),
-        "dirty": provenance.is_dirty(),
+        **_commit(),
         "argv": [provenance.without_secrets(word) for word in sys.argv],
         "code": str(Path(mnistgan.__file__).parent),
         "experiment": os.environ.get("DVC_EXP_NAME"),
     }
+
+
+def _commit() -> dict[str, Any]:
+    try:
+        return {"commit": provenance.commit(), "dirty": provenance.is_dirty()}
+    except GitError as error:
+        console.warn(f"by which commit this runs goes unrecorded: {error}")
+        return {"commit": None, "dirty": None}
 
 
 def _outcome(error: BaseException) -> Outcome:

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from mnistgan.errors import MnistganError
+from mnistgan.errors import GitError, MnistganError
 from pipeline import console, git, journal, provenance, state
 
 LIMIT_BYTES = 20_000_000
@@ -30,7 +29,11 @@ def keep(path: Path, workspace: Path = Path()) -> None:
     stage depends on are in it, and what lies beside them in the code's folders. Whatever goes wrong is a warning.
     """
     try:
-        if not provenance.is_dirty(workspace):
+        is_dirty = provenance.is_dirty(workspace)
+    except GitError:  # which the journal says
+        return
+    try:
+        if not is_dirty:
             path.unlink(missing_ok=True)
             return
         found = _patch(workspace)
@@ -46,7 +49,7 @@ def keep(path: Path, workspace: Path = Path()) -> None:
         from mnistgan.files import write_bytes
 
         write_bytes(path, found)
-    except (OSError, subprocess.SubprocessError, MnistganError) as error:
+    except (OSError, MnistganError) as error:
         console.warn(f"{path}: what the tree holds beyond its commit is not kept: {error}")
 
 
@@ -56,8 +59,7 @@ def _patch(workspace: Path) -> bytes:
     excluded = [f":(exclude){path}" for path in outs]
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
         index = Path(folder) / "index"
-        environment = {**os.environ, "GIT_INDEX_FILE": str(index)}
-        ask = partial(git.run, folder=workspace, environment=environment, seconds=SECONDS)
+        ask = partial(git.run, folder=workspace, variables={"GIT_INDEX_FILE": str(index)}, seconds=SECONDS)
         theirs = workspace / os.fsdecode(git.run("rev-parse", "--git-path", "index", folder=workspace)).strip()
         if theirs.is_file():
             shutil.copyfile(theirs, index)

@@ -26,13 +26,18 @@ _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def commit(workspace: Path = Path()) -> str | None:
-    """The commit that the workspace stands on; None outside a git repository or before its first commit."""
-    found = git.ask("rev-parse", "--verify", "--quiet", "HEAD", folder=workspace)
-    return None if found is None else found.decode().strip()
+    """The commit that the workspace stands on; None outside a git repository or before its first commit.
+
+    Raises GitError.
+    """
+    return git.commit("HEAD", workspace)
 
 
 def is_dirty(workspace: Path = Path()) -> bool | None:
-    """Whether anything but dvc.lock and the stages' outs differs from the commit; None outside a git repository."""
+    """Whether anything but dvc.lock and the stages' outs differs from the commit; None outside a git repository.
+
+    Raises GitError.
+    """
     outs = [str(state.LOCK), *state.outs_of_workspace(workspace)]
     excluded = (f":(exclude){path}" for path in outs)
     changed = git.ask("status", "--porcelain", "--", ".", *excluded, folder=workspace)

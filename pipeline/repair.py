@@ -23,7 +23,6 @@ BUSY = Path(".dvc/tmp/lock")
 BUSY_SECONDS = 3.0
 """How long a DVC may hold that until it is named; DVC itself waits as long, and then names nobody."""
 TORN = Path("dvc.lock.torn")
-_DIGEST = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 _PID = re.compile(r'"pid":\s*(\d+)')
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
@@ -212,11 +211,11 @@ def _mend_lock() -> str | None:
         return None
     from mnistgan.files import write_bytes
 
+    committed = git.blob("HEAD", state.LOCK)  # where git can't be asked, the torn one stays
     write_bytes(TORN, content)
-    committed = git.ask("show", f"HEAD:./{state.LOCK}")
-    if committed is None:
+    if committed is None or not _is_record(committed.decode("utf-8", "replace")):
         state.LOCK.unlink()
-        return f"{state.LOCK}: was torn, and no commit has it; moved to {TORN}"
+        return f"{state.LOCK}: was torn, and the last commit has no whole one; moved to {TORN}"
     write_bytes(state.LOCK, committed)
     return f"{state.LOCK}: was torn, as a kill leaves it; put back as committed, the torn one is {TORN}"
 
@@ -224,8 +223,7 @@ def _mend_lock() -> str | None:
 def _is_record(text: str) -> bool:
     """Whether this is a lock of DVC, whole as far as its text can tell."""
     try:
-        parts = state.parts_of_lock(text)
+        state.parts_of_lock(text)
     except FormatError:
         return False
-    digests = [digest for part in parts.values() for digest in (*part.deps.values(), *part.outs.values())]
-    return all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in digests)
+    return True

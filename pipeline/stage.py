@@ -31,12 +31,15 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Let TensorFlow p
 def running(name: str) -> Iterator["Params"]:
     """Check params.yaml, then run the block as stage ``name``, journalled and published as it goes.
 
-    Raises ParamsError before anything heavy is loaded. A DataError gets the stage added that makes the file anew.
+    Raises ParamsError before anything heavy is loaded, UsageError where DVC would lose what it makes. A DataError gets
+    the stage added that makes the file anew.
     """
     from mnistgan.params import load
     from pipeline.observing import observed
+    from pipeline.queue import queueing
 
     params = load(PARAMS)
+    queueing.check_own_folder()
     with observed(name), _mending():
         yield params
 

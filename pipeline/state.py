@@ -20,14 +20,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from mnistgan.errors import DataError, FormatError, UsageError
+from pipeline import cache
 
 LOCK = Path("dvc.lock")
 SEEDS = Path("metrics/seeds.csv")
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
+VERSIONS = Path("models/versions.json")
 IGNORED = Path(".dvcignore")
 LIBRARIES = ("tensorflow", "keras", "numpy")
 SHORT = 12
+SCHEMA = "2.0"
+_RESTORE = "`git restore` it, or delete it and `make repro`"
+_MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 _RECIPE = re.compile(r"^recipes\.[^.]+")
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
@@ -162,12 +167,11 @@ def read_lock(workspace: Path = Path()) -> str:
 
 
 def parts_of_lock(text: str) -> dict[str, Part]:
-    """Every stage's part, by its name. Raises FormatError when the text is no dvc.lock."""
-    try:
-        stages = parse_yaml(text, str(LOCK))["stages"]
-        return {name: _recorded_part(entry) for name, entry in stages.items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FormatError(f"{LOCK}: not a lock that DVC wrote; restore it with git, or delete it and repro") from error
+    """Every stage's part, by its name. Raises FormatError, which names stage and key, where DVC wrote no such lock."""
+    document = parse_yaml(text, str(LOCK))
+    if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
+        raise FormatError(f"{LOCK}: should begin with schema: '{SCHEMA}', as DVC writes it; {_RESTORE}")
+    return {str(name): _recorded_part(name, entry) for name, entry in _mapping(document, "stages", str(LOCK)).items()}
 
 
 def part_of_workspace(
@@ -232,17 +236,23 @@ def outs_of_workspace(workspace: Path = Path()) -> list[str]:
 def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
     """The library versions that a recorded training wrote, from the workspace or else from DVC's cache.
 
-    The cache is looked for in ``.dvc/cache`` alone; one that ``cache.dir`` moves elsewhere counts as not there.
     Raises DataError when neither has them.
     """
-    path = str(train.options["versions"])
-    recorded = train.outs[path]
-    cached = main_root() / ".dvc" / "cache" / "files" / "md5" / recorded[:2] / recorded[2:]
-    for place in (workspace / path, cached):
-        if _digest_if_there(place, workspace) == recorded:
-            found: dict[str, str] = json.loads(place.read_bytes())
-            return found
+    path = train.options.get("versions", VERSIONS).as_posix()
+    recorded = train.outs.get(path, "")
+    for place in (workspace / path, cache.place(main_root(), recorded)):
+        if recorded and _digest_if_there(place, workspace) == recorded:
+            return versions_of(place.read_bytes(), path)
     raise DataError(f"{path}: not the one that {LOCK} records, nor in DVC's cache; run `dvc checkout` or `dvc pull`")
+
+
+def versions_of(content: bytes, path: str) -> dict[str, str]:
+    """The library versions that a training wrote to ``path``. Raises FormatError where it holds none."""
+    try:
+        versions = json.loads(content)
+        return {library: str(versions[library]) for library in LIBRARIES}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(f"{path}: names no version of {', '.join(LIBRARIES)}; run `dvc repro train`") from error
 
 
 def main_root(start: Path | None = None) -> Path:
@@ -255,6 +265,13 @@ def main_root(start: Path | None = None) -> Path:
         return Path(given).resolve()
     here = (start or Path()).resolve()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def check_at_root() -> None:
+    """Raises UsageError where this is a folder below the root of a repository of DVC's, and none itself."""
+    here, root = Path().resolve(), main_root()
+    if "DVC_ROOT" not in os.environ and root != here and (root / PIPELINE).is_file() and not PIPELINE.is_file():
+        raise UsageError(f"run it from the repository's root: `cd {shlex.quote(str(root))}`")
 
 
 def digest(path: Path, workspace: Path = Path()) -> str:
@@ -311,14 +328,58 @@ def prepared(workspace: Path = Path()) -> dict[str, Part]:
     return {}
 
 
-def _recorded_part(entry: Mapping[str, Any]) -> Part:
-    return Part(
-        params=entry.get("params", {}),
-        deps={dep["path"]: dep["md5"] for dep in entry.get("deps", [])},
-        outs={out["path"]: out["md5"] for out in entry.get("outs", [])},
-        options=_options(entry["cmd"]),
-        command=entry["cmd"],
+class _Recorded(dict[str, Path]):
+    """The options of a recorded command, where one that is asked for must be."""
+
+    def __init__(self, options: Mapping[str, Path], where: str) -> None:
+        super().__init__(options)
+        self._where = where
+
+    def __missing__(self, option: str) -> Path:
+        raise FormatError(f"{self._where}: has no --{option} in its cmd; {_RESTORE}")
+
+
+def _recorded_part(stage: Any, entry: Any) -> Part:
+    where = f"{LOCK}, {stage}"
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("cmd"), str):
+        raise FormatError(f"{where}: has no cmd; {_RESTORE}")
+    params, command = _mapping(entry, "params", where, optional=True), entry["cmd"]
+    part = Part(
+        params={file: _mapping(params, file, f"{where}, params") for file in params},
+        deps=_digests(entry, "deps", where),
+        outs=_digests(entry, "outs", where),
+        options=_Recorded(_options(command, where), where),
+        command=command,
     )
+    # A lock that was cut between two lines is YAML all the same, and lacks what its own command names.
+    named = {**part.deps, **part.outs}
+    lacking = [path for path in map(Path.as_posix, part.options.values()) if "/" in path and path not in named]
+    if lacking:
+        raise FormatError(f"{where}: names {', '.join(lacking)} in its cmd, and in neither deps nor outs; {_RESTORE}")
+    return part
+
+
+def _mapping(entry: Mapping[str, Any], key: str, where: str, optional: bool = False) -> Mapping[str, Any]:
+    found: Any = entry.get(key, {} if optional else None)
+    if not isinstance(found, Mapping):
+        raise FormatError(f"{where}: has no {key}, or what is no mapping there; {_RESTORE}")
+    return found
+
+
+def _digests(entry: Mapping[str, Any], kind: str, where: str) -> dict[str, str]:
+    """The MD5 of each of a stage's deps or outs, by path."""
+    listed, found = entry.get(kind, []), dict[str, str]()
+    if not isinstance(listed, list):
+        raise FormatError(f"{where}: has {kind} that are no list; {_RESTORE}")
+    for one in listed:
+        path, md5 = (one.get(key) for key in ("path", "md5")) if isinstance(one, Mapping) else (None, None)
+        if not isinstance(path, str) or path in found:
+            raise FormatError(f"{where}: {kind}: got {one!r:.80}; takes each path once, with its MD5; {_RESTORE}")
+        size = one.get("size", 0)
+        if not isinstance(md5, str) or not _MD5.fullmatch(md5) or type(size) is not int or size < 0:
+            raise FormatError(f"{where}: {kind}: {path}: got md5 {md5!r:.80}, size {size!r:.80}; {_RESTORE}")
+        found[path] = md5
+    return found
 
 
 def _stages(workspace: Path) -> Mapping[str, Any]:
@@ -358,8 +419,11 @@ def _outs_in_git(entry: Mapping[str, Any]) -> list[str]:
     return [path for out in flagged for path, flags in out.items() if flags.get("cache") is False]
 
 
-def _options(command: str) -> dict[str, Path]:
-    return options_in(shlex.split(command))
+def _options(command: str, where: str = str(PIPELINE)) -> dict[str, Path]:
+    try:
+        return options_in(shlex.split(command))
+    except ValueError as error:
+        raise FormatError(f"{where}: the command {command!r:.80} is none: {error}; {_RESTORE}") from error
 
 
 def options_in(words: Iterable[str]) -> dict[str, Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.errors import TrackingError, UsageError
-from pipeline import console, patches, state
+from pipeline import console, git, patches, state
 from pipeline.journal import Kind
 from pipeline.publishing import publication
 from pipeline.records import history, recorded
@@ -257,8 +257,8 @@ def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     return (
         f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that {state.LOCK} "
         f"records in the workspace and {len(commits)} commits, {len(history.experiments())} of them experiments; keys, "
-        f"MD5s and sha256 of weights from {FEWEST} digits on; {store}. Fetch what may be missing: `git fetch --all`, "
-        "`dvc exp pull`, `dvc pull`"
+        f"MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
+        f"{git.how_to_fetch()}, and so may `dvc exp pull` and `dvc pull`"
     )
 
 

@@ -133,8 +133,8 @@ def test_versions_come_from_dvcs_cache_where_the_workspace_has_others(workspace:
     [
         (lambda: Path("dvc.lock").unlink(), UsageError, "dvc.lock: no such file; run `dvc repro`"),
         (lambda: Path("dvc.lock").write_text("stages: {train: [}"), FormatError, "not YAML"),
-        (lambda: Path("dvc.lock").write_text("{}"), FormatError, "not a lock that DVC wrote"),
-        (lambda: Path("dvc.lock").write_text("{stages: {}}"), UsageError, "no entry for train"),
+        (lambda: Path("dvc.lock").write_text("{}"), FormatError, r"should begin with schema: '2.0'"),
+        (lambda: Path("dvc.lock").write_text("{schema: '2.0', stages: {}}"), UsageError, "no entry for train"),
         (lambda: Path("models/versions.json").unlink(), DataError, "dvc checkout"),
     ],
 )

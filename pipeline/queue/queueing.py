@@ -6,12 +6,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from mnistgan.errors import TrainingError, UsageError
-from pipeline import console, git, provenance
+from mnistgan.errors import GitError, TrainingError, UsageError
+from pipeline import console, git, provenance, state
 
 CODE = ("pipeline", "src", "pretrained", "params.yaml", "dvc.yaml")
 """What stages run on: of these the queue carries what git tracks."""
@@ -119,10 +120,13 @@ class Queue:
 
 def check_ready() -> None:
     """Raises UsageError where DVC could not queue the workspace, or would queue another one than it is."""
+    if not git.is_repository():
+        raise UsageError(f"experiments are commits, and {git.how_to_fetch()}")
     if provenance.commit() is None:
         raise UsageError(
             "nothing is committed here, and an experiment stands on a commit; run `git add --all`, then `git commit`"
         )
+    check_history()
     unknown = [name for name in ("name", "email") if not _identity(name)]
     if unknown:
         commands = " and ".join(f'`git config user.{name} "..."`' for name in unknown)
@@ -139,6 +143,26 @@ def check_ready() -> None:
         console.say("the tree differs from its commit; the experiments are queued with these changes")
 
 
+def check_history(root: Path = Path()) -> None:
+    """Raises UsageError where DVC would lose an experiment that runs in a folder of its own, as those of the queue do:
+    it fetches the result from there, or the code to there, and can do neither where history is missing."""
+    if git.is_shallow(root):
+        raise UsageError(f"DVC would lose the experiment at its end: {git.how_to_fetch()}")
+    if git.is_partial(root):
+        raise UsageError(
+            "this clone is partial, and DVC can't run an experiment in it: run `git config --unset "
+            "remote.origin.partialclonefilter`, then `git fetch --refetch`"
+        )
+
+
+def check_own_folder() -> None:
+    """:func:`check_history`, where this is a stage that runs in its experiment's own folder."""
+    root = state.main_root()
+    if "DVC_EXP_NAME" in os.environ and root != Path().resolve():
+        with suppress(GitError):  # DVC itself, which asks no program, came as far as this
+            check_history(root)
+
+
 def dvc(*words: str, fails: bool = True) -> None:
     """Run a command of DVC to its end, whatever is asked meanwhile: while it queues, a person's changes are stashed.
 
@@ -149,7 +173,7 @@ def dvc(*words: str, fails: bool = True) -> None:
     with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would stay open as long as a worker lives
         process = subprocess.Popen(  # noqa: S603 - this interpreter, a list of words, no shell
             [sys.executable, "-m", "dvc", *words],
-            env={**os.environ, "PATH": path},
+            env={**git.outside_hooks(), "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.records import kept, recorded
 from pipeline.state import Part, State
 
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
-_NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash")
+_NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash", "refs/replace/*")
 """What DVC's queue and git keep for themselves: experiments still to run, for one."""
 
 
@@ -59,8 +59,8 @@ class Recorded:
             return {}
         path = str(train.options["versions"])
         if content := self.read(path, train.outs.get(path, "")):
-            return dict(json.loads(content))
-        places = [_blob(commit.id, recorded.REQUIREMENTS) for commit in self.commits]
+            return state.versions_of(content, path)
+        places = [git.blob(commit.id, recorded.REQUIREMENTS) for commit in self.commits]
         here = recorded.REQUIREMENTS
         places += [here.read_bytes()] if here.is_file() else []
         told = (recorded.versions_recorded(train, text.decode()) for text in places if text)
@@ -90,7 +90,7 @@ class Recorded:
             if digest and place.is_file() and state.digest(place) == digest:
                 return place.read_bytes()
         for commit in self.commits:
-            content = _blob(commit.id, Path(path))
+            content = git.blob(commit.id, Path(path))
             if content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() == digest:
                 return content
         return None
@@ -114,7 +114,7 @@ class Recorded:
         same = folder.is_dir() and state.digest(folder) == evaluate.deps.get(str(folder))
         path = folder / f"{name}.json"
         contents = [path.read_bytes()] if same and path.is_file() else []
-        contents += [content for commit in self.commits[:1] if (content := _blob(commit.id, path))]
+        contents += [content for commit in self.commits[:1] if (content := git.blob(commit.id, path))]
         return dict(json.loads(contents[0])) if contents else {}
 
     def files(self) -> list[tuple[str, str]]:
@@ -128,7 +128,7 @@ def records() -> list[Recorded]:
     by_blob: dict[str, list[Commit]] = {}
     texts: dict[str, str] = {}
     commits = _commits()
-    locks = _blobs([f"{commit.id}:./{state.LOCK}" for commit in commits])
+    locks = git.blobs([f"{commit.id}:./{state.LOCK}" for commit in commits])
     for commit, (blob, content) in zip(commits, locks, strict=True):
         if blob:
             by_blob.setdefault(blob, []).append(commit)
@@ -152,12 +152,23 @@ def blob_at(revision: str) -> str | None:
 
     Empty where there is such a commit, without a dvc.lock.
     """
-    commit = _line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if commit is None:
-        commit = next((each for name, each in experiments().items() if name == revision), None)
-    if commit is None:
-        return None
-    return _line("rev-parse", "--verify", "--quiet", f"{commit}:./{state.LOCK}") or ""
+    commit = commit_of(revision)
+    return None if commit is None else git.blobs([f"{commit}:./{state.LOCK}"])[0][0]
+
+
+def outs_at(commit: str) -> Mapping[str, str]:
+    """The MD5 of every out that a commit's dvc.lock records, by path; none where it has no whole one."""
+    content = git.blob(commit, state.LOCK)
+    try:
+        parts = state.parts_of_lock(content.decode("utf-8", "replace")) if content else {}
+    except FormatError:
+        return {}
+    return {path: digest for part in parts.values() for path, digest in part.outs.items()}
+
+
+def commit_of(revision: str) -> str | None:
+    """The id of a commit, branch, tag or experiment; None where there is no such thing. Raises GitError."""
+    return git.commit(revision) or experiments().get(revision)
 
 
 def experiments() -> dict[str, str]:
@@ -220,30 +231,6 @@ def _names() -> dict[str, list[str]]:
             continue
         found.setdefault(tagged or commit, []).append(name)
     return found
-
-
-def _blob(commit: str, path: Path) -> bytes | None:
-    ((blob, content),) = _blobs([f"{commit}:./{path.as_posix()}"])
-    return content if blob else None
-
-
-def _blobs(names: Iterable[str]) -> list[tuple[str, bytes]]:
-    """The id and content of each object that a name stands for; an empty id where there is none."""
-    asked = list(names)
-    out = git.ask("cat-file", "--batch", told="".join(f"{name}\n" for name in asked).encode()) or b""
-    found: list[tuple[str, bytes]] = []
-    at = 0
-    for _ in asked if out else ():
-        end = out.index(b"\n", at)
-        head = out[at:end].split(b" ")
-        at = end + 1
-        if len(head) == 3 and head[1] == b"blob":
-            size = int(head[2])
-            found.append((head[0].decode(), out[at : at + size]))
-            at += size + 1
-        else:
-            found.append(("", b""))
-    return found or [("", b"")] * len(asked)
 
 
 def _line(*arguments: str) -> str | None:

@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnistgan.errors import DataError
-from pipeline import state
+from mnistgan.errors import DataError, FormatError
+from pipeline import cache, state
 
 _FOLDER = ".dir"
 
@@ -14,7 +14,7 @@ _FOLDER = ".dir"
 def bring(path: str, digest: str, to: Path, workspace: Path = Path()) -> None:
     """Copy the file or folder recorded with an MD5 to ``to``.
 
-    The cache is looked for in ``.dvc/cache`` alone. Raises DataError where neither place has it.
+    Raises DataError where neither place has it.
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     here = workspace / path
@@ -33,23 +33,31 @@ def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
     """A recorded out's files with their MD5s; a folder's are read in DVC's cache, none where it lacks them."""
     yield path, digest
     if digest.endswith(_FOLDER) and cached(digest).is_file():
-        for entry in json.loads(cached(digest).read_bytes()):
-            yield f"{path}/{entry['relpath']}", entry["md5"]
+        for name, md5 in _listing(digest):
+            yield f"{path}/{name}", md5
 
 
 def cached(digest: str) -> Path:
     """Where DVC's cache has, or would have, the bytes of an MD5."""
-    return state.main_root() / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
+    return cache.place(state.main_root(), digest)
 
 
 def _from_cache(digest: str, to: Path) -> None:
     if not digest.endswith(_FOLDER):
         shutil.copyfile(cached(digest), to)
         return
-    for entry in json.loads(cached(digest).read_bytes()):
-        place = to / entry["relpath"]
+    for name, md5 in _listing(digest):
+        place = to / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(cached(entry["md5"]), place)
+        shutil.copyfile(cached(md5), place)
+
+
+def _listing(digest: str) -> list[tuple[str, str]]:
+    """The files of a folder and their MD5s, as DVC's cache lists them. Raises FormatError where that list is torn."""
+    try:
+        return [(str(entry["relpath"]), str(entry["md5"])) for entry in json.loads(cached(digest).read_bytes())]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{cached(digest)}: no list of a folder; delete it, then `dvc repro`") from error
 
 
 def _copy(here: Path, to: Path) -> None:

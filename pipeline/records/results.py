@@ -22,7 +22,7 @@ from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.metrics import PRIMARY
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side, Trained
-from mnistgan.errors import DataError, FormatError, RulerError, UsageError
+from mnistgan.errors import DataError, FormatError, GitError, RulerError, UsageError
 from pipeline import git, provenance, state
 
 METRICS = Path("metrics/evaluation.json")
@@ -123,7 +123,7 @@ def _named(text: str) -> list[Results]:
         return [_of_place(text, _bytes_of)]
     if text.startswith(RUN):
         return [_of_run(text)]
-    path, commit = Path(text), _commit(text)
+    path, commit = Path(text), _commit_beside(text)
     if commit is not None and _exists(text) and not text.startswith((".", "/")):
         raise UsageError(
             f"{text}: both a file and a commit; write ./{text} for the file, refs/heads/{text} for a branch"
@@ -137,6 +137,16 @@ def _named(text: str) -> list[Results]:
     if glob.has_magic(text):
         return _of_files(text, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 - Path's takes no absolute pattern
     return _of_path_in_commit(text)
+
+
+def _commit_beside(text: str) -> str | None:
+    """:func:`_commit`, but that a file needs no git."""
+    try:
+        return _commit(text)
+    except GitError:
+        if _exists(text):
+            return None
+        raise
 
 
 def _exists(text: str) -> bool:
@@ -169,8 +179,8 @@ def _of_path_in_commit(text: str) -> list[Results]:
     commit = _commit(rev) if path else None
     if commit is None:
         raise UsageError(
-            f"{text}: neither a file nor a commit, branch, tag or DVC experiment of this repository (fetched, and from "
-            f"its root); takes {TAKEN}"
+            f"{text}: neither a file nor a commit, branch, tag or DVC experiment of this repository; "
+            f"{git.how_to_fetch()}; takes {TAKEN}"
         )
     content = _blob(commit, path)
     if content is None:
@@ -412,8 +422,7 @@ def _commit(name: str) -> str | None:
     """The commit that a rev or a DVC experiment's name means; None where it means none."""
     if not name or name.startswith("-"):
         return None
-    found = git.ask("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    return found.decode().strip() if found is not None else _experiment(name)
+    return git.commit(name) or _experiment(name)
 
 
 def _experiments() -> list[tuple[str, str]]:
@@ -434,4 +443,4 @@ def _experiment(name: str) -> str | None:
 
 
 def _blob(commit: str, path: str) -> bytes | None:
-    return git.ask("cat-file", "blob", f"{commit}:./{path}")
+    return git.blob(commit, Path(path))

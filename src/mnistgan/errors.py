@@ -16,6 +16,7 @@
     ├── RulerError             a feature network that isn't the pinned one
     │   └── PinsError          two figures measured by different rulers
     ├── TrackingError          MLflow's store can't be used
+    ├── GitError               git can't be asked; tells what git says
     ├── UsageError             a command called with what it can't take
     ├── DifferenceError        what was made or is there is not what was recorded; exit code 1
     └── Interrupted            stopped on request, resumable; exit code 130
@@ -97,6 +98,10 @@ class PinsError(RulerError):
 
 class TrackingError(MnistganError):
     """The tracking store can't be used."""
+
+
+class GitError(MnistganError):
+    """Git can't be asked: there is no such program, or a repository that it can't or won't read."""
 
 
 class UsageError(MnistganError):

@@ -18,7 +18,7 @@ from pipeline.records import results
 from pipeline.sync import sync
 from tests.comparison.made_up import COLLAPSED, PINS, figures, report, rows, seeds_around, side, write
 from tests.pipeline.fabricated import Workspace
-from tests.pipeline.repository import Repository, recorded, repository
+from tests.pipeline.repository import Repository, made_up_md5, recorded, repository
 
 __all__ = ["recorded", "repository"]
 
@@ -148,7 +148,7 @@ def test_the_refs_of_experiments_are_those_that_dvc_writes(repository: Repositor
 
     head = repository.git("rev-parse", "HEAD")
     repository.git("update-ref", str(ExpRefInfo(baseline_sha=head, name="idled-suit")), head)
-    assert results.read("idled-suit").side.members[0].weights == "w60.0"
+    assert results.read("idled-suit").side.members[0].weights == made_up_md5("w60.0")
 
 
 def test_an_experiments_name_under_two_commits_is_not_guessed(repository: Repository) -> None:

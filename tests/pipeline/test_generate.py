@@ -132,7 +132,7 @@ def test_the_weights_of_a_commit_come_out_of_dvcs_cache(in_repository: Path, gen
     ("rev", "message"),
     [
         ("HEAD", "--rev HEAD: models/generator.npz of that commit is neither in this clone's DVC cache"),
-        ("no-such", "--rev no-such: unknown Git revision 'no-such'; should be a commit, branch, tag"),
+        ("no-such", "--rev no-such: no commit, branch, tag or DVC experiment here; `git fetch"),
     ],
 )
 def test_a_commit_without_weights_and_a_name_of_no_commit_are_said(in_repository: Path, rev: str, message: str) -> None:
@@ -142,7 +142,7 @@ def test_a_commit_without_weights_and_a_name_of_no_commit_are_said(in_repository
 
 
 def test_a_commit_outside_a_repository_is_said(folder: Path) -> None:
-    with pytest.raises(UsageError, match="not a git repository"):
+    with pytest.raises(UsageError, match="no git repository is here"):
         generate(out=Path("grid.png"), rev="HEAD")
 
 

@@ -182,7 +182,7 @@ def test_a_torn_lock_that_no_commit_has_is_moved_aside(here: Path, capsys: pytes
     repair()
     assert not state.LOCK.exists()
     assert TORN.exists()
-    assert "no commit has it" in capsys.readouterr().err
+    assert "the last commit has no whole one" in capsys.readouterr().err
 
 
 def test_a_disk_that_refuses_is_one_message_and_changes_nothing(here: Path) -> None:
