@@ -109,7 +109,9 @@ def _reached_at() -> str:
 def _patterns(name: str) -> list[str]:
     """What MLflow takes for a name: it compares the port too."""
     exact = _bracketed(name)
-    return [exact] if "*" in name or _has_port(name) else [exact, f"{glob.escape(exact)}:*"]
+    if name.endswith("*") or _has_port(name):
+        return [exact]
+    return [exact, f"{exact if '*' in exact else glob.escape(exact)}:*"]
 
 
 def _has_port(name: str) -> bool:
