@@ -52,7 +52,7 @@ def evaluate(
 ) -> None:
     """Measure samples against the test images by the pinned rulers.
 
-    Draws `evaluate.samples` images from `evaluate.latent_seed`, or takes those of --samples, and writes FID at two
+    Draws `evaluate.samples` images from `evaluate.latent_seed`, or takes as many of --samples, and writes FID at two
     layers of the classifier and in pixel components, KID, precision, recall, density, coverage, the classifier
     score, class balance, novelty, repetition and pixel statistics; each beside what real validation images get. FID,
     KID, repetition: lower is better. Recall and coverage: higher is better. Precision, density, classifier score:
