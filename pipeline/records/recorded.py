@@ -9,11 +9,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnistgan.errors import DataError, FormatError, MnistganError
+from mnistgan.errors import DataError, FormatError, GitError, MnistganError
 from pipeline import git, provenance, state
 from pipeline.state import Declared, Part
 
@@ -112,9 +113,12 @@ class Record:
 
     def _mend(self, path: str, otherwise: str) -> str:
         """What puts right a file that is not as dvc.lock records it: git, where one of the two is not as committed."""
-        for changed in (path, str(state.LOCK)):
-            if git.ask("status", "--porcelain", "--untracked-files=all", "--", changed, folder=self.workspace):
-                return f"`git restore {changed}` puts back what is committed; where the change is meant, {otherwise}"
+        with suppress(GitError):  # a record is held to its files without git too
+            for changed in (path, str(state.LOCK)):
+                if git.ask("status", "--porcelain", "--untracked-files=all", "--", changed, folder=self.workspace):
+                    return (
+                        f"`git restore {changed}` puts back what is committed; where the change is meant, {otherwise}"
+                    )
         return otherwise
 
     def _differing(self, path: str, expected: str) -> str | None:

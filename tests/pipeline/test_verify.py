@@ -234,7 +234,7 @@ def test_with_nothing_to_look_at_nothing_agrees(here: Path) -> None:
     ],
 )
 def test_what_was_not_committed_is_told_to_be_put_back_by_git(
-    here: Path, path: str, old: str, new: str, mend: str
+    here: Path, monkeypatch: pytest.MonkeyPatch, path: str, old: str, new: str, mend: str
 ) -> None:
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
     for words in (["init", "-q"], ["add", "--all"], [*identity, "commit", "-qm", "made"]):
@@ -243,6 +243,8 @@ def test_what_was_not_committed_is_told_to_be_put_back_by_git(
     assert f"`git restore {mend}` puts back what is committed; where the change is meant, " in differences(fast=True)
     subprocess.run(["git", *identity, "commit", "-qam", "meant"], check=True)
     assert "git restore" not in differences(fast=True)
+    monkeypatch.setenv("PATH", "")
+    assert path.partition("/")[0] in differences(fast=True)
 
 
 @pytest.mark.parametrize(
