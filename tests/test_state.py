@@ -1,12 +1,17 @@
 """The keys of a state: what changes them, what does not, and that they are DVC's own."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline import state
+from pipeline.records.recorded import Record
+from pipeline.repair import TORN, repair
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 
@@ -141,6 +146,79 @@ def test_versions_come_from_dvcs_cache_where_the_workspace_has_others(workspace:
 def test_a_lock_that_says_nothing_is_named(workspace, break_it, error, said) -> None:
     break_it()
     with pytest.raises(error, match=said):
+        recorded()
+
+
+def without(kind: str, path: str) -> Callable[[Any], object]:
+    return lambda train: train.update({kind: [one for one in train[kind] if one["path"] != path]})
+
+
+def first_out(**changes: Any) -> Callable[[Any], object]:
+    return lambda train: train["outs"][0].update(changes)
+
+
+EDITS: list[tuple[Callable[[Any], object], str]] = [
+    (without("outs", "models/versions.json"), r"names models/versions\.json in its cmd, and in neither deps nor outs"),
+    (without("deps", "data/train.npz"), r"names data/train\.npz in its cmd"),
+    (lambda train: train.pop("outs"), "in neither deps nor outs"),
+    (lambda train: train.pop("cmd"), "has no cmd"),
+    (lambda train: train.update(cmd=["python", "train"]), "has no cmd"),
+    (lambda train: train.update(cmd="python 'train"), "the command .* is none: No closing quotation"),
+    (lambda train: train.update(params=["train"]), "has no params, or what is no mapping there"),
+    (lambda train: train["params"].update({"params.yaml": 1}), r"params: has no params\.yaml, or what is no mapping"),
+    (lambda train: train.update(deps={"path": "src"}), "has deps that are no list"),
+    (lambda train: train["outs"].append(train["outs"][0]), "takes each path once, with its MD5"),
+    (lambda train: train["outs"].append("models"), "got 'models'; takes each path once"),
+    (first_out(path=1), "takes each path once"),
+    (first_out(md5="abc"), r"models/generator\.npz: got md5 'abc'"),
+    (first_out(md5=None), "got md5 None"),
+    (first_out(md5=12), "got md5 12"),
+    (first_out(size="large"), "size 'large'"),
+    (first_out(size=-1), "size -1"),
+]
+
+
+@pytest.mark.parametrize(("edit", "said"), EDITS)
+def test_a_record_that_dvc_did_not_write_so_is_named_by_its_stage_and_every_reader_refuses_it(
+    workspace: Workspace, edit: Callable[[Any], object], said: str
+) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    document = yaml.load(state.LOCK)
+    edit(document["stages"]["train"])
+    yaml.dump(document, state.LOCK)
+    for read in (recorded, state.prepared, state.state_of_trained, Record.of):
+        with pytest.raises(FormatError, match=rf"dvc\.lock, train.*{said}.*`git restore` it"):
+            read()
+    repair()
+    assert TORN.exists()
+    assert not state.LOCK.exists()
+
+
+@pytest.mark.parametrize("schema", ["", "schema: '1.0'\n", "schema: 2.0\n"])
+def test_a_lock_of_another_schema_is_refused(workspace: Workspace, schema: str) -> None:
+    state.LOCK.write_text(state.read_lock().replace("schema: '2.0'\n", schema))
+    with pytest.raises(FormatError, match=r"should begin with schema: '2\.0'"):
+        recorded()
+
+
+def test_a_key_that_is_there_twice_is_refused(workspace: Workspace) -> None:
+    edit("dvc.lock", "  train:\n", "  train: {}\n  train:\n")
+    with pytest.raises(FormatError, match="duplicate key"):
+        recorded()
+
+
+def test_an_option_that_the_recorded_command_lacks_is_named(workspace: Workspace) -> None:
+    part = state.parts_of_lock(state.read_lock())["evaluate"]
+    assert part.options["metrics"] == Path("metrics/evaluation.json")
+    with pytest.raises(FormatError, match=r"dvc\.lock, evaluate: has no --rulers in its cmd"):
+        part.options["rulers"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"tensorflow": "1"}'])
+def test_versions_that_name_no_library_are_refused(workspace: Workspace, content: str) -> None:
+    Path("models/versions.json").write_text(content)
+    workspace.lock("train")
+    with pytest.raises(FormatError, match=r"models/versions\.json: names no version of tensorflow"):
         recorded()
 
 

@@ -55,6 +55,28 @@ def test_a_reader_that_leaves_and_a_stream_that_is_closed_change_no_verdict(judg
     assert passed.stdout.partition("\n")[0] in ("gate passed: 1 passed of 1 rules", "")
 
 
+@pytest.mark.parametrize("command", ["repair", "verify", "trace HEAD", "diff HEAD workspace", "check", "sync", "seeds"])
+def test_below_its_repositorys_root_a_command_does_nothing_and_says_where_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    root = tmp_path / "a b"
+    (root / ".dvc").mkdir(parents=True)
+    (root / "metrics").mkdir()
+    (root / "dvc.yaml").touch()
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(root / "metrics")
+    monkeypatch.setattr(sys, "argv", ["pipeline", *command.split()])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr() == ("", f"error: run it from the repository's root: `cd '{root}'`\n")
+    assert not list(Path().iterdir())
+    monkeypatch.setattr(sys, "argv", ["pipeline", command.split()[0], "--help"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert not ended.value.code
+
+
 def test_a_character_that_has_no_plain_one_is_told_by_its_number() -> None:
     error = UnicodeEncodeError("ascii", "a→😀\udcff", 1, 4, "no such character")
     assert console._plainly(error) == ("->\\U0001f600\\udcff", 4)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import FormatError, TrainingError, UsageError
-from pipeline import seeds
+from pipeline import ROOT, seeds
+from pipeline.check import check
 from pipeline.queue import queueing
 from pipeline.queue.queueing import lines_backwards
 
@@ -51,6 +52,16 @@ def test_without_an_identity_nothing_is_queued_and_the_commands_that_give_one_ar
         queueing.check_ready()
     identify()
     queueing.check_ready()
+
+
+def test_check_asks_for_what_experiments_need_where_it_is_told_to(repository: Path) -> None:
+    (repository / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    check()
+    with pytest.raises(UsageError, match="nothing is committed here"):
+        check(experiments=True)
+    commit()
+    identify()
+    check(experiments=True)
 
 
 def test_code_that_git_does_not_track_is_refused_since_the_queue_would_leave_it_out(repository: Path) -> None:
