@@ -57,6 +57,7 @@ COMPLETION = "_PIPELINE_COMPLETE"  # the environment variable by which scripts/c
 BUG = 70
 """EX_SOFTWARE of sysexits.h: Python's own 1 would be a verdict here."""
 DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
+DISK_REFUSES |= {errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 STAGES = (prepare.prepare, train.train, evaluate.evaluate, render.render)
 COMMANDS = (
     check.check,

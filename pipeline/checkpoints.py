@@ -14,6 +14,11 @@ FOLDER = "checkpoints"
 KEPT_TRAININGS = 2  # folders: the state at work, and the one before it
 
 
+def root() -> Path:
+    """The folder of all trainings' folders."""
+    return state.main_root() / FOLDER
+
+
 @contextmanager
 def folder_of(other: str | None) -> Iterator[Path]:
     """Give the folder of the workspace's training state, locked for the block.
@@ -29,7 +34,7 @@ def folder_of(other: str | None) -> Iterator[Path]:
         name += f"-{other[: state.SHORT]}"
     if settings := provenance.settings():
         name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: state.SHORT]}"
-    folder = state.main_root() / FOLDER / name
+    folder = root() / name
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(_lock(folder), timeout=0), _named(_holder(folder)):

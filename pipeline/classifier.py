@@ -1,19 +1,24 @@
 """Make the rulers anew and compare them with the pinned ones."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline import console
+from pipeline.places import Out, tried
 from pipeline.stage import Verbose, load_tensorflow
 
 PINNED = Path("pretrained")
 
 
+@tried()
 def classifier(
     out: Annotated[
-        Path, typer.Option(help="Folder for the rulers and their cards; `pretrained` replaces the pinned ones.")
+        Path,
+        typer.Option(help="Folder for the rulers and their cards; `pretrained` replaces the pinned ones."),
+        Out(".npz", folder=True, own=PINNED),
     ],
     train: Annotated[Path, typer.Option(help="The training images: all that the rulers learn from.")] = Path(
         "data/train.npz"
@@ -30,6 +35,7 @@ def classifier(
     rulers give other figures, so everything measured before must then be measured again.
     """
     load_tensorflow(verbose)
+    from mnistgan import files
     from mnistgan.data.arrays import load
     from mnistgan.rulers import cards, fitting, making
     from mnistgan.rulers.real import RealData
@@ -43,8 +49,11 @@ def classifier(
     fitting.make_deterministic(recipe)
     with console.progress() as progress:
         made = (making.make_classifier(real, recipe, progress), making.make_pixels(real))
-    for ruler in made:
-        cards.save(out, ruler.name, ruler.arrays, ruler.card)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".") as folder:  # there it was tried whether there is room
+        for ruler in made:
+            cards.save(Path(folder), ruler.name, ruler.arrays, ruler.card)
+        files.write_all({out / path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())})
     accuracy = made[0].card["accuracy"]
     summary = f"rulers in {out}: accuracy {accuracy['test']['value']:.2%} on test"
     if not replaced:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline import console
+from pipeline.places import Out, tried
 from pipeline.stage import PARAMS, Verbose, load_tensorflow
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+RECORD, TABLE = Path("pretrained/controls.json"), Path("docs/controls.md")
 
+
+@tried()
 def controls(
     train: Annotated[Path, typer.Option(help="Training images: what copies are of.")] = Path("data/train.npz"),
     validation: Annotated[Path, typer.Option(help="Validation images: what the faults are made in.")] = Path(
@@ -24,10 +28,12 @@ def controls(
         "data/test.npz"
     ),
     rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers.")] = Path("pretrained"),
-    record: Annotated[Path, typer.Option(help="JSON to write: every figure, and the thresholds.")] = Path(
-        "pretrained/controls.json"
-    ),
-    table: Annotated[Path, typer.Option(help="Markdown to write: the figures as tables.")] = Path("docs/controls.md"),
+    record: Annotated[
+        Path, typer.Option(help="JSON to write: every figure, and the thresholds."), Out(".json", own=RECORD)
+    ] = RECORD,
+    table: Annotated[
+        Path, typer.Option(help="Markdown to write: the figures as tables."), Out(".md", own=TABLE)
+    ] = TABLE,
     verbose: Verbose = False,
 ) -> None:
     """Measure some forty sets of real images with a known fault, from black images to a few copies, by every metric.
@@ -60,8 +66,7 @@ def controls(
         progress("controls", len(sets), len(sets))
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, None)
         found = {"pins": str(pinned), **_record(reports)}
-        files.write_json(record, found)
-        files.write_bytes(table, "\n".join(markdown(found)).encode())
+        files.write_all({record: files.as_json(found), table: "\n".join(markdown(found)).encode()})
         console.summary(f"{len(sets)} sets measured; thresholds and figures in {record}, tables in {table}")
 
 

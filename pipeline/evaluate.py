@@ -8,6 +8,7 @@ import typer
 
 from mnistgan.errors import DataError, UsageError
 from pipeline import console
+from pipeline.places import Out, tried
 from pipeline.stage import Verbose, load_tensorflow, naming, running
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ class TrainedOn(StrEnum):
     ALL = "all"
 
 
+@tried()
 def evaluate(
     train: Annotated[Path, typer.Option(help="Training images: the classes' prior, and what a generator could copy.")],
     validation: Annotated[Path, typer.Option(help="Validation images: what real data gets, the floor.")],
     test: Annotated[Path, typer.Option(help="Test images: what everything is measured against.")],
     rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers and their cards.")],
-    metrics: Annotated[Path, typer.Option(help="JSON to write: every metric with its floor or real value.")],
-    classes: Annotated[Path, typer.Option(help="CSV to write: each digit's share, and its prior.")],
+    metrics: Annotated[
+        Path, typer.Option(help="JSON to write: every metric with its floor or real value."), Out(".json")
+    ],
+    classes: Annotated[Path, typer.Option(help="CSV to write: each digit's share, and its prior."), Out(".csv")],
     generator: Annotated[Path | None, typer.Option(help="Weights of the generator to measure.")] = None,
     samples: Annotated[
         Path | None,
@@ -95,9 +99,10 @@ def evaluate(
         report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
         judged = verdict.recorded(report, thresholds.limits)
         which = {"images": outside.drawn} if outside else {}
-        files.write_json(metrics, {**judged, **report, **which, "pins": str(pinned)})
+        figures = {**judged, **report, **which, "pins": str(pinned)}
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
-        files.write_bytes(classes, "\n".join(["digit,share,prior", *rows, ""]).encode())
+        table = "\n".join(["digit,share,prior", *rows, ""]).encode()
+        files.write_all({metrics: files.as_json(figures), classes: table})
         told = f"{samples}, {outside.drawn}: " if outside else ""
         console.summary(f"{told}{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
 

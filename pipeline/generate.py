@@ -11,7 +11,8 @@ import typer
 
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
-from pipeline import console
+from pipeline import console, places
+from pipeline.places import Out
 from pipeline.stage import Verbose, load_tensorflow
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def generate(
     chosen = _format(out, format_)
     _check_place(out, chosen, force)
     _check_origin(weights, rev, run)
+    is_folder = chosen is Format.IMAGES
+    beside = [out.resolve().parent] if is_folder else []  # a folder is swapped for another, made beside it
+    places.demand("generate", {"out": (out, Out(out.suffix.lower(), folder=is_folder))}, kept=beside)
     with _weights(weights, rev, run) as path, console.progress() as progress:
         from mnistgan import files
 
@@ -94,6 +98,8 @@ def _check_place(out: Path, chosen: Format, force: bool) -> None:
         return
     if not out.is_dir():
         raise UsageError(f"--out {out}: is a file; --as {chosen} writes a folder: name another")
+    if out.is_mount():
+        raise UsageError(f"--out {out}: a disk is mounted there, which can't be swapped; name a folder in it")
     held = sorted(path.name for path in out.iterdir())
     if held and not force:
         raise UsageError(f"--out {out}: the folder is not empty; name another, or give --force to replace its images")
@@ -211,7 +217,7 @@ def _write_folder(images: "np.ndarray", out: Path, digest: str, progress: Progre
 
     from mnistgan.pictures import encoding
 
-    folder = out.absolute()
+    folder = out.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
         fresh, old = Path(beside) / "new", Path(beside) / "old"

@@ -1,25 +1,26 @@
 """Fetch MNIST, check it, and set validation images aside."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistgan.errors import DataError
-from pipeline import console, journal
+from pipeline import console, journal, places
+from pipeline.places import Out, tried
 from pipeline.stage import running
 
 if TYPE_CHECKING:
     from mnistgan.data.arrays import Images
 
 
+@tried()
 def prepare(
-    train: Annotated[Path, typer.Option(help="Where the training images go (.npz).")],
-    validation: Annotated[Path, typer.Option(help="Where the images set aside for validation go (.npz).")],
-    test: Annotated[Path, typer.Option(help="Where the test images go (.npz).")],
-    summary: Annotated[Path, typer.Option(help="Where the counts, digests and class balance go (.json).")],
+    train: Annotated[Path, typer.Option(help="Where the training images go (.npz)."), Out(".npz")],
+    validation: Annotated[Path, typer.Option(help="Where the images set aside for validation go (.npz)."), Out(".npz")],
+    test: Annotated[Path, typer.Option(help="Where the test images go (.npz)."), Out(".npz")],
+    summary: Annotated[
+        Path, typer.Option(help="Where the counts, digests and class balance go (.json)."), Out(".json")
+    ],
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -33,16 +34,20 @@ def prepare(
     The sources and their order are prepare.sources in params.yaml. Nothing is written unless all is right.
     """
     with running("prepare") as params:
-        from mnistgan.data import idx, split
+        from mnistgan import files
+        from mnistgan.data import arrays, idx, split
         from mnistgan.data.arrays import Images
         from mnistgan.fetching import raw, sources
 
+        folder = cache or sources.default_cache()
+        if not all((folder / file.name).is_file() for file in raw.MNIST):  # one that has them is only read
+            places.demand("prepare", {}, kept=[folder])
         origins: dict[str, str] = {}
         with console.progress() as progress:
             found = sources.fetch(
                 raw.MNIST,
                 params.prepare.sources,
-                cache or sources.default_cache(),
+                folder,
                 progress,
                 took=lambda file, source: origins.update({file.name: source}),
             )
@@ -60,14 +65,14 @@ def prepare(
             labelled["all"].labels, params.prepare.validation_size, params.prepare.split_seed
         )
         splits = {"train": labelled["all"][kept], "validation": labelled["all"][aside], "test": labelled["test"]}
-        _write(
-            {train: splits["train"], validation: splits["validation"], test: splits["test"]},
-            summary,
-            {
-                "raw": {file.name: file.sha256 for file in raw.MNIST},
-                "splits": {name: _described(images) for name, images in splits.items()},
-            },
-        )
+        written = {
+            "raw": {file.name: file.sha256 for file in raw.MNIST},
+            "splits": {name: _described(images) for name, images in splits.items()},
+        }
+        with files.replacing_all(train, validation, test, summary) as beside:
+            for path, images in zip((train, validation, test), splits.values(), strict=True):
+                arrays.save(beside[path], images)
+            files.write_json(beside[summary], written)
         given = ", ".join(dict.fromkeys(origins[file.name] for file in raw.MNIST))
         journal.note(data_source=given, splits={name: images.digest for name, images in splits.items()})
         counts = ", ".join(f"{len(images):,} {name}" for name, images in splits.items())
@@ -82,18 +87,3 @@ def _described(images: "Images") -> dict[str, Any]:
         "class_counts": {str(digit): count for digit, count in enumerate(counts)},
         "class_shares": {str(digit): round(count / len(images), 6) for digit, count in enumerate(counts)},
     }
-
-
-def _write(splits: "Mapping[Path, Images]", summary: Path, description: Mapping[str, Any]) -> None:
-    """Write every file beside its place, then rename them all: a full disk leaves nothing half-written."""
-    from mnistgan import files
-    from mnistgan.data import arrays
-
-    try:
-        with ExitStack() as stack:
-            for path, images in splits.items():
-                arrays.save(stack.enter_context(files.replacing(path)), images)
-            files.write_json(stack.enter_context(files.replacing(summary)), description)
-    except OSError as error:
-        places = ", ".join(str(path) for path in (*splits, summary))
-        raise DataError(f"can't write {places}: {error.strerror or error}") from error

@@ -9,6 +9,7 @@ import typer
 
 from mnistgan.errors import DataError
 from pipeline import console
+from pipeline.places import Out, tried
 from pipeline.stage import Verbose, load_tensorflow, running
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Drawn:
     walks: "np.ndarray"
 
 
+@tried()
 def render(
     generator: Annotated[Path, typer.Option(help="The trained generator's weights (.npz).")],
     grids: Annotated[Path, typer.Option(help="Folder of the training's grids, one an epoch (.png).")],
@@ -48,9 +50,11 @@ def render(
     classes: Annotated[Path, typer.Option(help="The share of each digit among the samples (.csv).")],
     test: Annotated[Path, typer.Option(help="The test images, to show real beside generated (.npz).")],
     rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by digit.")],
-    pictures: Annotated[Path, typer.Option(help="Folder where all pictures go.")],
-    samples: Annotated[Path, typer.Option(help="Where the small sample grid goes, kept in git (.png).")],
-    progress: Annotated[Path, typer.Option(help="Where the small progress strip goes, kept in git (.png).")],
+    pictures: Annotated[Path, typer.Option(help="Folder where all pictures go."), Out(".png", folder=True)],
+    samples: Annotated[Path, typer.Option(help="Where the small sample grid goes, kept in git (.png)."), Out(".png")],
+    progress: Annotated[
+        Path, typer.Option(help="Where the small progress strip goes, kept in git (.png)."), Out(".png")
+    ],
     verbose: Verbose = False,
 ) -> None:
     """Draw what the generator makes, how it came there, and what was measured.
@@ -86,8 +90,7 @@ def render(
             contents[pictures / name] = encoding.png(image, digest)
         contents[samples] = encoding.small_png(small[0], digest, SAMPLES_BYTES)
         contents[progress] = encoding.small_png(small[1], digest, PROGRESS_BYTES)
-        for path, content in contents.items():
-            files.write_bytes(path, content)
+        files.write_all(contents)
         report("pictures", len(images), len(images))
     console.summary(
         f"drew {len(contents)} pictures, {sum(map(len, contents.values())) / 1e6:.1f} MB, of which {samples} and "

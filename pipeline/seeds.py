@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageError
-from pipeline import console, state
+from pipeline import console, places, state
+from pipeline.places import Out
 from pipeline.publishing import follower
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def seeds(
             f"--set: {OUT} is the record of recipes as they are; give another file, as --out lower_rate.csv"
         )
     path = out or OUT
+    places.demand("seeds", {"out": (path, Out(".csv", own=OUT, grows=True))})
     from pipeline.publishing import groups
 
     groups.read_rows(path)  # refused now, not after an hour

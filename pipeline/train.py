@@ -14,6 +14,7 @@ import typer
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
 from pipeline import checkpoints, console, journal, provenance, state
+from pipeline.places import Out, tried
 from pipeline.stage import Verbose, load_tensorflow, naming, running
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mnistgan.training.validation import Validation
 
 
+@tried(checkpoints.root)
 def train(
     train: Annotated[Path, typer.Option(help="Training images, as `prepare` writes them.")],
     validation: Annotated[
@@ -33,15 +35,27 @@ def train(
         typer.Option(help="Validation images, looked at while training; trained on too by a recipe of `images: all`."),
     ],
     rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers that looks are measured by.")],
-    generator: Annotated[Path, typer.Option(help="Where the generator's final weights go (.npz).")],
-    best: Annotated[Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz).")],
-    discriminator: Annotated[Path, typer.Option(help="Where the discriminator's final weights go (.npz).")],
-    versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json).")],
-    machine: Annotated[Path, typer.Option(help="Where the processor's name and the precision go (.json).")],
-    grids: Annotated[Path, typer.Option(help="Folder for the fixed latents' grids, one PNG each few epochs.")],
-    curves: Annotated[Path, typer.Option(help="Where the curves go (.csv), a row each `train.report_every` steps.")],
+    generator: Annotated[Path, typer.Option(help="Where the generator's final weights go (.npz)."), Out(".npz")],
+    best: Annotated[
+        Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz)."), Out(".npz")
+    ],
+    discriminator: Annotated[
+        Path, typer.Option(help="Where the discriminator's final weights go (.npz)."), Out(".npz")
+    ],
+    versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json)."), Out(".json")],
+    machine: Annotated[
+        Path, typer.Option(help="Where the processor's name and the precision go (.json)."), Out(".json")
+    ],
+    grids: Annotated[
+        Path,
+        typer.Option(help="Folder for the fixed latents' grids, one PNG each few epochs."),
+        Out(".png", folder=True),
+    ],
+    curves: Annotated[
+        Path, typer.Option(help="Where the curves go (.csv), a row each `train.report_every` steps."), Out(".csv")
+    ],
     looks: Annotated[
-        Path, typer.Option(help="Where the looks at validation go (.csv), a row each `look_every` epochs.")
+        Path, typer.Option(help="Where the looks at validation go (.csv), a row each `look_every` epochs."), Out(".csv")
     ],
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore checkpoints and start at step 0.")] = False,
     verbose: Verbose = False,
@@ -67,7 +81,7 @@ def train(
         labelled, held_out = arrays.load(train), arrays.load(validation)
         data = _data(params, labelled, held_out, train)
         load_tensorflow(verbose, params.train.threads)
-        from mnistgan.files import write_json
+        from mnistgan import files
         from mnistgan.models import sampling
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
@@ -84,11 +98,12 @@ def train(
             loop = Loop(params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
             final = loop.run(fresh=fresh)
         overhead = watcher.speed.overhead_share()
-        sampling.save(generator, params.recipe.kind, loop.snapshot(final))
-        sampling.save(best, params.recipe.kind, loop.best(final))
-        sampling.save(discriminator, params.recipe.kind, final.discriminator)
-        write_json(versions, state.installed_versions())
-        write_json(machine, provenance.machine(precision))
+        networks = {generator: loop.snapshot(final), best: loop.best(final), discriminator: final.discriminator}
+        with files.replacing_all(*networks, versions, machine) as beside:
+            for path, network in networks.items():
+                sampling.save(beside[path], params.recipe.kind, network)
+            files.write_json(beside[versions], state.installed_versions())
+            files.write_json(beside[machine], provenance.machine(precision))
         if watcher.images_per_second:
             journal.note(
                 images_per_second=round(watcher.images_per_second, 1),

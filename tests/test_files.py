@@ -22,6 +22,18 @@ def test_a_file_that_finds_no_room_is_named_and_stays_as_it_was(tmp_path: Path) 
     assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
 
 
+def test_of_several_files_all_are_written_or_none(tmp_path: Path) -> None:
+    kept, new, folder = tmp_path / "kept.txt", tmp_path / "new.txt", tmp_path / "folder"
+    kept.write_text("old")
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError):
+        files.write_all({kept: b"new", new: b"new", folder: b"new"})
+    assert sorted(tmp_path.iterdir()) == [folder, kept]
+    assert kept.read_text() == "old"
+    files.write_all({kept: b"new", new: b"new"})
+    assert (kept.read_text(), new.read_text()) == ("new", "new")
+
+
 def test_named_arrays_are_an_archive_of_the_plainest_headers(tmp_path: Path) -> None:
     """Written out by the format's own description (PKWARE's APPNOTE, 4.3.7): another Python may not change a byte."""
     files.write_arrays(tmp_path / "one.npz", {"one": np.arange(3, dtype=np.uint8)})

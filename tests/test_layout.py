@@ -27,6 +27,7 @@ OBSERVERS = {
     *("pipeline/state.py", "pipeline/sync.py", "pipeline/journal.py"),
     *("pipeline/publishing/tracking.py", "pipeline/publishing/follower.py"),
     "pipeline/provenance.py",
+    "pipeline/places.py",
     *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
     *("src/mnistgan/progress.py", "src/mnistgan/reading.py", "pipeline/checkpoints.py"),
 }

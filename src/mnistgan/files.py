@@ -1,5 +1,6 @@
 """Files written beside and renamed, so that a reader sees the old bytes or the new ones, never half."""
 
+import errno
 import hashlib
 import io
 import json
@@ -7,7 +8,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,8 @@ MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; rename it over ``path`` if the block succeeds, else remove it."""
+    if path.is_dir():  # known now, not once others of replacing_all are renamed
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
@@ -34,11 +37,18 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.chmod(0o666 & ~_umask())
         beside.replace(path)
     except OSError as error:
-        if error.filename is None:  # a full disk is told by a write, which names no file
+        if error.filename in (None, str(beside)):  # a full disk is told by a write, which names no file
             error.filename = str(path)
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_all(*paths: Path) -> Iterator[dict[Path, Path]]:
+    """As :func:`replacing`, for several, by path: where one can't be written, all stay as they were."""
+    with ExitStack() as stack:
+        yield {path: stack.enter_context(replacing(path)) for path in paths}
 
 
 def _umask() -> int:
@@ -53,9 +63,21 @@ def write_bytes(path: Path, content: bytes) -> None:
         beside.write_bytes(content)
 
 
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, all or none."""
+    with replacing_all(*contents) as beside:
+        for path, content in contents.items():
+            beside[path].write_bytes(content)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as JSON: keys in the order given, UTF-8, a newline at the end, NaN refused."""
-    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_bytes(path, as_json(content))
+
+
+def as_json(content: Any) -> bytes:
+    """What :func:`write_json` writes."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

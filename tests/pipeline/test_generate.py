@@ -215,8 +215,16 @@ def test_an_empty_folder_is_filled_and_one_with_images_is_replaced_whole_by_forc
 
 
 def test_a_place_that_cant_be_written_is_said(folder: Path) -> None:
-    with pytest.raises(UsageError, match="can't be written"):
+    with pytest.raises(UsageError, match=r"models/generator\.npz is a file; should be a folder"):
         generate(out=WEIGHTS / "grid.png", count=1)
+
+
+def test_a_link_to_a_folder_stays_one_and_the_folder_gets_the_images(folder: Path) -> None:
+    Path("disk/images").mkdir(parents=True)
+    Path("linked").symlink_to("disk/images")
+    generate(out=Path("linked"), count=2)
+    assert Path("linked").is_symlink()
+    assert len(list(Path("disk/images").iterdir())) == 2
 
 
 def test_the_command_exits_with_2_and_says_why_in_plain_text_whatever_a_terminal_is_said_to_be(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -189,11 +190,23 @@ def test_outs_of_before_stay_when_a_file_is_bad(prepare, workspace):
 
 def test_when_one_out_cannot_be_written_none_is(prepare, workspace, mnist_cache, monkeypatch):
     monkeypatch.setenv("MNISTGAN_CACHE_DIR", str(mnist_cache))
-    (workspace / "full").write_text("a file where a folder should be")
-    code, _, err = prepare("folder:never-asked", summary="full/summary.json")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, before[1]))  # room for all but the training images
+    try:
+        code, _, err = prepare("folder:never-asked")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert code == 2
-    assert "error: can't write out/train.npz, out/validation.npz, out/test.npz, full/summary.json: " in err
+    assert "error: out/train.npz: can't be read or written: File too large" in err
     assert written(workspace) == []
+
+
+def test_a_cache_that_can_not_be_written_is_said_before_any_source_is_asked(prepare, workspace):
+    (workspace / "cache").symlink_to("unmounted")
+    code, _, err = prepare("folder:nowhere")
+    assert code == 2
+    assert f"{workspace}/cache: is a link to unmounted, where nothing is; should be a folder" in err
+    assert "no source gave" not in err
 
 
 def test_a_wrong_params_file_is_said_before_any_source_is_asked(prepare, workspace):

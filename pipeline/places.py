@@ -1,0 +1,162 @@
+"""Where a command writes: every place is tried before the work, and all that are bad are said at once.
+
+Nothing is left where one was tried. What is there is replaced only as an earlier result, so a place is refused too that
+ends otherwise than what goes there, that the command reads or names twice, that dvc.yaml declares for another option
+or command, or that git tracks; but for an option's own place, which dvc.yaml or a default names. Any other is free.
+"""
+
+import inspect
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, get_args, get_type_hints
+
+from mnistgan.errors import MnistganError, UsageError
+from pipeline import git, state
+
+P = ParamSpec("P")
+PROBE = bytes(4096)  # a block: a full disk takes an empty file
+
+
+@dataclass(frozen=True)
+class Out:
+    """What an option's place is for: a file of this ending or, as ``folder``, many of them."""
+
+    ending: str
+    folder: bool = False
+    own: Path | None = None
+    """The place that is the option's beside what dvc.yaml has for it."""
+    grows: bool = False
+    """The command adds to what is there, and refuses by itself what is none of its own; git may track it."""
+
+
+def tried(*kept: Callable[[], Path]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Have a command try the place of each option that is annotated with an :class:`Out` before it begins.
+
+    ``kept`` give folders that it writes to beside them.
+    """
+
+    def decorate(command: Callable[P, None]) -> Callable[P, None]:
+        hints = get_type_hints(command, include_extras=True)
+        outs = {name: mark for name, hint in hints.items() for mark in get_args(hint) if isinstance(mark, Out)}
+
+        @wraps(command)
+        def trying(*arguments: P.args, **options: P.kwargs) -> None:
+            bound = inspect.signature(command).bind(*arguments, **options)
+            bound.apply_defaults()
+            given = {name: value for name, value in bound.arguments.items() if isinstance(value, Path)}
+            written = {name: (given.pop(name), out) for name, out in outs.items()}
+            demand(command.__name__, written, read=given, kept=[folder() for folder in kept])
+            command(*arguments, **options)
+
+        return trying
+
+    return decorate
+
+
+def demand(
+    command: str,
+    written: Mapping[str, tuple[Path, Out]],
+    read: Mapping[str, Path] | None = None,
+    kept: Sequence[Path] = (),
+) -> None:
+    """Raise UsageError, which names every bad one, unless a command may write to all these places.
+
+    ``written`` and ``read`` are what its options name, ``kept`` folders of which it has no option.
+    """
+    declared, others = _declared(command)
+    taken = {_real(path): f"is read, as --{option}" for option, path in (read or {}).items()}
+    problems = [f"{folder}: {why}" for folder in kept if (why := _refused(folder, Out("", folder=True)))]
+    for option, (path, out) in written.items():
+        own = {_real(place) for place in (out.own, declared.get(option)) if place}
+        why = _refused(path, out) or taken.get(_real(path)) or _among(path, out, written)
+        if not why and _real(path) not in own:
+            why = _owned(path, out, others)
+        taken.setdefault(_real(path), f"is --{option}'s too")
+        problems += [f"--{option} {path}: {why}"] if why else []
+    if problems:
+        raise UsageError("\n  ".join([f"can't write there: {problems[0]}", *problems[1:]]))
+
+
+def _declared(command: str) -> tuple[Mapping[str, Path], Sequence[Path]]:
+    """What dvc.yaml has on this command's line, by option, and every stage's outs; nothing where there is none."""
+    with suppress(MnistganError):
+        outs = [*map(Path, state.outs_of_workspace()), state.SEEDS]
+        with suppress(KeyError):  # no stage
+            return state.options_of_workspace(command), outs
+        return {}, outs
+    return {}, []
+
+
+def _real(path: Path) -> Path:
+    """One name for a place: links on the way are followed, and one at the end is not, since it is what is replaced."""
+    return Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else path.resolve()
+
+
+def _refused(path: Path, out: Out) -> str | None:
+    """Why nothing can be written there; None where it can."""
+    if not out.folder and path.suffix.lower() != out.ending:
+        return f"should end in {out.ending}"
+    due = "a folder" if out.folder else "a file"
+    folders = (path, *path.parents) if out.folder else path.parents
+    there = next(filter(os.path.lexists, folders), Path())
+    try:
+        if os.path.lexists(path) and _what(path) != due:
+            return f"is {_what(path)}; should be {due}"
+        if _what(there) != "a folder":
+            return f"{there} is {_what(there)}; should be a folder"
+        _probe(path, there)
+    except OSError as error:
+        return f"{error.strerror or error}, in {there}"
+    return None
+
+
+def _what(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    if path.is_file():
+        return "a file"
+    if path.is_symlink() and not path.exists():
+        return f"a link to {path.readlink()}, where nothing is"
+    return "no plain file" if path.exists() else "gone"
+
+
+def _probe(path: Path, there: Path) -> None:
+    """Raises OSError where ``path`` has a name that is too long, or ``there``, the folder that is, takes no file."""
+    rest = path.relative_to(there)
+    beside = f".{path.name}.{'_' * 8}{path.suffix}"  # as mnistgan.files.replacing names what it writes
+    for name in (*rest.parts, str(rest), beside):
+        with suppress(FileNotFoundError):
+            os.lstat(there / name)
+    with tempfile.TemporaryFile(dir=there, buffering=0) as file:
+        file.write(PROBE)
+
+
+def _among(path: Path, out: Out, written: Mapping[str, tuple[Path, Out]]) -> str | None:
+    """That it lies in a folder which the command fills, and may give a file of its own this name."""
+    for option, (folder, other) in written.items():
+        if other.folder and other.ending == out.ending and _real(path).parent == _real(folder):
+            return f"lies in --{option}, whose files may have that name; name a place outside of it"
+    return None
+
+
+def _owned(path: Path, out: Out, others: Sequence[Path]) -> str | None:
+    """What it belongs to; None where it is nobody's."""
+    for other in others:
+        if _real(path).is_relative_to(_real(other)):
+            return f"belongs to {other}, which another option or command writes; name another place"
+    if not out.grows and os.path.lexists(path) and _is_tracked(path):
+        return "is tracked by git, and no earlier result of this command; name another place"
+    return None
+
+
+def _is_tracked(path: Path) -> bool:
+    """Whether git tracks the file, or one in the folder."""
+    folder, name = (path, ".") if path.is_dir() else (path.parent, path.name)
+    with suppress(MnistganError):  # without a git to ask, nothing is known to be tracked
+        return bool(git.ask("--literal-pathspecs", "ls-files", "--", name, folder=folder))
+    return False
