@@ -1,23 +1,26 @@
 """Draw the grids, the progress, the animation and the curves."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import DataError
+from mnistgan.errors import DataError, PinsError
 from pipeline import console
 from pipeline.places import Out, tried
-from pipeline.stage import Verbose, load_tensorflow, running
+from pipeline.stage import PARAMS, Verbose, load_tensorflow, running
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from mnistgan.params import Params
+    from mnistgan.params import EvaluateParams, Params
+    from mnistgan.pictures.tables import Metrics
     from mnistgan.progress import Progress
+    from mnistgan.rulers.classifier import Classifier
+    from mnistgan.rulers.pins import Pins
 
 SAMPLES = 1024  # drawn for the rows by digit; the first 256 are the grid
 SIDE_BY_SIDE = 10  # images a side, of the real and of the generated ones
@@ -30,6 +33,7 @@ LARGE, SMALL = 3, 2  # pixels a side for each pixel of an image
 # The two small pictures are kept in git: 150 KB together.
 SAMPLES_BYTES = 100_000
 PROGRESS_BYTES = 50_000
+ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is none
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def render(
         from mnistgan import files
         from mnistgan.data import arrays
         from mnistgan.data.grids import TRAINING_SIDE, by_epoch
-        from mnistgan.pictures import digits, encoding
+        from mnistgan.pictures import digits, encoding, tables
 
         # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
         try:
@@ -75,10 +79,12 @@ def render(
             raise DataError(f"{generator}: no such file; the train stage writes it") from error
         history = by_epoch(grids)
         strip, frames = _strip(history), _frames(history)
-        charts = _charts(curves, evaluation, classes)
+        metrics = tables.metrics(evaluation)
+        charts = _charts(curves, metrics, classes)
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
-        drawn = _draw(generator, rulers, params, report)
+        reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
+        drawn = _draw(generator, reader, params, report)
         animation = _animation(frames, params.render.frame_milliseconds, digest)
         grid = drawn.samples[: TRAINING_SIDE**2]
 
@@ -123,13 +129,16 @@ def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: st
     return encoding.gif(animation.frames(frames), durations, digest)
 
 
-def _charts(curves: Path, evaluation: Path, classes: Path) -> "Callable[[], dict[str, Image]]":
-    """Read what the charts show; calling what comes back draws them."""
+def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], dict[str, Image]]":
+    """Read what the charts show; calling what comes back draws them. Raises DataError for shares of other metrics."""
     from mnistgan.pictures import curves as charts
     from mnistgan.pictures import tables
 
-    training, metrics = tables.training(curves), tables.metrics(evaluation)
+    training = tables.training(curves)
     share, prior = tables.class_shares(classes)
+    ratio = metrics.smallest_ratio
+    if ratio is not None and abs((share - ratio * prior).min()) > ROUNDED:
+        raise DataError(f"{classes}: of another evaluation: the metrics' smallest share is {ratio} of its prior")
     return lambda: {
         "losses.png": charts.losses(training),
         "probabilities.png": charts.probabilities(training),
@@ -138,14 +147,30 @@ def _charts(curves: Path, evaluation: Path, classes: Path) -> "Callable[[], dict
     }
 
 
-def _draw(weights: Path, rulers: Path, params: "Params", report: "Progress") -> Drawn:
+def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pins") -> "Classifier":
+    """The classifier ruler. Raises DataError where an evaluation was made by others than these rulers and params."""
+    from mnistgan.rulers import classifier, pixels
+    from mnistgan.rulers.pins import check_same
+    from mnistgan.rulers.pins import pins as make
+
+    reader, components = classifier.load(rulers), pixels.load(rulers)
+    here = replace(
+        make(reader.digest, classifier.LAYERS, components.digest, (), params.samples, params.latent_seed),
+        splits=pins.splits,  # of images that are not all read here
+    )
+    try:
+        check_same(str(pins), str(here))
+    except PinsError as error:
+        raise DataError(f"{evaluation}: not measured by {rulers} and {PARAMS} as they are: {error}") from error
+    return reader
+
+
+def _draw(weights: Path, reader: "Classifier", params: "Params", report: "Progress") -> Drawn:
     import numpy as np
 
     from mnistgan.models import sampling
     from mnistgan.models.latents import slerp
-    from mnistgan.rulers import classifier
 
-    reader = classifier.load(rulers)
     generator = sampling.load(weights)
     steps = params.render.interpolation_steps
     latents = sampling.latents(seed=params.train.grid_seed, count=SAMPLES, size=generator.latent_size)

@@ -8,6 +8,7 @@ from mnistgan.errors import DataError, FormatError
 from mnistgan.pictures import tables
 from mnistgan.pictures.curves import Best, Measure
 
+PINS = "3f2a1c-91be00-77aa42-10000-1"
 HEADER = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake\n"
 
 
@@ -71,7 +72,7 @@ def test_metrics_are_read_with_what_real_images_get_and_others_are_passed_over(t
         "classes": {"divergence": 0.002, "expected": 0.0005},
         "novelty": {"excess": 0.1},
         "samples": 10000,
-        "pins": "abc",
+        "pins": PINS,
     }
     metrics = tables.metrics(report(tmp_path / "evaluation.json", content))
     assert metrics.samples == 10000
@@ -88,8 +89,13 @@ def test_metrics_are_read_with_what_real_images_get_and_others_are_passed_over(t
         ([], "samples is None"),
         ({"samples": "many"}, "samples is 'many'"),
         ({"samples": 10, "fid": {"value": 1.0}}, "holds none of the metrics"),
+        ({"samples": 10, "fid": {"value": 1.0, "floor": 0.5}}, "says not by what it was measured: pins 'None'"),
+        (
+            {"samples": 10, "fid": {"value": 1.0, "floor": 0.5}, "pins": PINS},
+            "samples is 10, and its pins .* say 10000",
+        ),
     ],
 )
-def test_a_report_without_samples_or_metrics_is_refused(tmp_path: Path, content: object, message: str) -> None:
+def test_a_report_without_samples_metrics_or_its_pins_is_refused(tmp_path: Path, content: object, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         tables.metrics(report(tmp_path / "evaluation.json", content))

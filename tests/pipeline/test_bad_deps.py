@@ -24,6 +24,7 @@ from mnistgan.models.kinds import KINDS
 from mnistgan.rulers import cards, classifier, pixels
 from pipeline import state
 from pipeline.__main__ import main
+from pipeline.records import recorded
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake"
     (folder / "metrics/training.csv").write_text(f"{header}\n0.5,50,0.9,1.2,0.6,0.4\n1,100,0.9,1.2,0.6,0.4\n")
     (folder / "metrics/classes.csv").write_text("digit,share,prior\n" + "".join(f"{d},0.1,0.1\n" for d in range(10)))
-    files.write_json(folder / "metrics/evaluation.json", {"fid": {"value": 7.0, "floor": 0.5}, "samples": 10000})
+    by = {name: cards.read(folder / "pretrained", name)[1] for name in recorded.RULERS}
+    evaluated = {"samples": 1000, "pins": recorded.pins_of(by, {"samples": 1000, "latent_seed": 1})}
+    files.write_json(folder / "metrics/evaluation.json", {"fid": {"value": 7.0, "floor": 0.5}, **evaluated})
     return folder
 
 
@@ -261,7 +264,8 @@ def test_a_split_that_can_not_be_measured_by_is_refused_before_anything_is_train
 ) -> None:
     damage(Path(path))
     params = Path("params.yaml").read_text("utf-8")
-    Path("params.yaml").write_text(params.replace("images: train", "images: 16"), "utf-8")
+    params = params.replace("images: train", "images: 16").replace("batch_size: 64", "batch_size: 16")
+    Path("params.yaml").write_text(params, "utf-8")
     error = refusal(stage, monkeypatch, capsys)
     assert path in error.partition(": ")[2].partition(": ")[0]
     assert message in error

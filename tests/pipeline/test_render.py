@@ -9,10 +9,13 @@ from PIL import Image
 from mnistgan import files
 from mnistgan.data import arrays, grids
 from mnistgan.errors import DataError, FormatError, MnistganError, RulerError
+from mnistgan.rulers import cards, classifier, pixels
+from mnistgan.rulers.pins import pins
 from pipeline.render import render
 from tests import committed
 
 EPOCHS = (0, 1, 2)
+EVALUATION = {"fid": {"value": 7.0, "floor": 0.5}, "samples": 10000}
 PICTURES = {
     "class_histogram.png",
     "digits.png",
@@ -49,17 +52,13 @@ class Inputs:
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Inputs:
     """Networks that never trained, and small tables: enough to draw every picture."""
-    from mnistgan.rulers import cards, classifier
-
     root = tmp_path_factory.mktemp("inputs")
     rng = np.random.default_rng(8)
     shapes = classifier.SHAPES.items()
-    cards.save(
-        root / "rulers",
-        classifier.NAME,
-        {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes},
-        {},
-    )
+    drawn = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes}
+    flat = {name: np.zeros(shape, np.float32) for name, shape in pixels.SHAPES.items()}
+    by = cards.save(root / "rulers", classifier.NAME, drawn, {}), cards.save(root / "rulers", pixels.NAME, flat, {})
+    pinned = str(pins(by[0], classifier.LAYERS, by[1], ["a", "b", "c"], 10000, 1))
     (root / "grids").mkdir()
     for epoch in EPOCHS:
         tiles = grids.tile(rng.integers(0, 256, (256, 28, 28), np.uint8), 16)
@@ -68,7 +67,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Inputs:
     rows = [f"{step / 100},{step},0.9,1.2,0.6,0.4" for step in range(50, 201, 50)]
     (root / "training.csv").write_text("\n".join([header, *rows, ""]))
     (root / "classes.csv").write_text("digit,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in range(10)))
-    (root / "evaluation.json").write_text(json.dumps({"fid": {"value": 7.0, "floor": 0.5}, "samples": 10000}))
+    (root / "evaluation.json").write_text(json.dumps({**EVALUATION, "pins": pinned}))
     images = rng.integers(0, 256, (300, 28, 28), np.uint8)
     arrays.save(root / "test.npz", arrays.Images(images, (np.arange(300) % 10).astype(np.uint8)))
     return Inputs(
@@ -165,3 +164,32 @@ def test_weights_that_are_torn_are_said_and_nothing_is_written(inputs: Inputs, t
     with pytest.raises(FormatError, match=r"torn\.npz: not a whole NPZ"):
         run_in(tmp_path, replace(inputs, generator=torn))
     assert not outs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"samples": 1000}, r"different the number of samples \(1000 and 10000\)"),
+        ({"latent_seed": None}, r"different the latents' seed \(outside and 1\)"),
+        ({"pixels": "another"}, r"different the pixel ruler \("),
+    ],
+)
+def test_an_evaluation_by_other_rulers_or_params_is_refused_with_both_sides_before_anything_is_drawn(
+    inputs: Inputs, tmp_path: Path, changed: dict[str, object], message: str
+) -> None:
+    by = {"classifier": files.sha256(inputs.rulers / "classifier.npz"), "layers": classifier.LAYERS}
+    by |= {"pixels": files.sha256(inputs.rulers / "pixels.npz"), "splits": ["a"], "samples": 10000, "latent_seed": 1}
+    made = {**by, **changed}
+    other = tmp_path / "evaluation.json"
+    other.write_text(json.dumps({**EVALUATION, "samples": made["samples"], "pins": str(pins(**made))}))
+    with pytest.raises(DataError, match=f"evaluation.json: not measured by .*{message}"):
+        run_in(tmp_path, replace(inputs, evaluation=other))
+    assert not outs(tmp_path)
+
+
+def test_shares_of_another_evaluation_are_refused(inputs: Inputs, tmp_path: Path) -> None:
+    other = tmp_path / "evaluation.json"
+    report = json.loads(inputs.evaluation.read_text())
+    other.write_text(json.dumps({**report, "classes": {"smallest_ratio": 0.88}}))
+    with pytest.raises(DataError, match=r"classes\.csv: of another evaluation"):
+        run_in(tmp_path, replace(inputs, evaluation=other))

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnistgan.errors import DataError, FormatError
+from mnistgan.errors import DataError, FormatError, PinsError
 from mnistgan.files import read_json
 from mnistgan.pictures.curves import Best, Measure, Training
 from mnistgan.reading import demand_plain
+from mnistgan.rulers.pins import Pins
 from mnistgan.rulers.rounding import is_number
 
 _CLASSES = 10
@@ -46,17 +47,22 @@ _METRICS: Mapping[str, _Known] = {
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics that a picture shows, and how many samples they were measured on."""
+    """The metrics that a picture shows, how many samples they were measured on, and by what.
+
+    ``smallest_ratio`` is the share over the prior of the digit that is least of its prior; None where it is not told.
+    """
 
     measures: tuple[Measure, ...]
     samples: int
+    pins: Pins
+    smallest_ratio: float | None
 
 
 def metrics(path: Path) -> Metrics:
     """Read the metrics that stand beside what real images get; others are passed over.
 
-    Raises DataError when the file is missing, FormatError when it is not JSON, lacks ``samples``, holds no metric, or
-    one that is no finite number.
+    Raises DataError when the file is missing, FormatError when it is not JSON, lacks ``samples`` or its pins, holds no
+    metric, or one that is no finite number.
     """
     report = read_json(path)
     samples = report.get("samples") if isinstance(report, dict) else None
@@ -65,7 +71,15 @@ def metrics(path: Path) -> Metrics:
     measured = {key: known for key, known in _METRICS.items() if _has(report.get(key), known)}
     if not measured:
         raise FormatError(f"{path}: holds none of the metrics {', '.join(_METRICS)} with its value for real images")
-    return Metrics(tuple(_measure(known, report[key], f"{path}: {key}") for key, known in measured.items()), samples)
+    measures = tuple(_measure(known, report[key], f"{path}: {key}") for key, known in measured.items())
+    try:
+        pins = Pins.parse(str(report.get("pins")))
+    except PinsError as error:
+        raise FormatError(f"{path}: says not by what it was measured: {error}") from error
+    if pins.samples != str(samples):
+        raise FormatError(f"{path}: samples is {samples}, and its pins {pins} say {pins.samples}; evaluate again")
+    ratio = report["classes"].get("smallest_ratio") if isinstance(report.get("classes"), dict) else None
+    return Metrics(measures, samples, pins, ratio if is_number(ratio) else None)
 
 
 def _has(metric: Any, known: _Known) -> bool:
