@@ -3,15 +3,21 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from mnistgan.errors import UsageError
-from pipeline import provenance, state
+from mnistgan.errors import MnistganError, UsageError
+from pipeline import console, provenance, state
 
 FOLDER = "checkpoints"
+STEPS = "step_*.npz"
+KNOWN_BY = "params.json"
+RECIPE = "train.recipe"
 KEPT_TRAININGS = 2  # folders: the state at work, and the one before it
+
+Params = Mapping[str, Any]
 
 
 def root() -> Path:
@@ -20,14 +26,17 @@ def root() -> Path:
 
 
 @contextmanager
-def folder_of(other: str | None) -> Iterator[Path]:
+def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]:
     """Give the folder of the workspace's training state, locked for the block.
 
     ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too, as is
     one of provenance.settings(), so that a training goes on by the arithmetic that it began by. The folders of older
-    states are removed, unless something trains in them. Raises UsageError while another process trains this state.
+    states are removed, unless something trains in them. ``params``, by name, are kept in it, by which the next state
+    can be told from this one. Raises UsageError while another process trains this state.
     """
     from filelock import FileLock, Timeout
+
+    from mnistgan.files import write_json
 
     name = state.train_key_of_workspace()[: state.SHORT]
     if other:
@@ -39,9 +48,41 @@ def folder_of(other: str | None) -> Iterator[Path]:
     try:
         with FileLock(_lock(folder), timeout=0), _named(_holder(folder)):
             _remove_older(folder)
+            if params:
+                _say_why_afresh(folder, params)
+                write_json(folder / KNOWN_BY, params)
             yield folder
     except Timeout as error:
         raise UsageError(_refusal(folder)) from error
+
+
+def _say_why_afresh(folder: Path, params: Params) -> None:
+    """Where another training of this recipe has checkpoints and this one none, say that it starts anew, and why."""
+    if any(folder.glob(STEPS)):
+        return
+    for other in sorted(folder.parent.iterdir(), key=_modified, reverse=True):
+        known = _params_of(other)
+        if known.get(RECIPE) == params[RECIPE] and any(other.glob(STEPS)):
+            differ = [
+                f"{name} {known.get(name)} -> {value}" for name, value in params.items() if known.get(name) != value
+            ]
+            console.say(
+                f"starts at step 0: the checkpoints in {other} are of another state of this recipe "
+                f"({', '.join(differ) or 'other data, code, libraries or settings'}), and its schedule and draws differ from the "
+                "first step on"
+            )
+            return
+
+
+def _params_of(folder: Path) -> Params:
+    """The params kept in a training's folder; nothing where they are not there, or torn."""
+    from mnistgan.files import read_json
+
+    try:
+        found = read_json(folder / KNOWN_BY)
+    except (MnistganError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.data.arrays import Images
+    from mnistgan.data.batches import Batches
     from mnistgan.params import Params, Precision
     from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState
@@ -77,6 +78,7 @@ def train(
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
         from mnistgan.data import arrays
         from mnistgan.data import grids as grid_files
+        from mnistgan.data.batches import Batches
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
         data = _data(params, labelled, held_out, train)
@@ -90,10 +92,12 @@ def train(
         recipe = params.recipe.model_copy(update={"precision": precision})
         with naming(train, validation):
             judge = _judge(labelled, held_out, rulers, params.train.seed)
-        watcher = _Files(grids, curves, looks, progress, params.recipe.batch_size)
+        batches = Batches(len(data), params.recipe.batch_size, params.train.seed)
+        watcher = _Files(grids, curves, looks, progress, batches)
         declared = state.options_of_workspace("train")
         is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
-        with checkpoints.folder_of(None if is_declared else _digest(data, judge)) as folder:
+        known = dict(state.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}, ""))
+        with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)
             loop = Loop(params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
             final = loop.run(fresh=fresh)
@@ -146,12 +150,12 @@ def _told(final: "TrainingState") -> str:
 class _Files:
     """Writes what the loop reports: curves, looks and grids as files, progress to the terminal; measures speed."""
 
-    def __init__(self, grids: Path, curves: Path, looks: Path, progress: Progress, batch_size: int):
+    def __init__(self, grids: Path, curves: Path, looks: Path, progress: Progress, batches: "Batches"):
         self.grids = grids
         self.curves = curves
         self.looks_table = looks
         self.progress = progress
-        self.batch_size = batch_size
+        self.batches = batches
         self.note = ""
         self.speed = _Speed()
 
@@ -159,7 +163,7 @@ class _Files:
         console.say(f"goes on at step {step} from {checkpoint}")
 
     def stepped(self, step: int, total: int, scalars: dict[str, float], seconds: float) -> None:
-        self.speed.see(step, seconds)
+        self.speed.see(self.batches.images_until(step), seconds)
         self.progress(
             "train",
             step,
@@ -197,11 +201,11 @@ class _Files:
     @property
     def images_per_second(self) -> float:
         """Images over the seconds that the steps on them took, nothing else counted; 0 where none were left."""
-        return self.speed.per_second * self.batch_size
+        return self.speed.per_second
 
 
 class _Speed:
-    """How fast the steps go, and what share of the time goes elsewhere; both since the first report.
+    """How fast images are trained on, and what share of the time goes elsewhere; both since the first report.
 
     The compilation before that would slow the one and swell the other.
     """
@@ -211,13 +215,13 @@ class _Speed:
         self._seconds = 0.0
         self.per_second = 0.0
 
-    def see(self, step: int, seconds: float) -> None:
+    def see(self, images: int, seconds: float) -> None:
         if self._first is None:
-            self._first = time.monotonic(), step
+            self._first = time.monotonic(), images
             return
         self._seconds += seconds
         if self._seconds:
-            self.per_second = (step - self._first[1]) / self._seconds
+            self.per_second = (images - self._first[1]) / self._seconds
 
     def overhead_share(self) -> float:
         """The share of the time until now that was not spent in steps: on looks, grids, checkpoints and files."""
@@ -231,15 +235,17 @@ def _data(params: "Params", train: "Images", validation: "Images", source: Path)
 
     from mnistgan.data.arrays import Images
 
-    wanted = params.recipe.images
+    wanted, batch = params.recipe.images, params.recipe.batch_size
     if wanted == "all":
         both = (train, validation)
-        return Images(np.concatenate([part.images for part in both]), np.concatenate([part.labels for part in both]))
-    if wanted == "train":
-        return train
-    if wanted > len(train):
-        raise UsageError(f"recipes.{params.train.recipe}.images: got {wanted}; {source} holds {len(train)}")
-    return train[np.arange(wanted)]
+        train = Images(np.concatenate([part.images for part in both]), np.concatenate([part.labels for part in both]))
+    elif isinstance(wanted, int):
+        if wanted > len(train):
+            raise UsageError(f"recipes.{params.train.recipe}.images: got {wanted}; {source} holds {len(train)}")
+        train = train[np.arange(wanted)]
+    if batch > len(train):
+        raise UsageError(f"recipes.{params.train.recipe}.batch_size: got {batch}; {source} gives {len(train)} images")
+    return train
 
 
 def _judge(train: "Images", validation: "Images", rulers: Path, seed: int) -> "Validation":

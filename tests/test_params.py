@@ -94,6 +94,11 @@ def test_a_mistyped_value_is_not_converted(old: str, new: str, problem: str) -> 
         ("epochs: 50", "epochs: 0", "recipes.article.epochs: got 0; should be greater than or equal to 1"),
         ("beta_1: 0.9", "beta_1: 1.0", "recipes.article.beta_1: got 1.0; should be less than 1"),
         ("learning_rate: 1.0e-4", "learning_rate: 0", "recipes.article.learning_rate: got 0; should be greater than 0"),
+        (
+            "images: all ",
+            "images: 100 ",
+            "recipes.article.batch_size: got 256; should be 100 or less, as many as `images`",
+        ),
         ("subclasses: 1 ", "subclasses: 2 ", "recipes.article.subclasses: got 2; should be 1 where label_weight is 0"),
         (
             "multiplier_rate: 0.0 ",
@@ -113,7 +118,8 @@ def test_a_number_out_of_range_or_not_finite_is_refused_with_the_bound(old: str,
 
 @pytest.mark.parametrize("taken", ["all", "train", 16, 50_000])
 def test_images_are_all_or_train_or_a_count(taken: object) -> None:
-    assert parse(changed(("images: all ", f"images: {taken} ")), "params.yaml").recipes["article"].images == taken
+    text = changed(("images: all ", f"images: {taken} "), ("batch_size: 256", "batch_size: 16"))
+    assert parse(text, "params.yaml").recipes["article"].images == taken
 
 
 @pytest.mark.parametrize("refused", ["test", 15, 50_001, True, 100.0, "[all]"])

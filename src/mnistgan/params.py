@@ -104,6 +104,14 @@ class Recipe(_Section):
     grid_every: Annotated[int, Field(ge=1)]
     look_every: Annotated[int, Field(ge=1)]
 
+    @field_validator("batch_size")
+    @classmethod
+    def _of_images(cls, value: int, others: ValidationInfo) -> int:
+        images = others.data.get("images")
+        if isinstance(images, int) and value > images:
+            raise ValueError(f"should be {images} or less, as many as `images`: a step takes a whole batch")
+        return value
+
     @field_validator("subclasses", "multiplier_rate")
     @classmethod
     def _of_labels(cls, value: float, others: ValidationInfo) -> float:

@@ -19,8 +19,8 @@ def keyed(tmp_path, monkeypatch):
     return lambda key: monkeypatch.setattr(state, "train_key_of_workspace", lambda: key * 64)
 
 
-def made(other=None):
-    with checkpoints.folder_of(other) as folder:
+def made(other=None, **params):
+    with checkpoints.folder_of(other, {name.replace("_", "."): value for name, value in params.items()}) as folder:
         (folder / "step_000000001.npz").touch()
     return folder
 
@@ -40,6 +40,24 @@ def test_the_two_newest_trainings_are_kept_and_the_rest_removed_with_their_locks
         made()
     assert folders() == {"b" * state.SHORT, "c" * state.SHORT}
     assert not Path("checkpoints", f"{'a' * state.SHORT}.lock").exists()
+
+
+def test_more_epochs_for_a_finished_training_start_at_step_0_and_it_says_why(keyed, capsys):
+    keyed("a")
+    first = made(train_recipe="fast", recipe_epochs=9)
+    made(train_recipe="fast", recipe_epochs=9)
+    assert capsys.readouterr().err == ""
+    keyed("b")
+    made(train_recipe="fast", recipe_epochs=12)
+    told = capsys.readouterr().err
+    assert told.startswith(f"starts at step 0: the checkpoints in {first} are of another state of this recipe ")
+    assert "(recipe.epochs 9 -> 12), and its schedule" in told
+    keyed("c")
+    made(train_recipe="best", recipe_epochs=30)
+    assert capsys.readouterr().err == ""
+    keyed("d")
+    made(train_recipe="best", recipe_epochs=30)
+    assert "(other data, code, libraries or settings)" in capsys.readouterr().err
 
 
 def test_a_training_at_work_keeps_its_folder_however_old(keyed):

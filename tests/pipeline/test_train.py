@@ -140,6 +140,8 @@ def test_it_writes_weights_curves_looks_grids_and_versions(trained):
     looks = parse(Path("metrics/looks.csv").read_text())
     assert [(look.epoch, look.step) for look in looks] == [(1, 6), (2, 12)]
     lowest = best(looks)
+    known = read_json(Path("checkpoints", folder_name(), "params.json"))
+    assert (known["train.recipe"], known["recipe.epochs"]) == ("fast", 2)
     assert "to step 12" in trained.said
     assert f"FID on validation {looks[-1].fid:.2f}, best {lowest.fid:.2f} after epoch {lowest.epoch}" in trained.said
 
@@ -253,6 +255,12 @@ def test_more_images_than_there_are_is_refused(here):
         run()
 
 
+def test_a_batch_of_more_images_than_there_are_is_refused(here):
+    write_params(here, images="train", batch_size=129)
+    with pytest.raises(UsageError, match=r"recipes\.fast\.batch_size: got 129; data/train\.npz gives 128 images"):
+        run()
+
+
 def test_a_missing_dep_is_named(here):
     Path("data/validation.npz").unlink()
     with pytest.raises(DataError, match=r"data/validation\.npz: no such file"):
@@ -269,9 +277,9 @@ def test_images_per_second_count_the_seconds_of_steps_alone(monkeypatch):
     clock = iter([100.0, 110.0])  # at the first report, and when asked
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     speed = _Speed()
-    speed.see(step=25, seconds=9.0)  # compiled meanwhile
-    speed.see(step=50, seconds=2.0)
-    speed.see(step=75, seconds=3.0)
+    speed.see(images=25, seconds=9.0)  # compiled meanwhile
+    speed.see(images=50, seconds=2.0)
+    speed.see(images=75, seconds=3.0)
     assert speed.per_second == 10
     assert speed.overhead_share() == 0.5
 
