@@ -54,6 +54,7 @@ SMOKE = refs/exps/$$(git rev-parse HEAD | sed 's,^..,&/,')/smoke
 
 .PHONY: smoke
 smoke: mnist ## run every stage at small params, as an experiment beside the workspace, which it leaves as it is
+	@python -m pipeline check --experiments
 	@git update-ref -d "$(SMOKE)"
 	dvc exp run --temp --force --name smoke -S train.recipe=fast -S recipes.fast.images=512 -S recipes.fast.epochs=2 \
 		-S evaluate.samples=1000

@@ -119,3 +119,10 @@ def test_a_smoke_run_of_which_dvc_kept_nothing_fails_whatever_dvc_ends_with(chec
     done = smoke(checkout)
     assert done.returncode == 2
     assert done.stderr.startswith("error: every stage ran, but DVC kept no experiment smoke")
+
+
+def test_a_smoke_run_asks_whether_experiments_can_run_here_before_it_trains(checkout: Repository) -> None:
+    stand_in(checkout, "python", '[ "$*" != "-m pipeline check --experiments" ]')
+    stand_in(checkout, "dvc", KEEP)
+    assert smoke(checkout).returncode == 2
+    assert checkout.git("for-each-ref", "refs/exps") == ""
