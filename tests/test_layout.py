@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -51,6 +52,7 @@ def statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from statements(child)
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """The dotted names that a file imports, wherever in it: ``from a import b`` gives both a and a.b."""
     package = relative(path).removeprefix("src/").removesuffix(".py").split("/")[:-1]
@@ -78,6 +80,7 @@ def files_of(name: str) -> set[Path]:
     return {path for path in found if path.is_file()}
 
 
+@cache
 def own_imports(path: Path) -> set[Path]:
     return {file for name in imported(path) for file in files_of(name)}
 
