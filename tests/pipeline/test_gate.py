@@ -19,7 +19,7 @@ from pipeline.gate import gate
 from pipeline.showing import telling
 from tests import committed
 from tests.comparison.made_up import COLLAPSED, figures, seeds_around, write
-from tests.pipeline.repository import Repository, recorded, repository
+from tests.pipeline.repository import Repository, made_up_md5, recorded, repository
 
 __all__ = ["recorded", "repository"]
 
@@ -194,7 +194,7 @@ def read_by_evaluate(repository: Repository, path: str, digest: str) -> None:
     """Let dvc.lock say that evaluate read other bytes of a path."""
     lock = json.loads((repository.root / "dvc.lock").read_text())
     for dep in lock["stages"]["evaluate"]["deps"]:
-        dep["md5"] = digest if dep["path"] == path else dep["md5"]
+        dep["md5"] = made_up_md5(digest) if dep["path"] == path else dep["md5"]
     (repository.root / "dvc.lock").write_text(json.dumps(lock))
 
 
