@@ -111,13 +111,13 @@ def commit(name: str, folder: Path = Path()) -> str | None:
     return None if found is None else found.decode().strip()
 
 
-def blobs(names: Iterable[str]) -> list[tuple[str, bytes]]:
+def blobs(names: Iterable[str], folder: Path = Path()) -> list[tuple[str, bytes]]:
     """The id and content of each file that a name like ``REV:./PATH`` stands for; an empty id where there is none.
 
     Raises GitError.
     """
     asked = list(names)
-    out = ask("cat-file", "--batch", told="".join(f"{name}\n" for name in asked).encode()) or b""
+    out = ask("cat-file", "--batch", folder=folder, told="".join(f"{name}\n" for name in asked).encode()) or b""
     found: list[tuple[str, bytes]] = []
     at = 0
     for _ in asked if out else ():
@@ -131,9 +131,9 @@ def blobs(names: Iterable[str]) -> list[tuple[str, bytes]]:
     return found or [("", b"")] * len(asked)
 
 
-def blob(commit: str, path: Path) -> bytes | None:
-    """A file's content at a commit, by its path from here; None where it has none. Raises GitError."""
-    ((found, content),) = blobs([f"{commit}:./{path.as_posix()}"])
+def blob(commit: str, path: Path, folder: Path = Path()) -> bytes | None:
+    """A file's content at a commit, by its path from ``folder``; None where it has none. Raises GitError."""
+    found, content = blobs([f"{commit}:./{path.as_posix()}"], folder)[0]
     return content if found else None
 
 

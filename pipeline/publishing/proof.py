@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from textwrap import indent
 
-from mnistgan.errors import FormatError
-from pipeline import git, state
+from mnistgan.errors import FormatError, GitError
+from pipeline import cache, git, state
 from pipeline.state import Part
 
 
@@ -38,17 +38,19 @@ def _contradiction(part: Part, known: Part) -> str | None:
 
 
 def _committed() -> dict[str, tuple[Part, ...]]:
-    text = git.ask("show", f"HEAD:./{state.LOCK}")
     try:
+        text = git.blob("HEAD", state.LOCK)
         return {stage: (part,) for stage, part in state.parts_of_lock((text or b"").decode()).items()}
-    except (FormatError, UnicodeDecodeError):
+    except (FormatError, GitError, UnicodeDecodeError):
         return {}
 
 
 def _cached(part: Part) -> Iterator[Part]:
     """The run cache's entries that hold one of a stage's outs."""
     digest = next(iter(part.outs.values()), "")
-    for file in (state.main_root() / ".dvc" / "cache" / "runs").glob("*/*/*"):
+    for file in (cache.folder(state.main_root()) / "runs").glob("*/*/*"):
         with suppress(OSError, UnicodeDecodeError, FormatError):
             if digest and digest in (text := file.read_text("utf-8")):
-                yield from state.parts_of_lock(f"stages:\n  cached:\n{indent(text, '    ')}").values()
+                yield from state.parts_of_lock(
+                    f"schema: '{state.SCHEMA}'\nstages:\n  cached:\n{indent(text, '    ')}"
+                ).values()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.comparison.figures import verdict_of
-from mnistgan.errors import DataError, FormatError, GateError, MnistganError
+from mnistgan.errors import DataError, FormatError, GateError, GitError, MnistganError
 from mnistgan.training.looks import Collapse, Look, parse
 from pipeline import git, journal, patches, provenance, state
 from pipeline.journal import Event, Kind, Outcome
@@ -452,9 +452,9 @@ def _pins_of_commit(root: Path) -> str:
     from pipeline.records import results
 
     try:
-        text = git.ask("show", f"HEAD:./{results.METRICS}", folder=root) or (root / results.METRICS).read_bytes()
+        text = git.blob("HEAD", results.METRICS, root) or (root / results.METRICS).read_bytes()
         return str(json.loads(text)["pins"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, GitError):
         return ""
 
 
