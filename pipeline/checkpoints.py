@@ -68,8 +68,8 @@ def _say_why_afresh(folder: Path, params: Params) -> None:
             ]
             console.say(
                 f"starts at step 0: the checkpoints in {other} are of another state of this recipe "
-                f"({', '.join(differ) or 'other data, code, libraries or settings'}), and its schedule and draws differ from the "
-                "first step on"
+                f"({', '.join(differ) or 'other data, code, libraries or settings'}), and its schedule and draws "
+                "differ from the first step on"
             )
             return
 
