@@ -278,14 +278,14 @@ class _Run:
         return "hash"
 
     def _named(self, name: str) -> Any:
-        """The value of a dotted name; an output that no step gave is null, anything else unknown a mistake."""
+        """The value of a dotted name; an output that no step gave is as good as empty, all else unknown a mistake."""
         if name in WORDS:
             return WORDS[name]
         value: Any = self.contexts
         for part in name.split("."):
             if part not in value:
                 if ".outputs." in name:
-                    return None
+                    return ""
                 raise UnknownError(f"{self.job.name}: {name} in an expression")
             value = value[part]
         return value
