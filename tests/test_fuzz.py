@@ -54,12 +54,14 @@ LOOK = looks.Look(1, 100, 8.25, 1.5, 0.004, 0.0947, 0.83, 0, "", 0.91, 0.02)
 REPORT = {
     "verdict": "healthy",
     "fid": {"value": 7.0, "low": 6.5, "high": 7.5, "floor": 0.5},
-    "classes": {"divergence": 0.01, "expected": 0.0005, "smallest_digit": "8"},
+    "classes": {"divergence": 0.01, "expected": 0.0005, "smallest_digit": 8},
     "samples": 1000,
     "pins": PINS,
 }
 THRESHOLDS = {"thresholds": {evidence.key: 0.5 for evidence in verdict.EVIDENCE}, "pins": PINS}
-SEEDS = seeds.dumps(seeds.SeedRow("fast", "0a1b", seed, Figures.of(REPORT, "made up")) for seed in (0, 1))
+SEEDS = seeds.dumps(
+    seeds.SeedRow("fast", "0a1b", seed, Figures.of({**REPORT, "samples": 1000 + seed}, "made up")) for seed in (0, 1)
+)
 RULES = "verdict: healthy\nfid: no worse than base by more than 25%\ncoverage: at least 0.88 of real\n"
 LOCK = """schema: '2.0'
 stages:

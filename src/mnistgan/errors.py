@@ -24,14 +24,14 @@
 A message says what came, where, what is taken, and how to mend it.
 """
 
-MOST_LINES = 60
+MOST_LINES = 200
 MOST_COLUMNS = 4000
 
 
 class MnistganError(Exception):
     """Root of the project's errors; the command line prints its text and exits with ``exit_code``.
 
-    Its text is bounded, however much of a bad input a message repeats: 60 lines, of each the two ends.
+    Its text is bounded, however much of a bad input a message repeats: its first lines, of each the two ends.
     """
 
     exit_code = 2
