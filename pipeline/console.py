@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from mnistgan.progress import Progress
 
@@ -45,7 +45,7 @@ def _plainly(error: UnicodeError) -> tuple[str, int]:
     return "".join(PLAIN.get(one) or one.encode("ascii", "backslashreplace").decode() for one in lost), error.end
 
 
-def _outlet(number: int, before: io.TextIOBase | None) -> io.TextIOWrapper:
+def _outlet(number: int, before: TextIO | None) -> io.TextIOWrapper:
     """A stream like ``before``; like none where that is closed."""
     return io.TextIOWrapper(
         io.BufferedWriter(_Outlet(number, "w", closefd=False)),
