@@ -3,8 +3,8 @@
 From what git holds alone: `verify --fast` and, where dvc.lock is in sync, `diff`, `gate` and `report`. Trains nothing
 and needs no network. Writes report.html, and summary.md, which begins with the gate's word, or with why it has none.
 A pass by other rules than the base's, of what is not all committed, or beside itself, is a warning too. Exit codes: 0
-the gate passed, or is inconclusive, which is a warning; 1 it failed, or dvc.lock is not in sync; 2 bad use, or a
-command broke; 130 interrupted.
+the gate passed, or chance alone leaves it inconclusive, which is a warning; 1 it failed, or dvc.lock is not in sync; 2
+bad use, or a command broke; 3 the two were measured otherwise, or a record contradicts itself; 130 interrupted.
 """
 
 import argparse
@@ -44,6 +44,8 @@ class Told:
     headline: str
     summary: str
     code: int
+    is_sound: bool = True
+    """Whether the two were measured alike, as far as their records tell; else no number of seeds would decide."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,9 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     print(f"wrote {options.out / SUMMARY}", flush=True)
+    is_chance = told.code == INCONCLUSIVE and told.is_sound
     if told.code != PASSED:
-        announce("warning" if told.code == INCONCLUSIVE else "error", told.headline)
-    return PASSED if told.code == INCONCLUSIVE else told.code
+        announce("warning" if is_chance else "error", told.headline)
+    return PASSED if is_chance else told.code
 
 
 def compare(base: str, out: Path) -> Told:
@@ -117,7 +120,8 @@ def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told
     ).returncode
     pipeline("report", f"--out={page}", f"--markdown={report}", "--", base, head, why="no report")
     first, _, judged = gate.read_text("utf-8").partition("\n")
-    headline = json.loads(word.read_text("utf-8"))["headline"]
+    answer = json.loads(word.read_text("utf-8"))
+    headline = answer["headline"]
     found = list(doubts(base))
     if found and code == PASSED:
         code, headline, first = (
@@ -127,7 +131,7 @@ def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told
         )
     notes = [f"- note: {note}" for note in (*found, verified)]
     sections = [f"{first}\n{judged}", "\n".join(notes), "## How they differ", report.read_text("utf-8")]
-    return Told(headline, "\n\n".join(section.strip() for section in sections) + "\n", code)
+    return Told(headline, "\n\n".join(section.strip() for section in sections) + "\n", code, is_sound=not (answer["measured_otherwise"] or answer["doubts"]))
 
 
 def doubts(base: str) -> Iterator[str]:

@@ -65,16 +65,16 @@ def here(honest: Checkout, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     return honest
 
 
-def test_other_figures_over_the_same_weights_are_never_green_unseen(
+def test_other_figures_over_the_same_weights_are_never_green(
     here: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert compare.main(["--out", str(tmp_path), "base"]) == 0
+    assert compare.main(["--out", str(tmp_path), "base"]) == 3
     headline = "measured otherwise: the same weights, other figures: fid 27 → 26; gate inconclusive: "
     summary = (tmp_path / "summary.md").read_text("utf-8")
     assert summary.startswith(f"**{headline}")
     assert "gate passed" not in summary
     assert "files and folders looked at, " in summary
-    assert f"warning: {headline}" in capsys.readouterr().err
+    assert f"error: {headline}" in capsys.readouterr().err
 
 
 def test_a_pass_by_other_rules_of_what_is_not_committed_or_beside_itself_is_told_as_such(here: Checkout) -> None:
