@@ -3,8 +3,12 @@
 import os
 import pwd
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import state
+
+if TYPE_CHECKING:
+    from mnistgan.params import Params
 
 PATHS = (
     "MNISTGAN_CACHE_DIR",
@@ -52,3 +56,16 @@ def _be_somebody(folder: Path) -> None:
             os.environ.setdefault(name, str(folder / "home" / place))
     if not os.access(SHARED, os.W_OK):
         os.environ.setdefault("DVC_SITE_CACHE_DIR", str(folder / "site"))
+
+
+def with_sources_here(params: "Params") -> "Params":
+    """Params whose folders of data are found from an experiment's own folder too: it lacks what git does not hold."""
+    sources = [_source_here(source) for source in params.prepare.sources]
+    return params.model_copy(update={"prepare": params.prepare.model_copy(update={"sources": sources})})
+
+
+def _source_here(source: str) -> str:
+    folder = source.removeprefix("folder:")
+    there = state.main_root() / folder
+    is_elsewhere = source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir()
+    return f"folder:{there}" if is_elsewhere else source

@@ -35,13 +35,14 @@ def running(name: str) -> Iterator["Params"]:
     the stage added that makes the file anew.
     """
     from mnistgan.params import load
+    from pipeline import environment
     from pipeline.observing import observed
     from pipeline.queue import queueing
 
     params = load(PARAMS)
     queueing.check_own_folder()
     with observed(name), _mending():
-        yield params
+        yield environment.with_sources_here(params)
 
 
 @contextmanager

