@@ -23,6 +23,7 @@ _DECIDED = {
     "CUDA_VISIBLE_DEVICES": "-1",  # another device computes other bytes, and machine.json names the processor
 }
 """What the environment would decide of the arithmetic, decided here. provenance.SETTINGS is what stays free."""
+_LEFT_OUT = ("TF_XLA_FLAGS", "XLA_FLAGS")  # meant for a compiler that is not used here; at a typo it ends the process
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Let TensorFlow print its own messages too.")]
 
@@ -84,6 +85,8 @@ def load_tensorflow(verbose: bool, threads: int | None = None) -> None:
     Its greetings are kept off stderr unless ``verbose``. Whatever a person's Keras is set to, here it is as shipped.
     """
     os.environ.update(_DECIDED)
+    for name in _LEFT_OUT:
+        os.environ.pop(name, None)
     if not verbose and "tensorflow" not in sys.modules:
         _import_quietly()
     if threads is None:

@@ -131,7 +131,8 @@ def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told
         )
     notes = [f"- note: {note}" for note in (*found, verified)]
     sections = [f"{first}\n{judged}", "\n".join(notes), "## How they differ", report.read_text("utf-8")]
-    return Told(headline, "\n\n".join(section.strip() for section in sections) + "\n", code, is_sound=not (answer["measured_otherwise"] or answer["doubts"]))
+    summary = "\n\n".join(section.strip() for section in sections) + "\n"
+    return Told(headline, summary, code, is_sound=not (answer["measured_otherwise"] or answer["doubts"]))
 
 
 def doubts(base: str) -> Iterator[str]:

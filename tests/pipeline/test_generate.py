@@ -250,6 +250,7 @@ def test_a_persons_keras_and_devices_draw_no_other_images(folder: Path) -> None:
     settings = {"floatx": "float64", "image_data_format": "channels_first", "epsilon": 0.1, "backend": "jax"}
     (keras / "keras.json").write_text(json.dumps(settings))
     theirs = {"HOME": str(keras.parent), "KERAS_BACKEND": "torch", "TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT)}
+    theirs |= {"TF_XLA_FLAGS": "--no_such_flag", "XLA_FLAGS": "--nor_this"}
     command = [sys.executable, "-m", "pipeline", "generate", "--out", "theirs.npy", "--count", "3"]
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_HOME"} | theirs
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
