@@ -6,7 +6,7 @@ A tree in use has other params, results and settings than its commit; its code i
 import shutil
 from pathlib import Path, PurePosixPath
 
-from mnistgan.errors import ParamsError
+from mnistgan.errors import GitError, ParamsError
 from mnistgan.params import parse
 from pipeline import ROOT, git
 
@@ -19,7 +19,7 @@ _GIT = ("-c", "safe.directory=*")  # the person's own settings, without which th
 
 def content(name: str) -> bytes:
     """A file as the last commit holds it; as it lies here, where git can't be asked."""
-    found = git.ask(*_GIT, "show", f"HEAD:./{name}", folder=ROOT)
+    found = _asked("show", f"HEAD:./{name}")
     return (ROOT / name).read_bytes() if found is None else found
 
 
@@ -52,12 +52,20 @@ def lay_out(folder: Path, *parts: str) -> None:
 
 def _listed(*command: str, parts: tuple[str, ...]) -> list[str]:
     """The files that git lists in these parts; those that lie there, where git can't be asked."""
-    listed = git.ask(*_GIT, *command, "-z", "--", *parts, folder=ROOT)
+    listed = _asked(*command, "-z", "--", *parts)
     if listed is not None:
         return listed.decode().split("\0")[:-1]
     places = [ROOT / part for part in parts]
     files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()]
     return [file.relative_to(ROOT).as_posix() for file in files if not {".git", ".venv", "__pycache__"} & {*file.parts}]
+
+
+def _asked(*words: str) -> bytes | None:
+    """What git prints of this repository; None where it can't be asked."""
+    try:
+        return git.ask(*_GIT, *words, folder=ROOT)
+    except GitError:
+        return None
 
 
 def _is_within(name: str, places: tuple[str, ...]) -> bool:

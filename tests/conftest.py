@@ -1,6 +1,8 @@
 """What tests everywhere share: an environment that is no person's, IDX files of any make, and the real MNIST."""
 
+import atexit
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -23,7 +25,8 @@ PERSONAL = (
 """How the names of variables begin by which we, or a program that we start, would do another thing."""
 KEPT = {"MNISTGAN_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"}
 """Among them, what says where MNIST's files are, and what keeps a tree clean."""
-HOME = tempfile.TemporaryDirectory(prefix="mnistgan-home-")
+HOME = tempfile.mkdtemp(prefix="mnistgan-home-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 _CODES = {"uint8": 0x08, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D}
 
 MakeIdx = Callable[[np.ndarray], bytes]
@@ -38,7 +41,7 @@ def leave_the_person_out() -> None:
     os.environ.setdefault("XDG_CACHE_HOME", str(Path("~/.cache").expanduser()))
     for name in [name for name in os.environ if name.startswith(PERSONAL) and name not in KEPT]:
         del os.environ[name]
-    os.environ |= {"HOME": HOME.name, "DVC_GLOBAL_CONFIG_DIR": HOME.name, "DVC_SYSTEM_CONFIG_DIR": HOME.name}
+    os.environ |= {"HOME": HOME, "DVC_GLOBAL_CONFIG_DIR": HOME, "DVC_SYSTEM_CONFIG_DIR": HOME}
     os.environ |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1") | {"GIT_CONFIG_NOSYSTEM": "1"}
     os.umask(0o022)
     time.tzset()

@@ -48,11 +48,13 @@ def test_params_that_the_code_takes_no_longer_give_way_to_those_of_the_tree(used
     assert committed.params() == now
 
 
-def test_without_git_all_is_as_it_lies_there(used: Repository, tmp_path: Path) -> None:
+def test_without_git_all_is_as_it_lies_there(used: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (used.root / ".git").rename(tmp_path / "away")
     committed.lay_out(tmp_path / "copy", "params.yaml", "metrics")
     assert "recipe: best" in (tmp_path / "copy" / "params.yaml").read_text("utf-8")
     assert (tmp_path / "copy" / "metrics" / "of_a_run.csv").exists()
+    assert "recipe: best" in committed.params()
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert "recipe: best" in committed.params()
 
 

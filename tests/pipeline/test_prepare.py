@@ -17,6 +17,7 @@ from pipeline import journal
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+PARAMS = committed.params()
 OUTS = ("train.npz", "validation.npz", "test.npz", "summary.json")
 COMMAND = [
     "prepare",
@@ -45,7 +46,7 @@ def prepare(workspace, monkeypatch, capsys):
 
     def run(*sources, summary="out/summary.json", **knobs):
         yaml = YAML()
-        document = yaml.load(committed.params())
+        document = yaml.load(PARAMS)
         document["prepare"] |= {"sources": list(sources), **knobs}
         document["evaluate"]["samples"] = 1000  # no more than the smallest validation split
         yaml.dump(document, workspace / "params.yaml")
