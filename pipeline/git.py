@@ -133,7 +133,7 @@ def blobs(names: Iterable[str], folder: Path = Path()) -> list[tuple[str, bytes]
 
 def blob(commit: str, path: Path, folder: Path = Path()) -> bytes | None:
     """A file's content at a commit, by its path from ``folder``; None where it has none. Raises GitError."""
-    found, content = blobs([f"{commit}:./{path.as_posix()}"], folder)[0]
+    ((found, content),) = blobs([f"{commit}:./{path.as_posix()}"], folder)
     return content if found else None
 
 

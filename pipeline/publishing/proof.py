@@ -38,11 +38,11 @@ def _contradiction(part: Part, known: Part) -> str | None:
 
 
 def _committed() -> dict[str, tuple[Part, ...]]:
-    try:
-        text = git.blob("HEAD", state.LOCK)
-        return {stage: (part,) for stage, part in state.parts_of_lock((text or b"").decode()).items()}
-    except (FormatError, GitError, UnicodeDecodeError):
-        return {}
+    """The parts of the commit's dvc.lock; none where there is none, or git can't be asked."""
+    with suppress(GitError, FormatError, UnicodeDecodeError):
+        text = git.blob("HEAD", state.LOCK) or b""
+        return {stage: (part,) for stage, part in state.parts_of_lock(text.decode()).items()}
+    return {}
 
 
 def _cached(part: Part) -> Iterator[Part]:
@@ -51,6 +51,5 @@ def _cached(part: Part) -> Iterator[Part]:
     for file in (cache.folder(state.main_root()) / "runs").glob("*/*/*"):
         with suppress(OSError, UnicodeDecodeError, FormatError):
             if digest and digest in (text := file.read_text("utf-8")):
-                yield from state.parts_of_lock(
-                    f"schema: '{state.SCHEMA}'\nstages:\n  cached:\n{indent(text, '    ')}"
-                ).values()
+                head = f"schema: '{state.SCHEMA}'\nstages:\n  cached:\n"
+                yield from state.parts_of_lock(head + indent(text, "    ")).values()

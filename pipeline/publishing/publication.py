@@ -42,12 +42,6 @@ NOTE = "mlflow.note.content"
 TOLD_ONCE = ("mlflow.source.git.commit", "mnistgan.dirty", "mnistgan.experiment", *MACHINE_TAGS)
 """Tags that tell how a training went, of which a finished run keeps those of who was first to publish its results."""
 PATCHES = ("tree.patch", "evaluate/tree.patch")
-NEEDED = {
-    "prepare": ("summary",),
-    "train": ("generator", "versions", "grids", "curves"),
-    "evaluate": ("metrics",),
-}
-"""The options that a stage's recorded command must have for what it made to be found."""
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
 
@@ -177,7 +171,6 @@ def of_lock() -> Sources:
     """
     text = state.read_lock()
     parts = state.parts_of_lock(text)
-    _check_commands(parts)
     proof.check(parts)
     changed = {stage: part.changed_outs() for stage, part in parts.items() if _follows(stage, parts)}
     ended = {stage for stage, paths in changed.items() if not paths}
@@ -284,14 +277,6 @@ def _follows(stage: str, recorded: Mapping[str, Part]) -> bool:
     """Whether what a stage's entry says it read is what the other entries say was written."""
     written = {path: digest for part in recorded.values() for path, digest in part.outs.items()}
     return stage in recorded and all(written.get(path, read) == read for path, read in recorded[stage].deps.items())
-
-
-def _check_commands(parts: Mapping[str, Part]) -> None:
-    for stage, names in NEEDED.items():
-        if stage in parts and (missing := [name for name in names if name not in parts[stage].options]):
-            raise FormatError(
-                f"{state.LOCK}: the command of {stage} lacks --{missing[0]}; restore it with git, or run `make repro`"
-            )
 
 
 def _skipped() -> dict[str, Part]:
@@ -451,10 +436,12 @@ def _pins_of_commit(root: Path) -> str:
     own, and which generator is the best is not for it to say."""
     from pipeline.records import results
 
+    committed = None
+    with suppress(GitError):
+        committed = git.blob("HEAD", results.METRICS, root)
     try:
-        text = git.blob("HEAD", results.METRICS, root) or (root / results.METRICS).read_bytes()
-        return str(json.loads(text)["pins"])
-    except (OSError, ValueError, KeyError, TypeError, GitError):
+        return str(json.loads(committed or (root / results.METRICS).read_bytes())["pins"])
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
