@@ -98,9 +98,9 @@ def main() -> None:
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # who starts a process may have it ignored
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    environment.settle()
-    completion_init()
     try:
+        environment.settle()
+        completion_init()
         sys.exit(app(complete_var=COMPLETION, standalone_mode=False))
     except KeyboardInterrupt:
         sys.exit(Interrupted.exit_code)

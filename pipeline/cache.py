@@ -35,7 +35,7 @@ def _configs(root: Path) -> list[Path]:
 def _named(written: tuple[tuple[Path, int], ...]) -> Path | None:
     for path, _ in written:
         if told := _cache_of(path).get("dir"):
-            return Path(os.path.abspath(path.parent / Path(told).expanduser()))  # noqa: PTH100 - no link is followed
+            return Path(os.path.abspath(path.parent / os.path.expanduser(told)))  # noqa: PTH100, PTH111 - no link followed, no ~nobody refused
     return None
 
 

@@ -32,7 +32,7 @@ def settle() -> None:
     _be_somebody(state.main_root().resolve() / ".dvc" / "tmp")
     for name in PATHS:
         if given := os.environ.get(name):
-            os.environ[name] = str(state.main_root() / Path(given).expanduser())
+            os.environ[name] = str(state.main_root() / os.path.expanduser(given))  # noqa: PTH111 - Path's raises at ~nobody
     # Some libraries read the one spelling first, some the other.
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     listed = [host.strip() for host in excepted.split(",") if host.strip()]

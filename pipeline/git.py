@@ -93,7 +93,8 @@ def _done(
 
 def _answer(done: subprocess.CompletedProcess[bytes]) -> bytes:
     said = " ".join(done.stderr.decode("utf-8", "replace").split())
-    if done.returncode or "error: " in said:  # it ends with 0, and calls it missing, where it can't read an object
+    broken = "cat-file" in done.args and "error: " in said  # it ends with 0, and calls an object missing
+    if done.returncode or broken:
         mends = [mend for words, mend in _MENDS.items() if words in said]
         raise GitError("; ".join([f"git can't be asked: {said or f'exit code {done.returncode}'}", *mends[:1]]))
     return done.stdout

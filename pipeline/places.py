@@ -41,11 +41,10 @@ def tried(*kept: Callable[[], Path]) -> Callable[[Callable[P, None]], Callable[P
     """
 
     def decorate(command: Callable[P, None]) -> Callable[P, None]:
-        hints = get_type_hints(command, include_extras=True)
-        outs = {name: mark for name, hint in hints.items() for mark in get_args(hint) if isinstance(mark, Out)}
-
         @wraps(command)
         def trying(*arguments: P.args, **options: P.kwargs) -> None:
+            hints = get_type_hints(command, include_extras=True)
+            outs = {name: mark for name, hint in hints.items() for mark in get_args(hint) if isinstance(mark, Out)}
             bound = inspect.signature(command).bind(*arguments, **options)
             bound.apply_defaults()
             given = {name: value for name, value in bound.arguments.items() if isinstance(value, Path)}
@@ -150,7 +149,7 @@ def _owned(path: Path, out: Out, others: Sequence[Path]) -> str | None:
         if _real(path).is_relative_to(_real(other)):
             return f"belongs to {other}, which another option or command writes; name another place"
     if not out.grows and os.path.lexists(path) and _is_tracked(path):
-        return "is tracked by git, and no earlier result of this command; name another place"
+        return "is tracked by git; name another place, or remove it first"
     return None
 
 

@@ -20,8 +20,6 @@ SETTINGS = (
     *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "GLIBC_TUNABLES"),
 )
 """Environment variables that have TensorFlow, oneDNN, NumPy or libm compute otherwise on the same processor."""
-_COMPUTES_BFLOAT16 = ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
-"""What the name of an instruction set that oneDNN is held to has in it, where that has bfloat16 too."""
 _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -57,16 +55,6 @@ def settings() -> list[str]:
     if "glibc.cpu." not in told["GLIBC_TUNABLES"]:  # others tune the allocator
         del told["GLIBC_TUNABLES"]
     return [f"{name}={value}" for name, value in told.items() if value]
-
-
-def without_bfloat16() -> str | None:
-    """The setting that keeps oneDNN from computing in bfloat16, be the processor able to; None where none does."""
-    for setting in settings():
-        name, _, value = setting.partition("=")
-        held = name.endswith("MAX_CPU_ISA") and not any(part in value.upper() for part in _COMPUTES_BFLOAT16)
-        if held or (name == "TF_ENABLE_ONEDNN_OPTS" and value.lower() in ("0", "false")):
-            return setting
-    return None
 
 
 def cpu_model() -> str:

@@ -352,8 +352,10 @@ def _recorded_part(stage: Any, entry: Any) -> Part:
         command=command,
     )
     # A lock that was cut between two lines is YAML all the same, and lacks what its own command names.
-    named = {**part.deps, **part.outs}
-    lacking = [path for path in map(Path.as_posix, part.options.values()) if "/" in path and path not in named]
+    # A place elsewhere, such as a cache, is neither.
+    named = [*part.deps, *part.outs]
+    inside = [path for path in part.options.values() if "/" in path.as_posix() and not path.is_absolute()]
+    lacking = [path.as_posix() for path in inside if not any(path.is_relative_to(name) for name in named)]
     if lacking:
         raise FormatError(f"{where}: names {', '.join(lacking)} in its cmd, and in neither deps nor outs; {_RESTORE}")
     return part

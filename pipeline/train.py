@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mnistgan.training.state import TrainingState
     from mnistgan.training.validation import Validation
 
+COMPUTES_BFLOAT16 = ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
+"""What the name of an instruction set that oneDNN is held to has in it, where that has bfloat16 too."""
+
 
 @tried(checkpoints.root)
 def train(
@@ -123,13 +126,23 @@ def _precision(params: "Params") -> "Precision":
 
     wanted = params.recipe.precision
     got, why = available(wanted), "this processor has no instructions for it"
-    if setting := provenance.without_bfloat16():
+    if setting := without_bfloat16():
         got, why = "float32", f"{setting} turns off what computes in it"
     if got != wanted:
         console.warn(
             f"recipes.{params.train.recipe}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes"
         )
     return got
+
+
+def without_bfloat16() -> str | None:
+    """The setting that keeps oneDNN from computing in bfloat16, be the processor able to; None where none does."""
+    for setting in provenance.settings():
+        name, _, value = setting.partition("=")
+        held = name.endswith("MAX_CPU_ISA") and not any(part in value.upper() for part in COMPUTES_BFLOAT16)
+        if held or (name == "TF_ENABLE_ONEDNN_OPTS" and value.lower() in ("0", "false")):
+            return setting
+    return None
 
 
 def _told(final: "TrainingState") -> str:

@@ -5,8 +5,8 @@ cd "$(dirname "$0")/.."
 
 # Said before 3 GB are fetched.
 if [ -n "${NEEDS_GIT:-}" ] && ! said=$(git rev-parse --git-dir 2>&1); then
-    echo "error: this needs a git repository, as a clone is and a ZIP is not ($said);" \
-        "make one of this folder: git init && git add --all && git commit --message downloaded." \
+    [ -e .git ] || said="$said; make one of this folder: git init && git add --all && git commit --message downloaded"
+    echo "error: this needs a git repository, as a clone is and a ZIP is not: $said." \
         "Without one work 'make venv', 'make ui', and of 'python -m pipeline': check, generate, sync, trace," \
         "verify --fast, and diff, gate and report of files" >&2
     exit 2

@@ -194,6 +194,15 @@ def test_a_record_that_dvc_did_not_write_so_is_named_by_its_stage_and_every_read
     assert not state.LOCK.exists()
 
 
+def test_a_command_may_name_a_place_elsewhere_and_a_file_in_a_folder_that_is_a_dep(workspace: Workspace) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    document = yaml.load(state.LOCK)
+    train = document["stages"]["train"]
+    train["cmd"] += " --cache /elsewhere/cache --looks models/grids/looks.csv"
+    yaml.dump(document, state.LOCK)
+    assert state.parts_of_lock(state.read_lock())["train"].options["cache"] == Path("/elsewhere/cache")
+
+
 @pytest.mark.parametrize("schema", ["", "schema: '1.0'\n", "schema: 2.0\n"])
 def test_a_lock_of_another_schema_is_refused(workspace: Workspace, schema: str) -> None:
     state.LOCK.write_text(state.read_lock().replace("schema: '2.0'\n", schema))

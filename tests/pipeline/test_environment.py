@@ -46,6 +46,9 @@ def test_a_home_folder_that_no_shell_has_filled_in_is_filled_in(monkeypatch: pyt
     monkeypatch.setenv("MNISTGAN_CACHE_DIR", "~/mnist")
     environment.settle()
     assert os.environ["MNISTGAN_CACHE_DIR"] == str(Path.home() / "mnist")
+    monkeypatch.setenv("MNISTGAN_CACHE_DIR", "~nosuchuser/mnist")  # nobody's home: a name like any other
+    environment.settle()
+    assert os.environ["MNISTGAN_CACHE_DIR"].endswith("/~nosuchuser/mnist")
 
 
 @pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])

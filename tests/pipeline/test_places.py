@@ -165,7 +165,7 @@ def test_what_git_tracks_is_refused_unless_it_is_an_earlier_result_of_the_same_o
         Path(path).write_text("kept")
     subprocess.run(["git", "init", "--quiet"], check=True)
     subprocess.run(["git", "add", "--all"], check=True)
-    tracked = "is tracked by git, and no earlier result of this command"
+    tracked = "is tracked by git; name another place, or remove it first"
     assert f"--metrics mine/notes.json: {tracked}" in refusal("evaluate", metrics="mine/notes.json")
     assert f"--grids docs: {tracked}" in refusal("train", grids="docs")
     assert "data/train.npz: no such file" in refusal("evaluate")

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline import checkpoints, provenance
+from pipeline.train import without_bfloat16
 from tests.pipeline.fabricated import Workspace
 
 
@@ -52,9 +53,9 @@ def test_settings_that_alter_no_byte_are_not(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_setting_that_turns_bfloat16_off_is_told(
     name: str, value: str, off: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert provenance.without_bfloat16() is None
+    assert without_bfloat16() is None
     monkeypatch.setenv(name, value)
-    assert provenance.without_bfloat16() == (f"{name}={value}" if off else None)
+    assert without_bfloat16() == (f"{name}={value}" if off else None)
 
 
 def test_a_training_does_not_go_on_by_another_arithmetic_than_it_began_by(
