@@ -17,7 +17,7 @@ from pipeline import console
 
 try:
     import typer
-    from typer._click.exceptions import ClickException
+    from typer._click.exceptions import ClickException  # private: of typer 0.29.2's own click, exported nowhere
     from typer.completion import completion_init  # type: ignore[attr-defined]  # what add_completion would call
 except ImportError as error:
     sys.exit(console.lacking(error))

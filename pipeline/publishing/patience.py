@@ -17,7 +17,7 @@ def bound_answers() -> None:
     """Hold every answer that MLflow's client reads in this process to the bounds; beyond them is a TrackingError."""
     from urllib3.connection import HTTPConnection
 
-    HTTPConnection.response_class = _Answer  # http.client's own hook
+    HTTPConnection.response_class = _Answer  # http.client's own hook, which urllib3 2.8 keeps
 
 
 class _Answer(http.client.HTTPResponse):

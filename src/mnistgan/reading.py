@@ -137,7 +137,10 @@ class _TooMuchError(MarkedYAMLError):
 
 
 class _Counting(Composer):
-    """Stops at a text's node too many, which is found before it is put into the tree."""
+    """Stops at a text's node too many, which is found before it is put into the tree.
+
+    ``max_depth``, ``warn_double_anchors``, ``compose_node`` and ``parser`` are as ruamel.yaml 0.19.1 has them.
+    """
 
     def __init__(self, loader: Any = None):
         super().__init__(loader)
