@@ -13,7 +13,6 @@ import typer
 
 from mnistgan.errors import UsageError
 from pipeline import console, state
-from pipeline.publishing import address, pages
 
 THIS_MACHINE = "127.0.0.1"
 _MENDS = {
@@ -21,6 +20,7 @@ _MENDS = {
     errno.EACCES: "give a --port above 1023",
     errno.EADDRNOTAVAIL: "give an address of this machine as --host",
 }
+_REFUSALS = (errno.EADDRINUSE, errno.EACCES, errno.EPERM)
 
 
 def ui(
@@ -37,7 +37,7 @@ def ui(
     ] = None,
 ) -> None:
     """Serve MLflow's pages on the pipeline's store until Ctrl-C; works before any run too."""
-    from pipeline.publishing import tracking
+    from pipeline.publishing import address, pages, tracking
 
     root = state.main_root()
     store_address = address.uri(root)
@@ -65,23 +65,37 @@ def ui(
 
 
 def _listening_at(host: str, port: int) -> str:
-    """The address that a host's name leads to. Raises UsageError where this machine can't listen there."""
+    """The address that a host's name leads to. Raises UsageError where this machine can't listen there.
+
+    Of a name's several addresses, one that this machine lacks, as that of IPv6 where that is off, is passed over.
+    """
     if not host.strip():
         raise UsageError(f"--host {host!r}: would listen on every address; say 0.0.0.0 for that")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"--host {host}: no such host; give an address of this machine, such as 127.0.0.1") from error
+    here: list[str] = []
+    lacking: list[OSError] = []
     for family, kind, protocol, _, place in found:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(place)
-            except OSError as error:
-                mend = _MENDS.get(error.errno or 0, "give another --host")
-                reason = error.strerror or error
-                raise UsageError(f"{_with_port(host, port)} can't be listened on: {reason}; {mend}") from error
-    return str(found[0][4][0])
+        except OSError as error:
+            if error.errno in _REFUSALS:
+                raise _refusal(host, port, error) from error
+            lacking.append(error)
+        else:
+            here.append(str(place[0]))
+    if not here:
+        raise _refusal(host, port, lacking[0]) from lacking[0]
+    return here[0]
+
+
+def _refusal(host: str, port: int, error: OSError) -> UsageError:
+    mend = _MENDS.get(error.errno or 0, "give another --host")
+    return UsageError(f"{_with_port(host, port)} can't be listened on: {error.strerror or error}; {mend}")
 
 
 def _names(host: str, listening: str, allowed_hosts: str | None) -> Sequence[str]:
