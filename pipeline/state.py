@@ -28,6 +28,8 @@ PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 VERSIONS = Path("models/versions.json")
 IGNORED = Path(".dvcignore")
+SOURCES = "prepare.sources"
+"""The params that say where the data is fetched from, which is no property of it."""
 LIBRARIES = ("tensorflow", "keras", "numpy")
 SHORT = 12
 SCHEMA = "2.0"
@@ -455,7 +457,7 @@ def _flat_params(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
     flat: dict[str, Scalar] = {}
     for name, value in (item for section in sections for item in section.items()):
         flat.update(flatten(value, _RECIPE.sub("recipe", name)))
-    return {name: value for name, value in flat.items() if not name.startswith("prepare.sources")}
+    return {name: value for name, value in flat.items() if not name.startswith(SOURCES)}
 
 
 def flatten(value: Any, name: str) -> Iterator[tuple[str, Scalar]]:

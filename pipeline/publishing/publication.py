@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import DataError, FormatError, GateError, GitError, MnistganError
-from mnistgan.training.looks import Collapse, Look, parse
 from pipeline import git, journal, patches, provenance, state
 from pipeline.journal import Event, Kind, Outcome
-from pipeline.publishing import proof
 from pipeline.state import Part, State
+
+if TYPE_CHECKING:
+    from mnistgan.training.looks import Look
 
 MAKING = ("train", "evaluate")
 """The stages that make a state; render only draws it."""
@@ -169,6 +169,8 @@ def of_lock() -> Sources:
     Raises UsageError when there is no dvc.lock or it records no training, FormatError when it is no record, DataError
     when the training's outs are not there as recorded.
     """
+    from pipeline.publishing import proof
+
     text = state.read_lock()
     parts = state.parts_of_lock(text)
     proof.check(parts)
@@ -187,6 +189,9 @@ def of_lock() -> Sources:
 
 def gather(sources: Sources, root: Path) -> Publication:
     """What the files say now. Raises DataError or OSError where one of a stage at work is torn, or gone meanwhile."""
+    from mnistgan.comparison.figures import verdict_of
+    from mnistgan.training.looks import Collapse
+
     now, parts = sources.state, dict(sources.parts)
     ended = sources.ended
     if sources.running and _outcome_of(sources.running, now, root, sources.since) is Outcome.DONE:
@@ -326,10 +331,12 @@ def _curve_points(path: Path) -> list[Point]:
         raise FormatError(f"{path}: no whole table of curves: {error}") from error
 
 
-def _looks(sources: Sources, train: Part) -> list[Look]:
+def _looks(sources: Sources, train: Part) -> list["Look"]:
     """The looks at validation, as the training in question wrote them; none where it took none."""
+    from mnistgan.training import looks
+
     path = train.options.get("looks")
-    return parse(path.read_text("utf-8", "replace")) if path and sources.fresh("train", path) else []
+    return looks.parse(path.read_text("utf-8", "replace")) if path and sources.fresh("train", path) else []
 
 
 def _speed_points(training: Sequence[Event]) -> list[Point]:

