@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 VARIABLE = "MLFLOW_TRACKING_URI"
 STORE = "mlruns"
 DATABASE = "mlflow.db"
+NO_FOLDER = "MLflow no longer takes a folder (`mlflow migrate-filestore` makes a database of one)"
 TAKEN = "takes sqlite:///PATH of a database file, or http://HOST:PORT of an MLflow server"
 _CLOUDS = ("databricks", "uc:", "arn:")
 
@@ -51,7 +52,8 @@ def absolute(address: str, root: Path) -> str:
         return sqlite_address(root.resolve() / str(url.database), url)
     if address.startswith(_CLOUDS) or ("://" in address and not address.startswith("file:")):
         return address
-    raise UsageError(f"{VARIABLE}={shown(address)}: {TAKEN}")
+    is_folder = address.startswith("file:") or ":" not in address
+    raise UsageError(f"{VARIABLE}={shown(address)}: {f'{NO_FOLDER}; ' if is_folder else ''}{TAKEN}")
 
 
 def sqlite_file(address: str) -> Path | None:

@@ -97,6 +97,20 @@ def test_what_names_no_store_that_lasts_is_refused_with_what_is_taken(written: s
         address.uri(tmp_path)
 
 
+@pytest.mark.parametrize("written", ["./mlruns", "file:///shared/mlruns"])
+def test_a_folder_is_refused_as_mlflow_itself_refuses_it(
+    written: str, give: Give, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    with pytest.raises(mlflow.MlflowException, match="mlflow migrate-filestore"):
+        mlflow.MlflowClient(written).search_experiments()
+    give(written)
+    with pytest.raises(UsageError, match="MLflow no longer takes a folder"):
+        address.uri(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["a%20b", "what?"])
 def test_a_path_that_was_pasted_into_an_address_is_refused_with_its_escapes(
     name: str, give: Give, tmp_path: Path
