@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from mnistgan.files import sha256
+from pipeline.publishing import relocation
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
@@ -29,9 +29,7 @@ class Holdings:
     @classmethod
     def of(cls, listing: List, place: str = "") -> "Holdings":
         """Those that ``listing`` lists, folder by folder; ``place``: the address of their folder."""
-        address = urlsplit(place)
-        is_here = address.scheme in ("", "file") and bool(address.path)
-        return cls(dict(_walk(listing, None)), Path(unquote(address.path)) if is_here else None)
+        return cls(dict(_walk(listing, None)), relocation.folder(place))
 
     def has(self, name: str, digest: str, file: Path | None) -> bool:
         """Whether a file is there with this sha256; where it lies elsewhere, with the size of ``file``."""

@@ -7,8 +7,8 @@ neither goes on, and the one whose tag sorts first is the sooner to try again.
 
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,32 +29,47 @@ FIRST_AGAIN_SECONDS, OTHERS_AGAIN_SECONDS = 0.1, 0.5
 def held(client: "MlflowClient", experiment: str, root: Path, key: str) -> Iterator[None]:
     """Be the one clone that publishes under ``key``; within the clone that is one process already.
 
-    Where the block fails, the lease is left to this clone's next publishing. Raises TrackingError where another clone
-    holds it too long.
+    Raises TrackingError where another clone holds it too long.
     """
     prefix = f"{PREFIX}{key[:12]}."
     mine = prefix + provenance.clone(root)
+    try:
+        _take(client, experiment, prefix, mine)
+        yield
+    except BaseException:  # Ctrl-C too: nobody publishes any more, so nobody is to wait
+        with suppress(Exception):
+            _give_back(client, experiment, mine)
+        raise
+    _give_back(client, experiment, mine)
+
+
+def _take(client: "MlflowClient", experiment: str, prefix: str, mine: str) -> None:
     until = time.monotonic() + WAIT_SECONDS
     while True:
         client.set_experiment_tag(experiment, mine, f"{time.time():.0f} {socket.gethostname()}")
-        others = _live(client.get_experiment(experiment).tags, prefix, mine)
+        leases = {name: tag for name, tag in client.get_experiment(experiment).tags.items() if name.startswith(PREFIX)}
+        for name in [name for name, tag in leases.items() if _is_left_behind(tag)]:
+            _give_back(client, experiment, name)
+            del leases[name]
+        others = {name: tag for name, tag in leases.items() if name.startswith(prefix) and name != mine}
         if not others:
-            break
-        client.delete_experiment_tag(experiment, mine)
+            return
+        _give_back(client, experiment, mine)
         if time.monotonic() > until:
             host = next(iter(others.values())).partition(" ")[2]
             raise TrackingError(f"another clone, on {host}, publishes to this state's run; try again when it has ended")
         time.sleep(FIRST_AGAIN_SECONDS if mine < min(others) else OTHERS_AGAIN_SECONDS)
-    yield
-    client.delete_experiment_tag(experiment, mine)
 
 
-def _live(tags: Mapping[str, str], prefix: str, mine: str) -> dict[str, str]:
-    """The leases of others that are not too old to be true."""
-    others = {name: value for name, value in tags.items() if name.startswith(prefix) and name != mine}
-    return {name: value for name, value in others.items() if abs(time.time() - _since(value)) < LEASE_SECONDS}
+def _give_back(client: "MlflowClient", experiment: str, name: str) -> None:
+    """Delete a lease; it may be gone, since whoever looks deletes those left behind."""
+    try:
+        client.delete_experiment_tag(experiment, name)
+    except Exception as error:
+        if getattr(error, "error_code", None) != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
-def _since(value: str) -> float:
-    time_of_day = value.partition(" ")[0]
-    return float(time_of_day) if time_of_day.isdigit() else 0.0
+def _is_left_behind(tag: str) -> bool:
+    since = tag.partition(" ")[0]
+    return not since.isdigit() or abs(time.time() - float(since)) >= LEASE_SECONDS

@@ -36,14 +36,17 @@ def _former_stores(connection: sqlite3.Connection, store: Path) -> Iterator[Path
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
         return
     for (location,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
-        kept = _path(location or "")
-        if kept.name == ARTIFACTS and kept.parent.name == store.name and kept.parent != store:
+        kept = folder(location or "")
+        if kept and kept.name == ARTIFACTS and kept.parent.name == store.name and kept.parent != store:
             yield kept.parent
 
 
-def _path(location: str) -> Path:
-    """Where a place is; a path that is no URL may hold what would mean something in one."""
-    return Path(unquote(urlsplit(location).path) if location.startswith("file:") else location)
+def folder(place: str) -> Path | None:
+    """Where a place is on this machine; None elsewhere. A path that is no URL may hold what means something in one."""
+    address = urlsplit(place)
+    if not place or address.scheme not in ("", "file"):
+        return None
+    return Path(unquote(address.path) if address.scheme else place)
 
 
 def _replace(connection: sqlite3.Connection, before: str, after: str) -> None:

@@ -13,7 +13,6 @@ import shlex
 import shutil
 import sqlite3
 import tempfile
-import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,7 +62,7 @@ FEW = 5
 GRID = "grid"
 POINTS_A_BATCH = 1000
 PARAMS_A_BATCH = 100
-REASON_CHARACTERS = 300
+REASON_CHARACTERS, WORD_CHARACTERS = 300, 50
 _ADVICE = {
     "401": "the server asks for a sign-in: set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
     "403": "the server refuses it: these credentials may not, or its --allowed-hosts lacks the name it is asked by",
@@ -157,6 +156,7 @@ class Store:
             os.environ.setdefault(name, value)
         self._root = root
         self._memory: dict[str, _Memory] = {}
+        self._begun: dict[str, str] = {}  # the run that this process publishes to, by key
         self._news: list[str] = []
         with _speaking_plainly():
             import mlflow
@@ -182,16 +182,12 @@ class Store:
 
     def publish(self, content: Publication) -> Published | None:
         """Bring the run of a state up to date; None where its run is finished and these results are still to come."""
-        key = content.state.run_key
-        with _speaking_plainly(), lease.held(self._client, self._experiment, self._root, key):
-            run = self._run_for(content)
-            if run is None:
-                return None
-            if _tag(run, PUBLISHER) not in ("", self._clone):
-                self._memory.pop(run.info.run_id, None)  # it may hold more by now
-            if content.results and self._is_doubled(run):
-                return self._publish_in_place_of(run, content)
-            return self._publish_to(run, content)
+        with _speaking_plainly():
+            run = self._begun_run(content)
+            done = self._publish_to(run, content) if run else self._publish_alone(content)
+        if done:
+            self._begun[content.state.run_key] = done.run_id
+        return done
 
     def publish_group(self, group: "Group") -> Published:
         """Bring the parent run of a group of seeds up to date, and put the runs of its recipe under it."""
@@ -317,6 +313,32 @@ class Store:
             self._news.append("MLflow's run of this state was deleted there: made again")
         tags = {**content.tags, **({"mnistgan.replicate": "true"} if runs else {})}
         return self._client.create_run(self._experiment, _milliseconds(content.started), tags, content.name)
+
+    def _publish_alone(self, content: Publication) -> Published | None:
+        """Find or make a state's run and publish to it, while no other clone does."""
+        with lease.held(self._client, self._experiment, self._root, content.state.run_key):
+            run = self._run_for(content)
+            if run is None:
+                return None
+            if _tag(run, PUBLISHER) not in ("", self._clone):
+                self._memory.pop(run.info.run_id, None)  # it may hold more by now
+            if content.results and self._is_doubled(run):
+                return self._publish_in_place_of(run, content)
+            return self._publish_to(run, content)
+
+    def _begun_run(self, content: Publication) -> "Run | None":
+        """The run that this process goes on with; None where it is another's by now, finished, or in MLflow's bin.
+
+        A lease would cost three calls each time that the curves grow. It isn't needed: which points are there is known
+        by the memory, and a clone that adds to the run says so in a tag of it. One that does in this very moment may
+        leave points twice; that is looked for with the results, and mended.
+        """
+        run_id = self._begun.pop(content.state.run_key, None)  # a publishing that fails forgets it
+        if run_id is None or content.results:
+            return None
+        run = self._client.get_run(run_id)
+        is_ours = _tag(run, PUBLISHER) == self._clone and not _tag(run, RESULTS)
+        return run if is_ours and run.info.lifecycle_stage == "active" else None
 
     def _publish_in_place_of(self, doubled: "Run", content: Publication) -> Published:
         """Publish into a fresh run what one shows whose points are there twice, which MLflow can't take away."""
@@ -825,10 +847,19 @@ def _speaking_plainly() -> Iterator[None]:
     except MnistganError:
         raise
     except Exception as error:
-        reason = textwrap.shorten(shown(_reason(error)), REASON_CHARACTERS, placeholder="…")
+        reason = _shortened(shown(_reason(error)))
         address = os.environ.get("MLFLOW_TRACKING_URI")
         where = f" ({shown(address)})" if address else ""
         raise TrackingError(f"MLflow's store can't be used: {reason}{where}") from None
+
+
+def _shortened(text: str) -> str:
+    """A text in one line within the bound, cut between words where the last one is no longer than words are."""
+    line = " ".join(text.split())
+    if len(line) <= REASON_CHARACTERS:
+        return line
+    space = line.rfind(" ", REASON_CHARACTERS - WORD_CHARACTERS, REASON_CHARACTERS)
+    return f"{line[: space if space > 0 else REASON_CHARACTERS - 1]}…"
 
 
 def _reason(error: Exception) -> str:

@@ -18,6 +18,7 @@ import pytest
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import journal, provenance, state
 from pipeline.publishing import best, lease, pages, publication, tracking
+from pipeline.publishing.holdings import Holdings
 from tests.pipeline.fabricated import Workspace
 
 
@@ -314,8 +315,11 @@ def test_of_two_clones_that_publish_one_state_at_once_one_waits_and_nothing_is_t
     assert sorted(one.is_news for one in done) == [False, True]
     [run] = runs_of(client, content.state.run_key)
     assert steps(client, run.info.run_id, "training/generator_loss") == [100, 200, 300]
-    experiment = client.get_experiment(run.info.experiment_id)
-    assert not [name for name in experiment.tags if name.startswith(lease.PREFIX)]
+    assert not leases(client, run.info.experiment_id)
+
+
+def leases(client, experiment: str) -> list[str]:
+    return [name for name in client.get_experiment(experiment).tags if name.startswith(lease.PREFIX)]
 
 
 def test_a_clone_that_holds_the_lease_is_named_by_its_host_and_one_that_was_killed_long_ago_is_passed_over(
@@ -325,15 +329,59 @@ def test_a_clone_that_holds_the_lease_is_named_by_its_host_and_one_that_was_kill
     experiment = tracking.Store(workspace.root).experiment
     for name, age in (("killed", 2 * lease.LEASE_SECONDS), ("at-work", 1.0)):
         client.set_experiment_tag(experiment, f"{lease.PREFIX}{name}.another", f"{time.time() - age:.0f} farhost")
-    with lease.held(client, experiment, workspace.root, "killed"):
-        pass
+    with lease.held(client, experiment, workspace.root, "other-state"):
+        assert f"{lease.PREFIX}killed.another" not in client.get_experiment(experiment).tags
     with (
         pytest.raises(TrackingError, match="another clone, on farhost"),
         lease.held(client, experiment, workspace.root, "at-work"),
     ):
         pass
-    for name in ("killed", "at-work"):
-        client.delete_experiment_tag(experiment, f"{lease.PREFIX}{name}.another")
+    client.delete_experiment_tag(experiment, f"{lease.PREFIX}at-work.another")
+
+
+@pytest.mark.parametrize("failure", [TrackingError, KeyboardInterrupt])
+def test_a_publishing_that_fails_leaves_no_lease_that_others_would_wait_for(
+    failure: type[BaseException], workspace: Workspace, client
+) -> None:
+    experiment = tracking.Store(workspace.root).experiment
+    seen: list[str] = []
+
+    def publish_and_fail() -> None:
+        with lease.held(client, experiment, workspace.root, "failing"):
+            seen.extend(leases(client, experiment))
+            raise failure
+
+    with pytest.raises(failure):
+        publish_and_fail()
+    assert len(seen) == 1
+    assert not leases(client, experiment)
+
+
+def test_a_lease_is_taken_for_a_runs_beginning_and_its_results_and_what_another_clone_added_between_is_not_doubled(
+    workspace: Workspace, generator: Path, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    take = lease._take
+    monkeypatch.setattr(lease, "_take", lambda *told: (taken.append(told[-1]), take(*told)))
+    sources = publication.while_running("train", since=0.0)
+    ours = tracking.Store(workspace.root)
+    for rows, leased in ((1, 1), (2, 1)):
+        workspace.curves(rows)
+        first = ours.publish(publication.gather(sources, workspace.root))
+        assert first
+        assert len(taken) == leased
+    workspace.curves(3)
+    content = publication.gather(sources, workspace.root)
+    elsewhere = workspace.root.with_name("another clone")
+    elsewhere.mkdir()
+    tracking.Store(elsewhere).publish(content)
+    assert not ours.publish(content).added["points"]
+    assert len(taken) == 3
+    workspace.finish(generator)
+    ours.publish(publication.gather(publication.of_lock(), workspace.root))
+    assert len(taken) == 4
+    [run] = runs_of(client, content.state.run_key)
+    assert steps(client, run.info.run_id, "training/generator_loss") == [100, 200, 300]
 
 
 @pytest.fixture
@@ -624,6 +672,28 @@ def test_a_store_away_is_one_message_without_its_password(tmp_path: Path, monkey
         tracking.Store(tmp_path)
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("a " + 400 * "b", "a " + 297 * "b" + "…"), (100 * "word ", 59 * "word " + "word…"), ("a\n b", "a b")],
+)
+def test_a_reason_that_is_long_is_cut_between_words_but_a_long_word_is_not_left_out(said: str, told: str) -> None:
+    assert tracking._shortened(said) == told
+
+
+@pytest.mark.parametrize(
+    ("place", "folder"),
+    [
+        ("/a#b%20c?", "/a#b%20c?"),
+        ("file:///a%23b/c", "/a#b/c"),
+        ("s3://bucket/a", None),
+        ("mlflow-artifacts:/1", None),
+        ("", None),
+    ],
+)
+def test_a_place_is_a_folder_here_by_its_url_or_its_plain_path(place: str, folder: str | None) -> None:
+    assert Holdings.of(lambda path: [], place).folder == (Path(folder) if folder else None)
 
 
 def test_a_training_too_short_to_be_timed_lacks_no_journal() -> None:
