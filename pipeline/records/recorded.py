@@ -20,6 +20,8 @@ from pipeline.state import Declared, Part
 
 REQUIREMENTS = Path("requirements.lock")
 RULERS = ("classifier", "pixels")
+SHARE_ROUNDING = 1e-5
+"""How far shares that were rounded may miss each other; the pictures are held to the same."""
 ROUNDING = 1e-4
 """The share by which figures that are written in six digits may miss each other."""
 _REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
@@ -114,12 +116,27 @@ class Record:
     def _mend(self, path: str, otherwise: str) -> str:
         """What puts right a file that is not as dvc.lock records it: git, where one of the two is not as committed."""
         with suppress(GitError):  # a record is held to its files without git too
-            for changed in (path, str(state.LOCK)):
-                if git.ask("status", "--porcelain", "--untracked-files=all", "--", changed, folder=self.workspace):
-                    return (
-                        f"`git restore {changed}` puts back what is committed; where the change is meant, {otherwise}"
-                    )
+            undoing = self._undoing(path)
+            if not undoing and git.ask("ls-files", "--", path, folder=self.workspace):  # it is as committed
+                undoing = self._undoing(str(state.LOCK))
+            if undoing:
+                return f"{undoing}; where the change is meant, {otherwise}"
         return otherwise
+
+    def _undoing(self, path: str) -> str:
+        """What makes a file or folder what is committed again; empty where it is, or git knows nothing of it."""
+
+        def lines(*words: str) -> list[str]:
+            return (git.ask(*words, "--", path, folder=self.workspace) or b"").decode("utf-8", "replace").splitlines()
+
+        steps = []
+        if changed := lines("status", "--porcelain", "--untracked-files=no"):
+            staged = "--staged --worktree " if any(line[0] != " " for line in changed) else ""
+            steps.append(f"`git restore {staged}{path}` puts back what is committed")
+        if new := lines("ls-files", "--others", "--exclude-standard"):
+            more = f" and {len(new) - 1} more" if len(new) > 1 else ""
+            steps.append(f"remove {new[0]}{more}, which git does not track")
+        return ", and ".join(steps)
 
     def _differing(self, path: str, expected: str) -> str | None:
         """What to say of a file or folder that is there with other bytes than recorded."""
@@ -154,14 +171,16 @@ class Record:
 
         try:
             held = Shares.parse((self.workspace / path).read_text("utf-8", "replace"), str(path))
-            smallest = min(share / prior for share, prior in zip(held.share, held.prior, strict=True))
+            of_digits = list(zip(held.share, held.prior, strict=True))
+            smallest = min(share / prior for share, prior in of_digits)
             said = float(figures["classes"]["smallest_ratio"])
+            missed = abs(min(share - said * prior for share, prior in of_digits))
         except FormatError as error:
             yield f"{error}; restore it with git"
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             yield f"{part.options['metrics']}, {path}: tell no class balance; {_REPRO}"
         else:
-            if not math.isclose(said, smallest, rel_tol=1e-3):
+            if not missed <= SHARE_ROUNDING:  # NaN is no match
                 yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {_REPRO}"
 
     def _of_versions(self, part: Part) -> Iterator[str]:

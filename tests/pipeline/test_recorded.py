@@ -1,6 +1,7 @@
 """A metrics file that was edited, with every digest in dvc.lock made to agree: it still speaks against itself."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def found(checkout: Checkout, lie: Callable[[Figures], object]) -> str:
     ("lie", "said"),
     [
         (lambda of: of["classes"].update(smallest_ratio=1.0), "smallest_ratio is 1, by metrics/classes.csv it is 0."),
+        (lambda of: of["classes"].update(smallest_ratio=math.nan), "smallest_ratio is nan, by metrics/classes.csv it"),
         (lambda of: of.update(verdict="unsure"), "its verdict is unsure, its figures say healthy"),
         (lambda of: of["repetition"].update(worst=0.5), "its verdict is healthy, its figures say collapsed"),
         (lambda of: of.pop("repetition"), "lacks 'repetition', which its verdict rests on"),

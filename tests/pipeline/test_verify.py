@@ -241,10 +241,26 @@ def test_what_was_not_committed_is_told_to_be_put_back_by_git(
         subprocess.run(["git", *words], check=True)
     edit(path, old, new)
     assert f"`git restore {mend}` puts back what is committed; where the change is meant, " in differences(fast=True)
+    subprocess.run(["git", "add", path], check=True)
+    assert f"`git restore --staged --worktree {mend}` puts back what is committed; where" in differences(fast=True)
     subprocess.run(["git", *identity, "commit", "-qam", "meant"], check=True)
     assert "git restore" not in differences(fast=True)
     monkeypatch.setenv("PATH", "")
     assert path.partition("/")[0] in differences(fast=True)
+
+
+def test_what_git_can_not_put_back_is_told_to_be_removed_and_a_record_that_may_be_good_is_kept(here: Path) -> None:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
+    Path(".gitignore").write_text("/models\n")
+    for words in (["init", "-q"], ["add", "--all"], [*identity, "commit", "-qm", "made"]):
+        subprocess.run(["git", *words], check=True)
+    Path("src/new.py").touch()
+    assert "; remove src/new.py, which git does not track; where the change is meant, " in differences(fast=True)
+    Path("src/new.py").unlink()
+    record_of_a_training = Path("dvc.lock").read_text() + "\n"
+    Path("dvc.lock").write_text(record_of_a_training)
+    Path("models/generator.npz").write_bytes(b"other")
+    assert "git restore" not in differences(fast=True)
 
 
 @pytest.mark.parametrize(
