@@ -27,6 +27,7 @@ class Out:
     """What an option's place is for: a file of this ending or, as ``folder``, many of them."""
 
     ending: str
+    """Empty for a file of any."""
     folder: bool = False
     own: Path | None = None
     """The place that is the option's beside what dvc.yaml has for it."""
@@ -69,10 +70,10 @@ def demand(
     """
     declared, others = _declared(command)
     taken = {_real(path): f"is read, as --{option}" for option, path in (read or {}).items()}
-    problems = [f"{folder}: {why}" for folder in kept if (why := _refused(folder, Out("", folder=True)))]
+    problems = [f"{folder}: {why}" for folder in kept if (why := refused(folder, Out("", folder=True)))]
     for option, (path, out) in written.items():
         own = {_real(place) for place in (out.own, declared.get(option)) if place}
-        why = _refused(path, out) or taken.get(_real(path)) or _among(path, out, written)
+        why = refused(path, out) or taken.get(_real(path)) or _among(path, out, written)
         if not why and _real(path) not in own:
             why = _owned(path, out, others)
         taken.setdefault(_real(path), f"is --{option}'s too")
@@ -96,9 +97,9 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else path.resolve()
 
 
-def _refused(path: Path, out: Out) -> str | None:
+def refused(path: Path, out: Out) -> str | None:
     """Why nothing can be written there; None where it can."""
-    if not out.folder and path.suffix.lower() != out.ending:
+    if not out.folder and out.ending and path.suffix.lower() != out.ending:
         return f"should end in {out.ending}"
     due = "a folder" if out.folder else "a file"
     folders = (path, *path.parents) if out.folder else path.parents

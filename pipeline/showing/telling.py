@@ -1,9 +1,7 @@
 """How commands that compare tell what they found: a table on the terminal, Markdown, JSON."""
 
-import errno
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,11 +13,14 @@ import typer
 
 from mnistgan.errors import UsageError
 from pipeline import console
+from pipeline.places import Out, refused
 
 STDOUT = Path("-")
 PIPED_WIDTH = 200  # columns, where no terminal says how many there are
 LEAST_WIDTH = 8  # columns, of a cell that needs more: a table with less is no table
-_HEADLINE = re.compile(r"\*\*(?:better|worse|can't tell yet|identical|measured otherwise|gate \w+): ")
+_HEADLINE = re.compile(
+    r"\*\*(?:better|worse|can't tell yet|identical|measured otherwise|measured by other code|gate \w+): "
+)
 SPECIAL = ("\\", "|", "*", "_", "<", ">", "[", "]", "`", "~")
 
 Markdown = Annotated[Path | None, typer.Option(help="Write it as Markdown, to a file or (-) to stdout alone.")]
@@ -38,29 +39,19 @@ def check_outputs(places: Mapping[str, Path | None]) -> None:
             place = "stdout" if path == STDOUT else str(path)
             raise UsageError(f"{one} {path} and {other} {path}: {place} holds one of the two; give the other a file")
     for option, path in asked.items():
-        if path != STDOUT and (why := _refused(option, path)):
-            raise UsageError(f"{option} {path}: {why}")
+        if path != STDOUT and (why := refused(path, Out(ending="")) or _of_another(option, path)):
+            raise UsageError(f"can't write there: {option} {path}: {why}")
 
 
-def _refused(option: str, path: Path) -> str | None:
-    """Why a file can't be written there, or must not; None where it may."""
+def _of_another(option: str, path: Path) -> str | None:
+    """Why the file that is there must not be replaced; None where the option wrote it, or there is none."""
     try:
-        if not path.exists():
-            return _unwritable(next(folder for folder in path.absolute().parents if os.path.lexists(folder)))
-        if not path.is_file():
-            return f"can't be written: {'a folder' if path.is_dir() else 'no plain file'}; give a file's name"
-        content = path.read_bytes()
+        content = path.read_bytes().strip() if path.exists() else b""
     except OSError as error:
-        return f"can't be written: {error.strerror or error}"
-    if content.strip() and not EARLIER[option](content.decode("utf-8", "replace")):
-        return "there is another file of this name, which no such command wrote; give a new name, or remove it first"
-    return _unwritable(path.absolute().parent)
-
-
-def _unwritable(folder: Path) -> str | None:
-    if not folder.is_dir():
-        return f"can't be written: {folder} is no folder"
-    return None if os.access(folder, os.W_OK) else f"can't be written: {os.strerror(errno.EACCES)}"
+        return f"can't be read: {error.strerror or error}"
+    if not content or EARLIER[option](content.decode("utf-8", "replace")):
+        return None
+    return "there is another file of this name, which no such command wrote; give a new name, or remove it first"
 
 
 def _is_our_json(text: str) -> bool:
