@@ -36,21 +36,22 @@ def gate(
     interval of the samples that its file holds. One that compares with the base takes the spread between seeds: of the
     two groups, or that which metrics/seeds.csv records for the base's or the head's recipe. Where neither is there,
     such a rule can't pass, unless both are identical. The gate never passes (3) where the figures are not those that
-    dvc.lock records, or the two were measured otherwise: the same weights with other figures, or by other code. No
+    dvc.lock records, or the two were measured otherwise: by other code, or the same weights with other figures. No
     network and no MLflow. See docs/comparing.md.
     """
     telling.check_outputs({"--markdown": markdown, "--json": json})
     asked = read_rules(rules)
     from mnistgan.comparison import rules as judging
-    from mnistgan.comparison.sides import measured_otherwise
+    from mnistgan.comparison import sides
     from pipeline.records import results
 
     of_base, of_head = results.read(base), results.read(head)
-    judged = judging.judge(asked, of_base.side, of_head.side, _spread(of_base, of_head))
-    doubts = (*of_base.doubts, *of_head.doubts)
-    otherwise = measured_otherwise(of_base.side, of_head.side)
-    outcome = judging.overall(judged, [*doubts, *([otherwise] if otherwise else [])])
-    told = Told(outcome, judged, of_base, of_head, otherwise, doubts)
+    pair, doubts = (of_base.side, of_head.side), (*of_head.doubts, *of_base.doubts)
+    judged = judging.judge(asked, *pair, _spread(of_base, of_head), base_in_doubt=bool(of_base.doubts))
+    measured = sides.measured_otherwise(*pair)
+    otherwise = f"measured otherwise: {measured}" if measured else sides.measured_by_others(*pair)
+    outcome = judging.overall(judged, [*doubts, *filter(None, [otherwise])])
+    told = Told(outcome, judged, of_base, of_head, sides.contradiction(*pair), otherwise)
     if telling.STDOUT not in (markdown, json):
         told.show()
     telling.write("--markdown", markdown, told.markdown)
@@ -88,8 +89,9 @@ class Told:
     judged: "Sequence[Judged]"
     base: "Results"
     head: "Results"
+    contradiction: str | None
     otherwise: str | None
-    doubts: Sequence[str]
+    """Why the figures can't be held against each other: the contradiction, or what else measured one of the two."""
 
     @property
     def headline(self) -> str:
@@ -100,11 +102,11 @@ class Told:
         counts = {word: sum(one.outcome.value == word for one in self.judged) for word in EXIT_CODES}
         counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
         told = f"gate {WORDS[self.outcome.value]}: {counted} of {len(self.judged)} rules"
+        if doubts := (*self.head.doubts, *self.base.doubts):
+            told += f", of figures in doubt: {doubts[0]}"
         if self.otherwise:
-            return f"measured otherwise: {self.otherwise}; {told}"
-        if self.doubts:
-            return f"{told}, of figures in doubt: {self.doubts[0]}"
-        if are_identical(self.base.side, self.head.side):
+            return f"{self.otherwise}; {told}"
+        if not doubts and are_identical(self.base.side, self.head.side):
             return f"{told}; identical to the base: {same(self.base.side, self.head.side)}"
         return told
 
@@ -141,8 +143,10 @@ class Told:
         return {
             "outcome": self.outcome.value,
             "headline": self.headline,
+            "contradiction": self.contradiction,
             "measured_otherwise": self.otherwise,
-            "doubts": list(self.doubts),
+            "base_doubts": list(self.base.doubts),
+            "head_doubts": list(self.head.doubts),
             "base": self.base.side.name,
             "head": self.head.side.name,
             "rules": [

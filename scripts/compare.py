@@ -2,9 +2,10 @@
 
 From what git holds alone: `verify --fast` and, where dvc.lock is in sync, `diff`, `gate` and `report`. Trains nothing
 and needs no network. Writes report.html, and summary.md, which begins with the gate's word, or with why it has none.
-A pass by other rules than the base's, of what is not all committed, or beside itself, is a warning too. Exit codes: 0
-the gate passed, or chance alone leaves it inconclusive, which is a warning; 1 it failed, or dvc.lock is not in sync; 2
-bad use, or a command broke; 3 the two were measured otherwise, or a record contradicts itself; 130 interrupted.
+A pass by other rules than the base's, of what is not all committed, or beside itself, is a warning, and so are other
+code that measured, and a base whose own figures are in doubt: else neither could be mended. Exit codes: 0 the gate
+passed, or is inconclusive by chance or by one of these, with a warning; 1 it failed, or dvc.lock is not in sync; 2
+bad use, or a command broke; 3 the two contradict each other, or the head's figures are in doubt; 130 interrupted.
 """
 
 import argparse
@@ -45,7 +46,7 @@ class Told:
     summary: str
     code: int
     is_sound: bool = True
-    """Whether the two were measured alike, as far as their records tell; else no number of seeds would decide."""
+    """Whether nothing contradicts the head's figures; what does is red."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,10 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     print(f"wrote {options.out / SUMMARY}", flush=True)
-    is_chance = told.code == INCONCLUSIVE and told.is_sound
+    may_merge = told.code == INCONCLUSIVE and told.is_sound
     if told.code != PASSED:
-        announce("warning" if is_chance else "error", told.headline)
-    return PASSED if is_chance else told.code
+        announce("warning" if may_merge else "error", told.headline)
+    return PASSED if may_merge else told.code
 
 
 def compare(base: str, out: Path) -> Told:
@@ -132,7 +133,8 @@ def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told
     notes = [f"- note: {note}" for note in (*found, verified)]
     sections = [f"{first}\n{judged}", "\n".join(notes), "## How they differ", report.read_text("utf-8")]
     summary = "\n\n".join(section.strip() for section in sections) + "\n"
-    return Told(headline, summary, code, is_sound=not (answer["measured_otherwise"] or answer["doubts"]))
+    contradicted = answer["contradiction"] and not answer["base_doubts"]  # a torn base contradicts what mends it
+    return Told(headline, summary, code, is_sound=not (contradicted or answer["head_doubts"]))
 
 
 def doubts(base: str) -> Iterator[str]:

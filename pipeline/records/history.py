@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mnistgan.errors import FormatError, MnistganError
+from mnistgan.errors import FormatError, MnistganError, UsageError
 from pipeline import git, provenance, state
 from pipeline.records import kept, recorded
 from pipeline.state import Part, State
@@ -167,15 +167,23 @@ def outs_at(commit: str) -> Mapping[str, str]:
 
 
 def commit_of(revision: str) -> str | None:
-    """The id of a commit, branch, tag or experiment; None where there is no such thing. Raises GitError."""
-    return git.commit(revision) or experiments().get(revision)
+    """The id of a commit, branch, tag or experiment; None where there is no such thing.
+
+    Raises UsageError where several experiments have this name, GitError where git can't be asked.
+    """
+    if commit := git.commit(revision):
+        return commit
+    refs = {ref: commit for name, commit, ref in experiments() if name == revision}
+    if len(set(refs.values())) > 1:
+        raise UsageError(f"{revision}: experiments of several commits have this name; give one of {', '.join(refs)}")
+    return next(iter(refs.values()), None)
 
 
-def experiments() -> dict[str, str]:
-    """DVC's experiments: commit by name."""
+def experiments() -> list[tuple[str, str, str]]:
+    """DVC's experiments: name, commit and ref of each."""
     lines = (_line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
     refs = (line.partition(" ")[::2] for line in lines)
-    return {found[1]: commit for commit, ref in refs if (found := _EXPERIMENT.fullmatch(ref))}
+    return [(found[1], commit, ref) for commit, ref in refs if (found := _EXPERIMENT.fullmatch(ref))]
 
 
 def stamp(picture: BinaryIO) -> str | None:

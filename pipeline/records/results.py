@@ -24,6 +24,7 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import DataError, FormatError, GitError, RulerError, UsageError
 from pipeline import git, provenance, state
+from pipeline.records import history
 
 METRICS = Path("metrics/evaluation.json")
 SEEDS = state.SEEDS
@@ -36,7 +37,6 @@ TAKEN = (
     f"glob of metrics files, {RUN}ID of an MLflow run, `{WORKSPACE}`, or several of these joined by commas"
 )
 _RECIPE = re.compile(r"^recipes\.[^.]+")
-_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 
 Read = Callable[[Path], bytes | None]
 
@@ -94,8 +94,8 @@ def everywhere() -> Iterator[Results]:
 
     Those that hold no results, or none that can be read, are left out.
     """
-    experiments = sorted((found[1], commit) for commit, ref in _experiments() if (found := _EXPERIMENT.fullmatch(ref)))
-    head = _commit("HEAD")
+    experiments = sorted((name, commit) for name, commit, _ in history.experiments())
+    head = history.commit_of("HEAD")
     for name, commit in [(WORKSPACE, None), *([("HEAD", head)] if head else []), *experiments]:
         with suppress(DataError, RulerError):
             yield _of_place(name, _bytes_of) if commit is None else _of_commit(name, commit)
@@ -140,9 +140,9 @@ def _named(text: str) -> list[Results]:
 
 
 def _commit_beside(text: str) -> str | None:
-    """:func:`_commit`, but that a file needs no git."""
+    """:func:`history.commit_of`, but that a file needs no git."""
     try:
-        return _commit(text)
+        return history.commit_of(text)
     except GitError:
         if _exists(text):
             return None
@@ -162,7 +162,7 @@ def _bytes_of(path: Path) -> bytes | None:
 
 
 def _of_folder(folder: Path) -> list[Results]:
-    if (folder / state.LOCK).is_file():
+    if (folder / state.LOCK).is_file() or (folder / METRICS).is_file():
         return [_of_place(str(folder), lambda wanted: _bytes_of(folder / wanted))]
     found = sorted(folder.glob("*.json")) or sorted(folder.rglob(METRICS.name))
     return _of_files(f"{folder}/*.json", [str(path) for path in found])
@@ -176,7 +176,7 @@ def _of_files(pattern: str, paths: Sequence[str]) -> list[Results]:
 
 def _of_path_in_commit(text: str) -> list[Results]:
     rev, _, path = text.partition(":")
-    commit = _commit(rev) if path else None
+    commit = history.commit_of(rev) if path else None
     if commit is None:
         raise UsageError(
             f"{text}: neither a file nor a commit, branch, tag or DVC experiment of this repository; "
@@ -219,8 +219,8 @@ def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results
     lock, written = read_bytes(state.LOCK), read_bytes(state.PARAMS)
     if lock is None:
         side = Side(name, (Trained(name, figures),))
-        unknown = f"{name} has no {state.LOCK}: its params and code are unknown"
-        return Results(side, seeds=tuple(rows), notes=(unknown,), place=Place(read_bytes, {}, commit))
+        unknown = (f"{name} has no {state.LOCK}: its params and code are unknown",)
+        return Results(side, seeds=tuple(rows), notes=unknown, doubts=unknown, place=Place(read_bytes, {}, commit))
     parts = state.parts_of_lock(_text(f"{name}, {state.LOCK}", lock))
     found = Results(
         side=Side(name, (_trained(name, figures, parts),), recipe_digest(parts, figures.pins)),
@@ -231,7 +231,7 @@ def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results
         seeds=tuple(rows),
         place=Place(read_bytes, parts, commit),
     )
-    doubts = (*_stale_metrics(name, content, parts), *_torn_chain(name, parts))
+    doubts = (*_stale_metrics(name, content, parts), *_torn_chain(name, parts), *_unnamed(name, parts))
     notes = (*doubts, *_stale_params(name, written, found.params), *_other_record(found))
     return replace(found, notes=notes, doubts=doubts, is_recorded=not doubts)
 
@@ -308,10 +308,9 @@ def _trained(name: str, figures: Figures, parts: Mapping[str, state.Part]) -> Tr
 
 def _measured_by(parts: Mapping[str, state.Part]) -> dict[str, str] | None:
     """What evaluate read beside what was trained: code, rulers and data by their digests, params by their values."""
-    evaluate = parts.get("evaluate")
-    if evaluate is None:
+    if not {"train", "evaluate"} <= parts.keys():
         return None
-    trained = parts["train"].outs if "train" in parts else {}
+    evaluate, trained = parts["evaluate"], parts["train"].outs
     read = {path: digest for path, digest in evaluate.deps.items() if path not in trained}
     return read | {name: str(value) for name, value in _flat([evaluate]).items()}
 
@@ -339,10 +338,22 @@ def _torn_chain(name: str, parts: Mapping[str, state.Part]) -> Iterable[str]:
     written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
     read = [item for part in _measuring(parts) for item in part.deps.items()]
     others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
-    if missing := sorted({"train", "evaluate"} - parts.keys()):
+    if missing := sorted({"prepare", "train", "evaluate"} - parts.keys()):
         yield f"{name}: {state.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
     elif others:
         yield f"{name}: {', '.join(others)} was written anew since a later stage read it; `dvc repro` catches up"
+
+
+def _unnamed(name: str, parts: Mapping[str, state.Part]) -> Iterable[str]:
+    """What the training's command no longer names, so that what it tells of the weights would be overlooked."""
+    if not {"train", "evaluate"} <= parts.keys():
+        return
+    train = parts["train"]
+    generator = str(train.options.get("generator"))
+    if generator not in train.outs or generator not in parts["evaluate"].deps:
+        yield f"{name}: {state.LOCK} names no generator, so of which weights the figures are is unknown"
+    elif unnamed := [path for path in train.outs if Path(path) not in train.options.values()]:
+        yield f"{name}: {state.LOCK}'s command of train names no {', '.join(unnamed)}, which it wrote"
 
 
 def _stale_metrics(name: str, content: bytes, parts: Mapping[str, state.Part]) -> Iterable[str]:
@@ -416,30 +427,6 @@ def _varying(found: Sequence[Results]) -> dict[str, str]:
     names = dict.fromkeys(name for params in recorded for name in params)
     values = {name: list(dict.fromkeys(str(params.get(name)) for params in recorded)) for name in names}
     return {name: ", ".join(distinct) for name, distinct in values.items() if len(distinct) > 1}
-
-
-def _commit(name: str) -> str | None:
-    """The commit that a rev or a DVC experiment's name means; None where it means none."""
-    if not name or name.startswith("-"):
-        return None
-    return git.commit(name) or _experiment(name)
-
-
-def _experiments() -> list[tuple[str, str]]:
-    """Commit and ref of each experiment, of DVC's own refs beside them too."""
-    listed = git.ask("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
-    refs = (line.partition(" ") for line in (listed or b"").decode().splitlines())
-    return [(commit, ref) for commit, _, ref in refs]
-
-
-def _experiment(name: str) -> str | None:
-    refs = _experiments()
-    found = [(commit, ref) for commit, ref in refs if (match := _EXPERIMENT.fullmatch(ref)) and match[1] == name]
-    if len({commit for commit, _ in found}) > 1:
-        raise UsageError(
-            f"{name}: experiments of several commits have this name; give one of {', '.join(r for _, r in found)}"
-        )
-    return found[0][0] if found else None
 
 
 def _blob(commit: str, path: str) -> bytes | None:

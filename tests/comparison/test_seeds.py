@@ -55,6 +55,11 @@ def test_what_is_no_seeds_file_is_refused_with_its_place(spoil: object, said: st
         loads(spoil(dumps(rows())), "seeds.csv")  # type: ignore[operator]
 
 
+def test_seeds_that_collapsed_to_the_same_picture_are_seeds() -> None:
+    black = [SeedRow("fast", "recipe-a", seed, figures(400.0, verdict=COLLAPSED)) for seed in (8, 9)]
+    assert len(loads(dumps([*rows(), *black]), "seeds.csv")) == 7
+
+
 def test_the_spread_is_that_of_the_healthy_seeds_on_the_metrics_scale() -> None:
     collapsed = SeedRow("fast", "recipe-a", 9, figures(400.0, verdict=COLLAPSED))
     found = spread_of([*rows(), collapsed], "recipe-a")

@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
-from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
-from tests.comparison.made_up import figures, seeds_around
+from mnistgan.comparison.sides import (
+    Side,
+    Trained,
+    are_identical,
+    contradiction,
+    distinct,
+    measured_by_others,
+    measured_otherwise,
+)
+from tests.comparison.made_up import COLLAPSED, figures, seeds_around
 
 MEASURING = {"pipeline/evaluate.py": "e0", "pretrained": "r0", "evaluate.samples": "10000"}
 RECORDED = Trained("A", figures(27.0), "w0", MEASURING, "trained once")
@@ -64,6 +72,26 @@ def test_what_no_change_of_a_training_explains_is_told(changed: dict[str, Any], 
 )
 def test_what_may_well_be_is_no_contradiction(changed: dict[str, Any]) -> None:
     assert beside(**changed) is None
+
+
+def test_other_code_that_measured_is_told_beside_other_weights_and_no_contradiction_beside_the_same() -> None:
+    changed = MEASURING | {"pretrained": "r1", "src/mnistgan/models": "m1", "recipe.images": "10000"}
+    for weights in ("w0", "w1"):
+        other = alone(replace(RECORDED, weights=weights, training=None, measuring=changed))
+        assert measured_by_others(alone(RECORDED), other) == "measured by other code: pretrained"
+    assert contradiction(alone(RECORDED), alone(replace(RECORDED, measuring=changed))) is None
+    touched = {name: value for name, value in changed.items() if name != "pretrained"}
+    for measuring in (None, touched | {"pretrained": "r0"}):
+        assert measured_by_others(alone(RECORDED), alone(replace(RECORDED, measuring=measuring))) is None
+
+
+def test_two_seeds_that_collapsed_to_the_same_picture_are_two_and_contradict_nothing() -> None:
+    black = [Trained(f"seed {i}", figures(400.0, verdict=COLLAPSED), f"w{i}") for i in range(2)]
+    assert measured_otherwise(*map(alone, black)) is None
+    assert not are_identical(*map(alone, black))
+    assert are_identical(alone(black[0]), alone(black[0]))
+    both = Side("both", (*black, black[0]))
+    assert distinct(both)[0].members == tuple(black)
 
 
 def test_one_member_of_a_group_is_enough_and_so_are_two_of_one_side() -> None:

@@ -246,12 +246,30 @@ def stage_cut_out(repository: Repository) -> None:
     (repository.root / "dvc.lock").write_text(json.dumps(lock))
 
 
+def generator_cut_out(repository: Repository) -> None:
+    repository.record(1.2, weights="w27.0")
+    edit("dvc.lock", "--generator models/generator.npz", "")
+
+
+def machine_cut_out(repository: Repository) -> None:
+    repository.record(1.2, machine={"processor": "EPYC"})
+    edit("dvc.lock", "--machine metrics/machine.json", "")
+
+
+def lock_removed(repository: Repository) -> None:
+    repository.record(1.2)
+    (repository.root / "dvc.lock").unlink()
+
+
 @pytest.mark.parametrize(
     ("lie", "said"),
     [
         (figures_edited, "workspace: metrics/evaluation.json is not the one that dvc.lock records"),
         (weights_of_another_run, "workspace: models/generator.npz was written anew since a later stage read it"),
         (stage_cut_out, "workspace: dvc.lock has no train"),
+        (generator_cut_out, "workspace: dvc.lock names no generator, so of which weights the figures are is unknown"),
+        (machine_cut_out, "workspace: dvc.lock's command of train names no metrics/machine.json"),
+        (lock_removed, "workspace has no dvc.lock: its params and code are unknown"),
     ],
 )
 def test_figures_that_may_be_another_runs_never_pass(
@@ -261,6 +279,35 @@ def test_figures_that_may_be_another_runs_never_pass(
     code, told = hold(rules="verdict: healthy\ncoverage: at least 0.5 of real\n")
     assert (code, outcomes(told)) == (INCONCLUSIVE, {"verdict": "pass", "coverage": "pass"})
     assert told["headline"].startswith(f"gate inconclusive: 2 passed of 2 rules, of figures in doubt: {said}")
+    assert (len(told["head_doubts"]), told["base_doubts"]) == (1, [])
+    repository.commit("lie")
+    for head in (".", "lie"):
+        assert hold("base", head, rules="verdict: healthy")[0] == INCONCLUSIVE
+    assert hold("base", "lie:metrics/evaluation.json", rules="verdict: healthy")[0] == PASS  # a file is what it says
+
+
+def test_other_code_that_measured_other_weights_is_said_first_and_never_passes(
+    repository: Repository, hold: Hold
+) -> None:
+    repository.record(26.5, seed=3)
+    read_by_evaluate(repository, "pretrained", "r1")
+    code, told = hold()
+    headline = "measured by other code: pretrained; gate inconclusive: 4 passed of 4 rules"
+    assert (code, told["headline"], told["contradiction"]) == (INCONCLUSIVE, headline, None)
+    repository.record(60.0, seed=3)
+    read_by_evaluate(repository, "pretrained", "r1")
+    assert hold()[0] == FAIL
+
+
+def test_a_base_whose_figures_are_in_doubt_neither_passes_nor_fails_a_change(
+    repository: Repository, hold: Hold
+) -> None:
+    write(repository.root / "metrics" / "evaluation.json", fid=1.2)
+    repository.commit("torn")
+    repository.record(26.5, seed=3)
+    code, told = hold("torn")
+    assert (code, outcomes(told)["fid"]) == (INCONCLUSIVE, "inconclusive")
+    assert (len(told["base_doubts"]), told["head_doubts"]) == (1, [])
 
 
 def test_what_is_identical_is_judged_by_its_figures_and_said_to_be_identical(
@@ -310,7 +357,7 @@ def test_a_word_in_place_of_a_number_is_told_with_its_file(repository: Repositor
 @pytest.mark.parametrize("option", ["markdown", "json"])
 def test_no_file_of_the_pipeline_is_replaced(repository: Repository, option: str) -> None:
     Path("gate.yaml").write_text(RULES)
-    for path in ("dvc.lock", "gate.yaml", "metrics/evaluation.json", "metrics", "/dev/null", "dvc.lock/x"):
+    for path in ("dvc.lock", "gate.yaml", "metrics/evaluation.json", "metrics", "/dev/null", "dvc.lock/x", "/proc/x"):
         before = Path("dvc.lock").read_bytes(), Path("gate.yaml").read_bytes()
         with pytest.raises(UsageError, match=f"--{option} {path}: "):
             gate(base="base", **{option: Path(path)})

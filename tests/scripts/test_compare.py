@@ -54,6 +54,16 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     made.run_made_up(26.0)
     made.lock(weights="weights of FID 27.0")
     made.commit("lie")
+    made.git("checkout", "--quiet", "--detach", "base")
+    figures = made.root / "metrics" / "evaluation.json"
+    figures.write_text(figures.read_text().replace("27.0", "1.2"))
+    made.commit("torn")
+    made.git("checkout", "--quiet", "base")
+    with (made.root / "src" / "mnistgan" / "evaluation" / "__init__.py").open("a") as file:
+        file.write("# tidied\n")
+    made.lock(weights="weights of FID 27.0")
+    made.commit("tidied")
+    made.git("checkout", "--quiet", "main")
     return made
 
 
@@ -75,6 +85,24 @@ def test_other_figures_over_the_same_weights_are_never_green(
     assert "gate passed" not in summary
     assert "files and folders looked at, " in summary
     assert f"error: {headline}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "said"),
+    [
+        ("base", "tidied", "measured otherwise: the same weights and figures, by other measuring: src/mnistgan/eval"),
+        ("torn", "base", "measured otherwise: the same weights, other figures: fid 1.2 → 27; gate inconclusive: 2"),
+    ],
+)
+def test_an_honest_change_of_what_measures_and_the_mend_of_a_torn_base_are_green_with_a_warning(
+    here: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture[str], base: str, head: str, said: str
+) -> None:
+    here.git("checkout", "--quiet", head)
+    code = compare.main(["--out", str(tmp_path), base])
+    here.git("checkout", "--quiet", "main")
+    assert code == 0
+    assert (tmp_path / "summary.md").read_text("utf-8").startswith(f"**{said}")
+    assert f"warning: {said}" in capsys.readouterr().err
 
 
 def test_a_pass_by_other_rules_of_what_is_not_committed_or_beside_itself_is_told_as_such(here: Checkout) -> None:

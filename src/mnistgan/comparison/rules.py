@@ -98,8 +98,8 @@ class NoWorse:
         if gap := case.gap(metric, base=base, head=head):
             return Outcome.INCONCLUSIVE, gap
         shown = f"{metric.scale.back(fmean(base)):.4g} → {metric.scale.back(fmean(head)):.4g}"
-        if case.otherwise:
-            return Outcome.INCONCLUSIVE, f"{shown}, measured otherwise"
+        if case.unjudged:
+            return Outcome.INCONCLUSIVE, f"{shown}, {case.unjudged}"
         if are_identical(case.base, case.head):
             return Outcome.PASS, f"{shown}, identical"
         harm, basis = self._harm(metric, base, head, case)
@@ -172,7 +172,7 @@ class Case:
     base: Side
     head: Side
     spread: RecordedSpread | None
-    otherwise: str | None = None
+    unjudged: str | None = None
     """Why the figures of the two can't be held against each other."""
 
     def metric(self, name: str) -> Metric:
@@ -257,16 +257,24 @@ def _finite(digits: str) -> float:
     return number
 
 
-def judge(rules: Mapping[str, tuple[str, Rule]], base: Side, head: Side, recorded: Sequence[SeedRow]) -> list[Judged]:
-    """Each rule's outcome.
+def judge(
+    rules: Mapping[str, tuple[str, Rule]],
+    base: Side,
+    head: Side,
+    recorded: Sequence[SeedRow],
+    base_in_doubt: bool = False,
+) -> list[Judged]:
+    """Each rule's outcome; where the base's figures are in doubt, one that compares with them is inconclusive.
 
     ``recorded``: rows of a seeds.csv, of which those of the base's or the head's recipe tell the spread between seeds.
     Raises PinsError where rulers differ, UsageError where a rule names a figure that neither side has.
     """
     check_pins(base, head)
-    otherwise = measured_otherwise(base, head)
+    unjudged = "the base in doubt" if base_in_doubt else None
+    if measured_otherwise(base, head):
+        unjudged = "measured otherwise"
     base, head = (distinct(side)[0] for side in (base, head))
-    case = Case(base, head, spreads(recorded, base, head)[0], otherwise)
+    case = Case(base, head, spreads(recorded, base, head)[0], unjudged)
     return [Judged(name, text, *rule.judge(case)) for name, (text, rule) in rules.items()]
 
 

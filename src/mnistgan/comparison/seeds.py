@@ -90,7 +90,7 @@ def loads(text: str, name: str) -> list[SeedRow]:
     """The rows of a seeds.csv; ``name`` stands in messages.
 
     Raises FormatError on another header, one without FID or with a column twice, a row of another length, what is no
-    number, a FID that is not above 0, and a seed, or the figures of one, that come twice.
+    number, a FID that is not above 0, and a seed, or the figures of a healthy one, that come twice.
     """
     try:
         header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
@@ -107,7 +107,7 @@ def loads(text: str, name: str) -> list[SeedRow]:
     if double := next((key for key in keys if keys.count(key) > 1), None):
         raise FormatError(f"{name}: seed {double[1]} of recipe {double[0]} comes twice; keep one of the two")
     seen: dict[tuple[object, ...], int] = {}
-    for row in rows:
+    for row in (row for row in rows if not row.figures.collapsed):  # those that did may well have the same picture
         if (first := seen.setdefault((row.digest, row.figures.signature), row.seed)) != row.seed:
             raise FormatError(
                 f"{name}: seeds {first} and {row.seed} of recipe {row.digest} have the same figures, so one was not "

@@ -1,13 +1,15 @@
 """What is compared: trainings that were measured, alone or as a group; and whether records contradict each other."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.metrics import KNOWN, PRIMARY
 
+OF_TRAINING = ("data/", "recipe.", "src/mnistgan/data", "src/mnistgan/files.py", "src/mnistgan/models", "train.")
+"""How the names begin of what a change of the training touches, though measuring reads it too."""
 OF_REAL = 0.01
 """The share by which what real images get may differ under one set of pins: another processor's rounding, no more."""
 
@@ -46,13 +48,17 @@ class Side:
 
 
 def distinct(side: Side) -> tuple[Side, list[str]]:
-    """The side without members that are another's copy, and a note of them: the same seed twice is no second seed."""
+    """The side without members that are another's copy, and a note of them: the same seed twice is no second seed.
+
+    Seeds that collapsed to the same picture have the same figures, and are several all the same.
+    """
     kept: dict[tuple[object, ...], Trained] = {}
     copies = []
     for member in side.members:
-        if member.figures.signature in kept:
+        key = (member.figures.signature, member.figures.collapsed and (member.weights or member.name))
+        if key in kept:
             copies.append(member.name)
-        kept.setdefault(member.figures.signature, member)
+        kept.setdefault(key, member)
     if not copies:
         return side, []
     note = f"counted once: {', '.join(copies)} has the figures of another of {side.name}"
@@ -61,18 +67,40 @@ def distinct(side: Side) -> tuple[Side, list[str]]:
 
 def are_identical(a: Side, b: Side) -> bool:
     """Whether both hold the same figures, under the same pins, and no record contradicts another."""
-    figures_a, figures_b = ({member.figures.signature for member in side.members} for side in (a, b))
-    return figures_a == figures_b and measured_otherwise(a, b) is None
+    of_a, of_b = ({(m.figures.signature, m.figures.collapsed and m.weights) for m in side.members} for side in (a, b))
+    return of_a == of_b and measured_otherwise(a, b) is None
+
+
+def contradiction(a: Side, b: Side) -> str | None:
+    """Why the figures of these trainings can't all be believed; None where they can.
+
+    Neither chance nor a change of the training or of what measures it explains it: it is for a person to look at.
+    """
+    return _first(_contradiction, a, b)
 
 
 def measured_otherwise(a: Side, b: Side) -> str | None:
-    """Why the figures of these trainings can't both be believed, or not held against each other; None where they can.
+    """:func:`contradiction`, or else that the same weights got their figures, and the same ones, by other code."""
+    return contradiction(a, b) or _first(_measured_again, a, b)
 
-    Neither chance nor a change of the training explains what is found so: it is for a person to look at.
-    """
-    pairs = list(combinations((*a.members, *b.members), 2))
-    contradictions = (_contradiction(one, other) for one, other in pairs)
-    return next((said for said in contradictions if said), None)
+
+def measured_by_others(a: Side, b: Side) -> str | None:
+    """What of measuring alone differs between any of these trainings, so that no difference is theirs for sure."""
+    known = [member.measuring for member in (*a.members, *b.members) if member.measuring is not None]
+    names = dict.fromkeys(name for held in known for name in held if not name.startswith(OF_TRAINING))
+    changed = [name for name in names if len({held.get(name) for held in known}) > 1]
+    return f"measured by other code: {', '.join(changed)}" if changed else None
+
+
+def _first(look: Callable[[Trained, Trained], str | None], a: Side, b: Side) -> str | None:
+    found = (look(one, other) for one, other in combinations((*a.members, *b.members), 2))
+    return next((said for said in found if said), None)
+
+
+def _measured_again(one: Trained, other: Trained) -> str | None:
+    if one.weights is None or one.weights != other.weights or one.figures.signature != other.figures.signature:
+        return None
+    return f"the same weights and figures{by}" if (by := _by_whom(one, other)) else None
 
 
 def _contradiction(one: Trained, other: Trained) -> str | None:
@@ -81,11 +109,10 @@ def _contradiction(one: Trained, other: Trained) -> str | None:
         verdicts = (member.figures.verdict or "none" for member in (one, other))
         return f"the same figures, other verdicts: {' → '.join(verdicts)}{_by_whom(one, other)}"
     if one.weights is not None and one.weights == other.weights:
-        if not same_figures:
-            return f"the same weights, other figures: {_furthest(one, other)}{_by_whom(one, other)}"
-        return f"the same weights and figures{by}" if (by := _by_whom(one, other)) else None
+        told = f"the same weights, other figures: {_furthest(one, other)}{_by_whom(one, other)}"
+        return None if same_figures else told
     if None not in (one.weights, other.weights):
-        if same_figures:
+        if same_figures and not one.figures.collapsed:
             return f"the same figures under other weights: one of {one.name} and {other.name} was not measured"
         if one.training is not None and one.training == other.training:
             return (

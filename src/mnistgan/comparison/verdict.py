@@ -11,7 +11,7 @@ from mnistgan.comparison.differences import Difference, SeedSpread, difference, 
 from mnistgan.comparison.metrics import PRIMARY, Better, Metric, metrics_in, sampling_interval
 from mnistgan.comparison.power import LEVEL, SeedsNeeded, seeds_needed
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
-from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
+from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_by_others, measured_otherwise
 from mnistgan.errors import PinsError
 from mnistgan.metrics.intervals import Interval
 from mnistgan.rulers.pins import check_same
@@ -163,6 +163,7 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
     """
     check_pins(a, b)
     otherwise, identical = measured_otherwise(a, b), are_identical(a, b)
+    by_others = None if otherwise else measured_by_others(a, b)
     a, repeated_a = distinct(a)
     b, repeated_b = distinct(b)
     rows = list(recorded)
@@ -188,7 +189,7 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
         collapses=collapses,
         margin=margin,
         more_seeds=_more_seeds(planned, margin, min(map(len, values))),
-        notes=(*repeated_a, *repeated_b, *_shared(a, b)),
+        notes=(*filter(None, [by_others]), *repeated_a, *repeated_b, *_shared(a, b)),
         otherwise=otherwise,
     )
 
@@ -237,8 +238,8 @@ def spreads(rows: Sequence[SeedRow], a: Side, b: Side) -> tuple[RecordedSpread |
 
 def _shared(a: Side, b: Side) -> list[str]:
     held = {member.figures.signature for member in a.members}
-    shared = [member.name for member in b.members if member.figures.signature in held]
-    if not shared or len(shared) == len(a.members) == len(b.members):
+    shared = [member.name for member in b.healthy if member.figures.signature in held]
+    if not shared or held == {member.figures.signature for member in b.members}:
         return []
     return [f"on both sides: {', '.join(shared)}; the groups are not independent, and p says too little"]
 
