@@ -116,7 +116,7 @@ class Exhibits:
             return []
         try:
             files = [(Path(path), md5) for path, md5 in kept.files_of(GRIDS, digest)]
-        except (ValueError, KeyError, TypeError):  # a torn list in the cache
+        except FormatError:  # a torn list in the cache
             return []
         named = [(int(match[1]), path, md5) for path, md5 in files if (match := _GRID.fullmatch(path.name))]
         found = [(epoch, self._bytes(path, md5)) for epoch, path, md5 in sorted(named)]
