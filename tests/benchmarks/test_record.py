@@ -32,7 +32,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "params": {"params.yaml": {"train": {"recipe": "fast", "seed": 7}, "recipes.fast": {"batch_size": 50}}},
         "outs": [{"path": str(out.relative_to(tmp_path)), "md5": state.digest(out)} for out in outs],
     }
-    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": {"train": entry}}))
+    (tmp_path / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"train": entry}}))
     write_journal(tmp_path)
     return tmp_path
 
@@ -97,6 +97,6 @@ def test_a_training_without_a_journal_has_no_times(trained: Path) -> None:
 
 
 def test_a_lock_without_a_training_is_told(trained: Path) -> None:
-    (trained / "dvc.lock").write_text(json.dumps({"stages": {}}))
+    (trained / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {}}))
     with pytest.raises(UsageError, match="records no training"):
         Trained.of(trained)

@@ -106,7 +106,8 @@ def test_in_features_scale_and_shift_leave_it():
 
 def test_a_tie_between_a_training_and_a_held_out_image_is_not_taken_for_a_copy():
     found = novelty_in_pixels(TRAIN[:100], TRAIN, TRAIN[:500])
-    assert found.train_share == 0
+    assert found.train_share < found.null_share  # 0 where equal images get equal scores; some processors round apart
+    assert found.copied.high < 0
 
 
 def test_progress_ends_at_its_total():

@@ -372,9 +372,9 @@ def stop(*numbers):
 
 
 def first_line():
-    """What the same command says first; it is killed then."""
+    """What the same command says first, but for what it warns of this processor; it is killed then."""
     with subprocess.Popen([sys.executable, "-m", "pipeline", *argv()], stderr=subprocess.PIPE, text=True) as child:
-        first = child.stderr.readline()
+        first = next(line for line in child.stderr if not line.startswith("warning: "))
         child.kill()
     return first.rstrip()
 

@@ -35,7 +35,7 @@ def test_both_cards_name_the_splits_that_prepare_makes(name: str, real: RealData
 
 
 @pytest.mark.parametrize("count", [1, 7, CHUNK - 1, CHUNK + 1])
-def test_an_image_has_the_same_features_alone_in_a_batch_and_in_another_order(
+def test_an_image_has_the_same_features_alone_in_a_batch_and_but_for_rounding_in_another_order(
     count: int, network: Classifier, components: PixelRuler, real: RealData
 ) -> None:
     images = real.test.images[: CHUNK + 1]
@@ -47,7 +47,8 @@ def test_an_image_has_the_same_features_alone_in_a_batch_and_in_another_order(
     ):
         whole = features(images)
         assert np.array_equal(features(images[:count]), whole[:count])
-        assert np.array_equal(features(images[order]), whole[order])
+        rounding = 10 * np.finfo(whole.dtype).eps * np.abs(whole).max()  # of sums that some processors take otherwise
+        assert np.allclose(features(images[order]), whole[order], rtol=0, atol=rounding)
         assert np.array_equal(features(images[-1:]), whole[-1:])
 
 

@@ -110,7 +110,8 @@ class Classifier:
     def features(self, images: np.ndarray, progress: Progress = silent, task: str = "features") -> Features:
         """Both layers' features of images uint8 [N, 28, 28].
 
-        An image's features have the same bytes alone, in a batch and in another order: every call is one padded chunk.
+        An image's features have the same bytes alone and in a batch, since every call is one padded chunk; in another
+        place of a chunk some processors round its sums otherwise.
         Raises RulerError for images of another shape or dtype.
         """
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
