@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pygit2  # noqa: F401 - DVC's: it reads certificates at its import, before another library's TLS hides its own
 import pytest
 
 from pipeline.stage import load_tensorflow
