@@ -244,7 +244,17 @@ DELETIONS = {
 }
 
 
-@pytest.mark.parametrize("delete", DELETIONS.values(), ids=DELETIONS)
+QUICK = {"pictures", "a file cut short", "the version", "the registered model"}
+"""One of each kind; a publishing of a model takes seconds, and each case takes two or three."""
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        pytest.param(delete, id=what, marks=[] if what in QUICK else pytest.mark.slow)
+        for what, delete in DELETIONS.items()
+    ],
+)
 def test_what_a_person_deletes_in_mlflow_is_made_again_and_said(
     workspace: Workspace, generator: Path, client, delete: Callable[..., None]
 ) -> None:
