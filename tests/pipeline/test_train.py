@@ -206,6 +206,7 @@ def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here
     assert read_json(Path("metrics/machine.json"))["precision"] == "float32"
 
 
+@pytest.mark.slow
 def test_where_onednn_is_held_to_older_instructions_no_step_is_in_bfloat16(here, monkeypatch, capsys):
     precisions = set()
 
