@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
 from benchmarks.spread import Spread
-from pipeline import state
+from pipeline.dvcfiles import state
 
 DVC = [sys.executable, "-m", "dvc"]
 STAGES = ("prepare", "evaluate", "render")

@@ -30,7 +30,7 @@ def draw(recorded: Sequence[Run]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from mnistgan.pictures import style
+    from mnistgan.drawing.pictures import style
 
     with style.curves():
         figure = Figure(figsize=_INCHES)
@@ -71,7 +71,7 @@ def _recipe(axes: Any, seeds: Sequence[Run], colour: str) -> None:
 
 
 def _across(axes: Any, floor: float) -> None:
-    from mnistgan.pictures import style
+    from mnistgan.drawing.pictures import style
 
     for value, name in ((1.0, "real images\nwithout an 8"), (floor, "real images\n(the floor)")):
         axes.axhline(value, color=style.MUTED_HEX, linewidth=1, linestyle=(0, (4, 3)))

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError
-from mnistgan.data.arrays import Images, load
+from mnistgan.datasets.arrays import Images, load
 from mnistgan.errors import DataError
 
 

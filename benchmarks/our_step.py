@@ -10,7 +10,7 @@ from benchmarks import ROOT
 from benchmarks.alternating import IMAGES_A_ROUND, hold_to, serve
 from benchmarks.ending import BenchmarkError
 from mnistgan import params
-from mnistgan.data.batches import Batches
+from mnistgan.training.batches import Batches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ def build(setting: Setting) -> Any:
     import tensorflow as tf
 
     from benchmarks.mnist import training_images
-    from mnistgan.models.kinds import KINDS
+    from mnistgan.families.kinds import KINDS
     from mnistgan.training.state import TrainingState
     from mnistgan.training.step import Step
 

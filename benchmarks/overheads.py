@@ -39,7 +39,7 @@ def measure(rounds: int) -> dict[str, Spread]:
 
 def _validation() -> tuple[Any, Any]:
     """The training images, and what looks at a generator."""
-    from mnistgan.data.arrays import load
+    from mnistgan.datasets.arrays import load
     from mnistgan.rulers import classifier, pixels
     from mnistgan.training.validation import Validation
 
@@ -50,15 +50,15 @@ def _validation() -> tuple[Any, Any]:
 
 def _generator(loop: Any, state: Any) -> Any:
     """The generator as it is judged, made anew as after an epoch."""
-    from mnistgan.models import sampling
+    from mnistgan.families import sampling
 
     state.step += 1  # a snapshot is made once a step
     return sampling.Generator(loop.recipe.kind, loop.snapshot(state))
 
 
 def _draw(generator: Any, seed: int, folder: Path) -> None:
-    from mnistgan.data import grids
-    from mnistgan.models import sampling
+    from mnistgan.drawing import grids
+    from mnistgan.families import sampling
 
     latents = sampling.latents(seed, grids.TRAINING_SIDE**2, generator.latent_size)
     grids.write(folder, 1, generator.images(latents))

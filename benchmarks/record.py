@@ -18,8 +18,9 @@ from benchmarks.training import told
 from mnistgan.errors import DataError, UsageError
 from mnistgan.files import write_bytes
 from mnistgan.training.looks import Look, parse
-from pipeline import git, journal, state
-from pipeline.journal import Event, Kind
+from pipeline.dvcfiles import git, state
+from pipeline.runs import journal
+from pipeline.runs.journal import Event, Kind
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def real_images(folder: Path) -> Real:
     """
     import numpy as np
 
-    from mnistgan.data.arrays import load
+    from mnistgan.datasets.arrays import load
     from mnistgan.rulers import classifier, pixels
     from mnistgan.rulers.real import MISSING_DIGIT, subset
     from mnistgan.training.validation import Validation

@@ -24,10 +24,11 @@ import numpy as np
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
 from mnistgan import params
-from mnistgan.data.arrays import load
+from mnistgan.datasets.arrays import load
+from mnistgan.families import sampling
+from mnistgan.families.kinds import KINDS
 from mnistgan.files import read_arrays, write_bytes
-from mnistgan.models import sampling, weights
-from mnistgan.models.kinds import KINDS
+from mnistgan.nn import weights
 from mnistgan.rulers import classifier, pixels
 from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm
 from mnistgan.training.checkpoint import Checkpoints

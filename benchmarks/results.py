@@ -17,7 +17,7 @@ from benchmarks import ROOT
 from benchmarks.spread import Spread
 from mnistgan.errors import FormatError
 from mnistgan.files import read_json
-from pipeline import provenance
+from pipeline.runs import provenance
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 MEASUREMENTS = "measurements"

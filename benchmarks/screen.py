@@ -22,19 +22,10 @@ import tensorflow as tf  # noqa: E402
 from ruamel.yaml import YAML  # noqa: E402
 
 from mnistgan import params  # noqa: E402
-from mnistgan.data.arrays import Images, load  # noqa: E402
-from mnistgan.data.idx import CLASSES  # noqa: E402
-from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
-from mnistgan.metrics.fid import fid  # noqa: E402
-from mnistgan.metrics.manifold import manifold  # noqa: E402
-from mnistgan.models import sampling  # noqa: E402
-from mnistgan.models.dcgan import SLOPE, Discriminator  # noqa: E402
-from mnistgan.models.kinds import KINDS  # noqa: E402
-from mnistgan.rulers import classifier, pixels  # noqa: E402
-from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
-from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
-from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
-from mnistgan.training.losses import (  # noqa: E402
+from mnistgan.datasets.arrays import Images, load  # noqa: E402
+from mnistgan.datasets.idx import CLASSES  # noqa: E402
+from mnistgan.families import sampling  # noqa: E402
+from mnistgan.families.dcgan.losses import (  # noqa: E402
     balance_loss,
     feature_loss,
     gradient_penalty,
@@ -42,6 +33,15 @@ from mnistgan.training.losses import (  # noqa: E402
     realness,
     shares,
 )
+from mnistgan.families.dcgan.networks import SLOPE, Discriminator  # noqa: E402
+from mnistgan.families.kinds import KINDS  # noqa: E402
+from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
+from mnistgan.metrics.fid import fid  # noqa: E402
+from mnistgan.metrics.manifold import manifold  # noqa: E402
+from mnistgan.rulers import classifier, pixels  # noqa: E402
+from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
+from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
+from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
 from mnistgan.training.step import NOISE, STEPS_A_PENALTY, Step  # noqa: E402
 

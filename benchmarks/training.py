@@ -24,8 +24,9 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
-from pipeline import journal, state
-from pipeline.journal import Event, Kind
+from pipeline.dvcfiles import state
+from pipeline.runs import journal
+from pipeline.runs.journal import Event, Kind
 
 COPIED = ("pipeline", "src", "pretrained")
 LINKED = ("data",)
@@ -147,7 +148,7 @@ def told(events: list[Event]) -> tuple[float, float]:
 
 
 def _images(folder: Path, wanted: str | int) -> int:
-    from mnistgan.data.arrays import load
+    from mnistgan.datasets.arrays import load
 
     if isinstance(wanted, int):
         return wanted

@@ -22,12 +22,12 @@ try:
 except ImportError as error:
     sys.exit(console.lacking(error))
 
-from pipeline import (
+from pipeline import environment
+from pipeline.commands import (
     check,
     classifier,
     controls,
     diff,
-    environment,
     evaluate,
     gate,
     generate,
@@ -36,13 +36,13 @@ from pipeline import (
     repair,
     report,
     seeds,
-    state,
     sync,
     trace,
     train,
     ui,
     verify,
 )
+from pipeline.dvcfiles import state
 
 app = typer.Typer(
     name="python -m pipeline",

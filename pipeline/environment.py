@@ -5,7 +5,7 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import state
+from pipeline.dvcfiles import state
 
 if TYPE_CHECKING:
     from mnistgan.params import Params

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ParamSpec, get_args, get_type_hints
 
 from mnistgan.errors import MnistganError, UsageError
-from pipeline import git, state
+from pipeline.dvcfiles import git, state
 
 P = ParamSpec("P")
 PROBE = bytes(4096)  # a block: a full disk takes an empty file

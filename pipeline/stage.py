@@ -37,8 +37,8 @@ def running(name: str) -> Iterator["Params"]:
     """
     from mnistgan.params import load
     from pipeline import environment
-    from pipeline.observing import observed
-    from pipeline.queue import queueing
+    from pipeline.engines import dvc_queue as queueing
+    from pipeline.tracking.observing import observed
 
     params = load(PARAMS)
     queueing.check_own_folder()
@@ -69,7 +69,7 @@ def _mending() -> Iterator[None]:
 
 def _makers(paths: list[str]) -> list[str]:
     """The stages of dvc.yaml that make these files, in its order; none unless each file has one."""
-    from pipeline import state
+    from pipeline.dvcfiles import state
 
     try:
         outs = {out: name for name, stage in state.declared().items() for out in stage.outs}

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from mnistgan.errors import GitError, ParamsError
 from mnistgan.params import parse
-from pipeline import ROOT, git
+from pipeline import ROOT
+from pipeline.dvcfiles import git
 
 USED = ("params.yaml", "gate.yaml", "dvc.lock", "metrics", "plots", ".dvc/config")
 """What people and commands change without changing code."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mnistgan import params
-from mnistgan.fetching import raw, sources
+from mnistgan.datasets.fetching import raw, sources
 from tests import committed
 
 PERSONAL = (

@@ -19,7 +19,7 @@ from typer.main import get_command
 from mnistgan.comparison.figures import verdict_of
 from mnistgan.params import Params, Recipe
 from pipeline.__main__ import app
-from pipeline.state import outs_of_workspace
+from pipeline.dvcfiles.state import outs_of_workspace
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,15 +21,17 @@ from PIL import Image
 from mnistgan import files, params
 from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import Figures
-from mnistgan.data import arrays, grids, idx
+from mnistgan.datasets import arrays, idx
+from mnistgan.drawing import grids
+from mnistgan.drawing.pictures import tables
 from mnistgan.errors import MnistganError
 from mnistgan.evaluation import outside, verdict
-from mnistgan.pictures import tables
 from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
-from pipeline import gate, state
-from pipeline.records import results
+from pipeline.commands import gate
+from pipeline.dvcfiles import state
+from pipeline.results import lookup as results
 from tests import committed
 
 COUNT = 3

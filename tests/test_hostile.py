@@ -14,8 +14,8 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from mnistgan.datasets.fetching import raw, sources
 from mnistgan.errors import MnistganError, ParamsError
-from mnistgan.fetching import raw, sources
 from mnistgan.params import Params, parse
 from tests import committed
 

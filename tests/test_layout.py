@@ -25,12 +25,12 @@ SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
 # What watches a stage and words its messages. A change here alters no out, and must not train again.
 OBSERVERS = {
     *("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py"),
-    *("pipeline/state.py", "pipeline/sync.py", "pipeline/journal.py"),
-    *("pipeline/publishing/tracking.py", "pipeline/publishing/follower.py"),
-    "pipeline/provenance.py",
+    *("pipeline/dvcfiles/state.py", "pipeline/commands/sync.py", "pipeline/runs/journal.py"),
+    *("pipeline/tracking/store.py", "pipeline/tracking/follower.py"),
+    "pipeline/runs/provenance.py",
     "pipeline/places.py",
     *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
-    *("src/mnistgan/progress.py", "src/mnistgan/reading.py", "pipeline/checkpoints.py"),
+    *("src/mnistgan/progress.py", "src/mnistgan/reading.py", "pipeline/runs/checkpoints.py"),
 }
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -102,7 +102,7 @@ def is_within(path: str, dep: str) -> bool:
 
 
 def code_reached(stage: str) -> set[str]:
-    return {relative(path) for path in reached(ROOT / "pipeline" / f"{stage}.py")} - OBSERVERS
+    return {relative(path) for path in reached(ROOT / "pipeline" / "commands" / f"{stage}.py")} - OBSERVERS
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -164,7 +164,7 @@ def test_the_science_never_reads_the_environment() -> None:
 
 def test_only_tracking_imports_mlflow() -> None:
     found = [relative(path) for path in python_files(SOURCES["pipeline"]) if "mlflow" in imports_of_top_level(path)]
-    assert found == ["pipeline/publishing/tracking.py"]
+    assert found == ["pipeline/tracking/store.py"]
 
 
 def test_help_loads_no_heavy_library() -> None:

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 from mnistgan import files, reading
-from mnistgan.data import arrays, grids
+from mnistgan.datasets import arrays
+from mnistgan.datasets.fetching import raw, sources
+from mnistgan.drawing import grids
+from mnistgan.drawing.pictures import tables
 from mnistgan.errors import DataError, MnistganError, ParamsError
 from mnistgan.evaluation import outside
-from mnistgan.fetching import raw, sources
 from mnistgan.params import load, parse
-from mnistgan.pictures import tables
-from pipeline import gate, state
-from pipeline.records import results
+from pipeline.commands import gate
+from pipeline.dvcfiles import state
+from pipeline.results import lookup as results
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ from benchmarks.spread import Spread
 from benchmarks.training import told
 from mnistgan.errors import FormatError, MnistganError
 from mnistgan.files import write_json
-from pipeline.journal import read
+from pipeline.runs.journal import read
 
 QUICK = Measurement.begin("make bench", Path("none/bin/python"))
 LATER = dataclasses.replace(QUICK, time="2999-01-01T00:00:00+00:00", command="make bench-full", torch="2.13.0")

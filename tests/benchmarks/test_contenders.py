@@ -11,7 +11,7 @@ from benchmarks.article_loop import ArticleLoop, make_discriminator, make_genera
 from benchmarks.ending import BenchmarkError
 from benchmarks.step_profile import BACKWARD, FORWARD, OTHER, Row, row_of, table
 from mnistgan import params
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import NOISE, Step, scaled
 from pipeline.stage import PARAMS, load_tensorflow

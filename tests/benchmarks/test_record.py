@@ -9,7 +9,8 @@ import pytest
 from benchmarks.record import Real, Trained
 from mnistgan.errors import DataError, UsageError
 from mnistgan.training.looks import Look, table
-from pipeline import journal, state
+from pipeline.dvcfiles import state
+from pipeline.runs import journal
 
 LOOKS = tuple(Look(epoch, 1000 * epoch, 20.0 / epoch, 2.0, 0.01, 0.09, 0.9, 0, "", 0.7, 0.01) for epoch in (1, 2))
 REAL = Real(replace(LOOKS[0], fid=10.0, fid_pixels=0.5), replace(LOOKS[0], fid=1.0, fid_pixels=0.25))

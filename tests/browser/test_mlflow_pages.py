@@ -10,9 +10,9 @@ import pytest
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import DROPPED, REPETITION
-from pipeline.publishing import groups
-from pipeline.publishing.publication import NOTE
-from pipeline.records import results
+from pipeline.results import lookup as results
+from pipeline.tracking import groups
+from pipeline.tracking.publication import NOTE
 from tests.pipeline.cloning import Clone, clone
 from tests.pipeline.ui_server import serving
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.report import report
+from pipeline.commands.report import report
 from tests.comparison.made_up import seeds_around, write
 from tests.pipeline.repository import Repository
-from tests.reporting.furnished import furnish
+from tests.drawing.report.furnished import furnish
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mnistgan.comparison import metrics
 from mnistgan.comparison.figures import Figures
-from mnistgan.comparison.metrics import KNOWN, PRIMARY, Better, Scale, metrics_in, sampling_interval
 from mnistgan.errors import FormatError, PinsError
+from mnistgan.metrics import catalog as metrics
+from mnistgan.metrics.catalog import KNOWN, PRIMARY, Better, Scale, metrics_in, sampling_interval
 from tests.comparison.made_up import COLLAPSED, PINS, figures, report
 
 COMMITTED = json.loads((Path(__file__).resolve().parents[2] / "metrics" / "evaluation.json").read_text("utf-8"))

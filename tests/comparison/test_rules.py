@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from mnistgan.comparison.figures import FINDINGS, Figures
-from mnistgan.comparison.metrics import KNOWN
 from mnistgan.comparison.rules import Judged, Outcome, judge, overall, parse
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import GateError, PinsError, UsageError
 from mnistgan.evaluation.verdict import EVIDENCE, HEALTHY
+from mnistgan.metrics.catalog import KNOWN
 from tests.comparison.made_up import COLLAPSED, PINS, figures, rows, seeds_around, side
 
 NO_WORSE = {"fid": "no worse than base by more than 25%"}

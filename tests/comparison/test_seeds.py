@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from mnistgan.comparison.metrics import KNOWN, PRIMARY
 from mnistgan.comparison.seeds import SeedRow, dumps, loads, recipe_digest, spread_of
 from mnistgan.errors import FormatError
+from mnistgan.metrics.catalog import KNOWN, PRIMARY
 from tests.comparison.made_up import COLLAPSED, PINS, STEPS, figures, rows
 
 KNOBS = {"epochs": 5, "learning_rate": 0.001}

@@ -17,7 +17,7 @@ from mnistgan.comparison.sides import (
 )
 from tests.comparison.made_up import COLLAPSED, figures, seeds_around
 
-MEASURING = {"pipeline/evaluate.py": "e0", "pretrained": "r0", "evaluate.samples": "10000"}
+MEASURING = {"pipeline/commands/evaluate.py": "e0", "pretrained": "r0", "evaluate.samples": "10000"}
 RECORDED = Trained("A", figures(27.0), "w0", MEASURING, "trained once")
 
 
@@ -36,8 +36,8 @@ def beside(**changed: Any) -> str | None:
         ({"figures": figures(27.0, precision={"value": 0.9})}, "other figures: precision 0.76 → 0.9"),
         ({"figures": figures(27.0, kid=None)}, "other figures: kid 14.9 → missing"),
         (
-            {"figures": figures(59.4), "measuring": MEASURING | {"pipeline/evaluate.py": "e1"}},
-            "fid 27 → 59.4, by other measuring: pipeline/evaluate.py",
+            {"figures": figures(59.4), "measuring": MEASURING | {"pipeline/commands/evaluate.py": "e1"}},
+            "fid 27 → 59.4, by other measuring: pipeline/commands/evaluate.py",
         ),
         (
             {"measuring": MEASURING | {"pretrained": "r1"}},
@@ -63,7 +63,12 @@ def test_what_no_change_of_a_training_explains_is_told(changed: dict[str, Any], 
     [
         {},
         {"weights": "w1", "training": "another", "figures": figures(26.0)},
-        {"weights": "w1", "training": None, "figures": figures(26.0), "measuring": {"pipeline/evaluate.py": "e1"}},
+        {
+            "weights": "w1",
+            "training": None,
+            "figures": figures(26.0),
+            "measuring": {"pipeline/commands/evaluate.py": "e1"},
+        },
         {"weights": None, "figures": figures(26.0), "measuring": None, "training": None},
         {"weights": None, "measuring": None, "training": None},
         {"weights": "w1", "training": None, "figures": figures(26.0, coverage={"real": 0.9501})},

@@ -5,12 +5,12 @@ import pytest
 
 from mnistgan.comparison.changes import Change, changes
 from mnistgan.comparison.differences import Difference
-from mnistgan.comparison.metrics import PRIMARY
 from mnistgan.comparison.power import SeedsNeeded
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.comparison.verdict import Basis, Collapses, Compared, Comparison, Verdict, compare, judge
 from mnistgan.comparison.wording import headline, notes, says, value
 from mnistgan.errors import PinsError
+from mnistgan.metrics.catalog import PRIMARY
 from tests.comparison.made_up import COLLAPSED, PINS, figures, rows, seeds_around, side
 
 

@@ -15,7 +15,7 @@ from mnistgan.evaluation.sensitivity import Sensitivity
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData
-from pipeline.controls import SHOWN, markdown
+from pipeline.commands.controls import SHOWN, markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 1000

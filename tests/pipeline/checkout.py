@@ -14,12 +14,13 @@ from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.rulers import cards
 from mnistgan.training.looks import COLUMNS
-from pipeline import state
-from pipeline.records import recorded, results
+from pipeline.dvcfiles import state
+from pipeline.results import lookup as results
+from pipeline.results import recorded
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.comparison.made_up import figures, report, seeds_around
 from tests.pipeline.repository import Repository
-from tests.reporting.furnished import TRAINING, digits, png, row, shares, sheet, table
+from tests.drawing.report.furnished import TRAINING, digits, png, row, shares, sheet, table
 
 HEALTHY = {
     "repetition": {"value": 0.01, "worst": 0.02},

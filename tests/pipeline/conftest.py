@@ -30,7 +30,7 @@ def signals() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a store that holds the experiment and nothing else yet."""
-    from pipeline.publishing import tracking
+    from pipeline.tracking import store as tracking
 
     folder = tmp_path_factory.mktemp("store")
     before = os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -43,7 +43,8 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of an untrained generator."""
-    from mnistgan.models import dcgan, sampling
+    from mnistgan.families import sampling
+    from mnistgan.families.dcgan import networks as dcgan
 
     path = tmp_path_factory.mktemp("generator") / "generator.npz"
     sampling.save(path, "dcgan", dcgan.generator(0))

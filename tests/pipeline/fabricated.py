@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
 from mnistgan.training.looks import Look, table
-from pipeline import provenance, state
-from pipeline.publishing import publication
+from pipeline.dvcfiles import state
+from pipeline.runs import provenance
+from pipeline.tracking import publication
 
 PIPELINE = """
 stages:

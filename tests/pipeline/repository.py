@@ -13,8 +13,8 @@ import pytest
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
-from pipeline import state
-from pipeline.records import results
+from pipeline.dvcfiles import state
+from pipeline.results import lookup as results
 from tests.comparison.made_up import figures, seeds_around, write
 
 KNOBS = {"kind": "dcgan", "images": "train", "epochs": 5, "batch_size": 32, "learning_rate": 0.001}
@@ -59,7 +59,7 @@ class Repository:
                 {
                     "schema": "2.0",
                     "stages": {
-                        "prepare": stage(outs={"data/train.npz": "d0"}, deps={"src/mnistgan/data": "p0"}),
+                        "prepare": stage(outs={"data/train.npz": "d0"}, deps={"src/mnistgan/datasets": "p0"}),
                         "train": stage(
                             deps={"data/train.npz": "d0", "src/mnistgan/training": code},
                             params={"recipes.fast": recipe, "train": {"recipe": "fast", "seed": seed}},

@@ -17,14 +17,15 @@ import pytest
 from PIL import Image
 
 from mnistgan import files
-from mnistgan.data import arrays, grids
-from mnistgan.data.arrays import Images
-from mnistgan.models import sampling
-from mnistgan.models.kinds import KINDS
+from mnistgan.datasets import arrays
+from mnistgan.datasets.arrays import Images
+from mnistgan.drawing import grids
+from mnistgan.families import sampling
+from mnistgan.families.kinds import KINDS
 from mnistgan.rulers import cards, classifier, pixels
-from pipeline import state
 from pipeline.__main__ import main
-from pipeline.records import recorded
+from pipeline.dvcfiles import state
+from pipeline.results import recorded
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]

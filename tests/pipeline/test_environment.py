@@ -14,7 +14,7 @@ import requests
 from mnistgan import params
 from mnistgan.errors import UsageError
 from pipeline import environment
-from pipeline.queue import queueing
+from pipeline.engines import dvc_queue as queueing
 
 IDENTITY = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "npm_config_cache")
 

@@ -19,8 +19,11 @@ import pytest
 from mnistgan.errors import TrackingError
 from mnistgan.files import sha256
 from pipeline import __main__ as command_line
-from pipeline import journal, observing, patches, provenance, state, sync
-from pipeline.publishing import follower, publication, relocation, tracking
+from pipeline.commands import sync
+from pipeline.dvcfiles import state
+from pipeline.runs import journal, patches, provenance
+from pipeline.tracking import follower, observing, publication, relocation
+from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import Workspace, forget_machine
 from tests.pipeline.mlflow_server import Fault, Server
 

@@ -11,8 +11,9 @@ from typing import get_args, get_type_hints
 import pytest
 
 from mnistgan.errors import UsageError
-from pipeline import ROOT, state
+from pipeline import ROOT
 from pipeline.__main__ import COMMANDS, STAGES, main
+from pipeline.dvcfiles import state
 from pipeline.places import Out, demand
 
 Command = Callable[..., None]

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mnistgan.files import read_arrays, read_json, sha256
-from pipeline import state
+from pipeline.dvcfiles import state
 from tests.pipeline.cloning import clone
 
 STAGES = ("prepare", "train", "evaluate", "render")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from mnistgan import params
-from mnistgan.data import idx, split
-from mnistgan.data.arrays import Images
-from mnistgan.fetching import raw
+from mnistgan.datasets import idx, split
+from mnistgan.datasets.arrays import Images
+from mnistgan.datasets.fetching import raw
 from mnistgan.rulers import classifier, pixels
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnistgan.fetching import sources
-from mnistgan.fetching.raw import RawFile
+from mnistgan.datasets.fetching import sources
+from mnistgan.datasets.fetching.raw import RawFile
 from mnistgan.training.checkpoint import Checkpoints
-from pipeline import journal
-from pipeline.publishing import publication, tracking
-from tests.fetching.served import Site, serve
+from pipeline.runs import journal
+from pipeline.tracking import publication
+from pipeline.tracking import store as tracking
+from tests.datasets.fetching.served import Site, serve
 from tests.pipeline.fabricated import Workspace
 from tests.survival import working
 

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from mnistgan.files import sha256
-from pipeline import journal, state
+from pipeline.dvcfiles import state
+from pipeline.runs import journal
 from tests.pipeline.cloning import SMALL, Clone, clone
 
 pytestmark = pytest.mark.slow

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from mnistgan.comparison import seeds
-from pipeline import journal
-from pipeline.journal import Kind
-from pipeline.records import results
+from pipeline.results import lookup as results
+from pipeline.runs import journal
+from pipeline.runs.journal import Kind
 from tests.pipeline.cloning import SMALL, Clone, clone
 
 pytestmark = pytest.mark.slow

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from mnistgan import files
+from mnistgan.datasets.fetching import sources
+from mnistgan.datasets.fetching.raw import RawFile
 from mnistgan.errors import CheckpointError
-from mnistgan.fetching import sources
-from mnistgan.fetching.raw import RawFile
 from mnistgan.training.checkpoint import Checkpoints
-from pipeline import journal
-from pipeline.publishing import publication, tracking
+from pipeline.runs import journal
+from pipeline.tracking import publication
+from pipeline.tracking import store as tracking
 
 Count = Synchronized  # of a long
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
 from mnistgan.params import Recipe, TrainParams
 from pipeline.stage import load_tensorflow
 from tests.rulers.conftest import components, network, real

@@ -10,7 +10,16 @@ import pytest
 
 from mnistgan.errors import FormatError
 from mnistgan.metrics.class_balance import class_balance
-from mnistgan.training.looks import COLLAPSED_LOOKS, COLUMNS, Collapse, Look, best, divergence_without, parse, table
+from mnistgan.training.looks import (
+    COLLAPSED_LOOKS,
+    COLUMNS,
+    Collapse,
+    Look,
+    best,
+    divergence_without,
+    parse,
+    table,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 HEALTHY = Look(
@@ -102,7 +111,7 @@ def test_a_table_gives_back_the_looks_that_it_was_made_of():
 
 
 def test_what_publishes_looks_loads_no_heavy_library():
-    code = "import sys, pipeline.publishing.publication; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, pipeline.tracking.publication; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "mnistgan" in loaded

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import CheckpointError, DivergedError, Interrupted
+from mnistgan.families import sampling
 from mnistgan.files import write_arrays
-from mnistgan.models import sampling
 from mnistgan.training import checkpoint
 from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import KEPT, Checkpoints

@@ -3,12 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistgan.data.arrays import Images
-from mnistgan.models import dcgan
-from mnistgan.training.adam import Adam
-from mnistgan.training.average import Average, recompute_batchnorm
-from mnistgan.training.features import SMALL, Features
-from mnistgan.training.losses import (
+from mnistgan.datasets.arrays import Images
+from mnistgan.families.dcgan import networks as dcgan
+from mnistgan.families.dcgan.features import SMALL, Features
+from mnistgan.families.dcgan.losses import (
     balance_loss,
     discriminator_loss,
     feature_loss,
@@ -18,8 +16,10 @@ from mnistgan.training.losses import (
     realness,
     shares,
 )
+from mnistgan.families.dcgan.shares import Shares
+from mnistgan.nn.adam import Adam
+from mnistgan.training.average import Average, recompute_batchnorm
 from mnistgan.training.schedule import Schedule
-from mnistgan.training.shares import Shares
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import DROPOUT_REAL, STEPS_A_PENALTY, Step, scaled
 

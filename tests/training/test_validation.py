@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import MetricError
+from mnistgan.families import sampling
+from mnistgan.families.dcgan import networks as dcgan
 from mnistgan.metrics.manifold import expected_coverage
-from mnistgan.models import dcgan, sampling
 from mnistgan.rulers.real import subset
 from mnistgan.training.loop import STATISTICS_STREAM
 from mnistgan.training.validation import LOOK_SAMPLES, LOOK_STREAM, Validation

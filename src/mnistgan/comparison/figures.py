@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from mnistgan.comparison.metrics import SECTIONS
 from mnistgan.errors import FormatError
+from mnistgan.metrics.catalog import SECTIONS
 from mnistgan.rulers.pins import Pins
 from mnistgan.training.looks import REPEATED
 

@@ -16,11 +16,19 @@ from typing import Any
 from mnistgan.comparison import distributions
 from mnistgan.comparison.differences import Difference, SeedSpread, difference, pooled
 from mnistgan.comparison.figures import FINDINGS, VERDICT
-from mnistgan.comparison.metrics import KNOWN, Better, Metric, Scale, broken_interval, find, sampling_interval
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow
 from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
 from mnistgan.comparison.verdict import check_pins, spreads
 from mnistgan.errors import GateError, UsageError
+from mnistgan.metrics.catalog import (
+    KNOWN,
+    Better,
+    Metric,
+    Scale,
+    broken_interval,
+    find,
+    sampling_interval,
+)
 from mnistgan.metrics.intervals import Z
 
 ONE_SIDED = 0.95

@@ -16,8 +16,8 @@ from typing import Any
 
 from mnistgan.comparison.differences import SeedSpread
 from mnistgan.comparison.figures import PINS, VERDICT, Figures
-from mnistgan.comparison.metrics import KNOWN, PRIMARY, Metric, Scale
 from mnistgan.errors import FormatError
+from mnistgan.metrics.catalog import KNOWN, PRIMARY, Metric, Scale
 
 FIXED = ("recipe", "digest", "seed", VERDICT, PINS)
 DIGEST = 12  # hex digits

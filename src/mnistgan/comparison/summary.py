@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 from mnistgan.comparison import distributions
 from mnistgan.comparison.figures import Figures
-from mnistgan.comparison.metrics import Metric, Scale, metrics_in
+from mnistgan.metrics.catalog import Metric, Scale, metrics_in
 
 LEVEL = 0.95
 

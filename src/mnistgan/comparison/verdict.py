@@ -8,11 +8,18 @@ from statistics import fmean, stdev
 
 from mnistgan.comparison import distributions
 from mnistgan.comparison.differences import Difference, SeedSpread, difference, fisher, holm, pooled
-from mnistgan.comparison.metrics import PRIMARY, Better, Metric, metrics_in, sampling_interval
 from mnistgan.comparison.power import LEVEL, SeedsNeeded, seeds_needed
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
-from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_by_others, measured_otherwise
+from mnistgan.comparison.sides import (
+    Side,
+    Trained,
+    are_identical,
+    distinct,
+    measured_by_others,
+    measured_otherwise,
+)
 from mnistgan.errors import PinsError
+from mnistgan.metrics.catalog import PRIMARY, Better, Metric, metrics_in, sampling_interval
 from mnistgan.metrics.intervals import Interval
 from mnistgan.rulers.pins import check_same
 

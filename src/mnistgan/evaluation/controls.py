@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
 from mnistgan.rulers.blind_spots import blurred, checkerboard, haze, shifted, thickened
 from mnistgan.rulers.real import MISSING_DIGIT, RealData, fixed_order, subset, without_digit
 

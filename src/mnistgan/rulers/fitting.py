@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers import classifier
 from mnistgan.rulers.classifier import Classifier, features_graph, logits_graph, scaled

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
 from mnistgan.metrics.fid import fid
 from mnistgan.metrics.intervals import wilson
 from mnistgan.progress import Progress, silent

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
 from mnistgan.errors import MetricError
 
 MISSING_DIGIT = 8

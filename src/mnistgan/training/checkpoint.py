@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistgan.data.grids import SIDE
+from mnistgan.drawing.grids import SIDE
 from mnistgan.errors import CheckpointError, DivergedError, FormatError
 from mnistgan.files import read_arrays, write_arrays
 from mnistgan.training.state import TrainingState

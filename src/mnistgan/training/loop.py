@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mnistgan.data.arrays import Images
-from mnistgan.data.grids import TRAINING_SIDE
+from mnistgan.datasets.arrays import Images
+from mnistgan.drawing.grids import TRAINING_SIDE
 from mnistgan.errors import DivergedError, Interrupted
-from mnistgan.models import sampling, weights
-from mnistgan.models.kinds import KINDS
+from mnistgan.families import sampling
+from mnistgan.families.kinds import KINDS
+from mnistgan.nn import weights
 from mnistgan.params import Recipe, TrainParams
 from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm
 from mnistgan.training.checkpoint import Checkpoints

@@ -7,16 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from mnistgan.data.idx import CLASSES
+from mnistgan.datasets.idx import CLASSES
 from mnistgan.errors import CheckpointError
-from mnistgan.models import weights
-from mnistgan.models.kinds import KINDS
+from mnistgan.families.dcgan.features import Features
+from mnistgan.families.dcgan.shares import Shares
+from mnistgan.families.kinds import KINDS
+from mnistgan.nn import weights
+from mnistgan.nn.adam import Adam
 from mnistgan.params import Recipe
-from mnistgan.training.adam import Adam
 from mnistgan.training.average import Average
-from mnistgan.training.features import Features
 from mnistgan.training.looks import Look
-from mnistgan.training.shares import Shares
 
 
 @dataclass

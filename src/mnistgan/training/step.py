@@ -3,12 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from mnistgan.data.arrays import Images
-from mnistgan.data.batches import Batches
-from mnistgan.data.idx import CLASSES
-from mnistgan.models.kinds import KINDS
-from mnistgan.params import Recipe
-from mnistgan.training.losses import (
+from mnistgan.datasets.arrays import Images
+from mnistgan.datasets.idx import CLASSES
+from mnistgan.families.dcgan.losses import (
     balance_loss,
     discriminator_loss,
     feature_loss,
@@ -18,6 +15,9 @@ from mnistgan.training.losses import (
     realness,
     shares,
 )
+from mnistgan.families.kinds import KINDS
+from mnistgan.params import Recipe
+from mnistgan.training.batches import Batches
 from mnistgan.training.precision import available, products_in
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState

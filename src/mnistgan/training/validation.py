@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from mnistgan.data.arrays import Images
+from mnistgan.datasets.arrays import Images
+from mnistgan.families import sampling
 from mnistgan.metrics.class_balance import class_balance, class_prior
 from mnistgan.metrics.fid import frechet_distance, gaussian
 from mnistgan.metrics.manifold import manifold
 from mnistgan.metrics.repetition import repetition
-from mnistgan.models import sampling
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import subset

@@ -1,0 +1,235 @@
+"""Compare two results: the verdict first, then what differs between them, cause and figure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline import output as telling
+
+if TYPE_CHECKING:
+    from mnistgan.comparison.changes import Change
+    from mnistgan.comparison.differences import Difference
+    from mnistgan.comparison.sides import Side, Trained
+    from mnistgan.comparison.verdict import Compared, Comparison, Value
+    from pipeline.results.lookup import Results
+
+COLUMNS = ("metric", "real", "A", "B", "B against A", "p", "says")
+MARKS = {"lower": "↓", "higher": "↑", "near real": "≈", "unknown": ""}
+
+SOURCE = (
+    "A git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file, a seeds file, a folder or glob of "
+    "metrics files, run:ID of an MLflow run, `workspace`, or several of them joined by commas."
+)
+
+Margin = Annotated[
+    float, typer.Option(min=1, max=1000, help="The difference in FID, in percent, that seeds are planned for.")
+]
+MARGIN = 25.0
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help=SOURCE)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; what may be better or worse.")],
+    markdown: telling.Markdown = None,
+    json: telling.Json = None,
+    margin: Margin = MARGIN,
+) -> None:
+    """Tell whether B is better or worse than A, identical, or can't be told from it yet.
+
+    Log FID decides, at 5%: by Welch's test, seeds unpaired, where both sides are groups of seeds. One seed on a side
+    is judged by the spread between seeds that metrics/seeds.csv records for A's or B's recipe: Student's t with its
+    degrees of freedom, the spread times the root of 2. Without one it can't be told. Equal pins and figures are
+    identical; the same weights with other figures, or by other measuring code, are measured otherwise. Seeds that
+    collapsed are counted, by Fisher's exact test, and not averaged in; where there are any, both tests share the 5%.
+    All other metrics are shown with p adjusted by Holm and decide nothing. How many more seeds it takes follows from
+    the spread and --margin, never from the difference that was seen.
+
+    Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
+    """
+    telling.check_outputs({"--markdown": markdown, "--json": json})
+    from mnistgan.comparison.verdict import compare
+    from pipeline.results import lookup as results
+
+    of_a, of_b = results.read(a), results.read(b)
+    found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)
+    told = Told(found, of_a, of_b)
+    if telling.STDOUT not in (markdown, json):
+        told.show()
+    telling.write("--markdown", markdown, told.markdown)
+    telling.write("--json", json, lambda: telling.as_json(told.content()))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A comparison with its causes, as a table, as Markdown and as JSON."""
+
+    found: "Comparison"
+    a: "Results"
+    b: "Results"
+
+    @property
+    def headline(self) -> str:
+        """The verdict and what decided it."""
+        from mnistgan.comparison.wording import headline
+
+        return headline(self.found)
+
+    def show(self) -> None:
+        """Print it for a person at a terminal."""
+        telling.show(self.headline)
+        for line in self.lines():
+            telling.show(line)
+        telling.show_table(self.legend(), COLUMNS, self.rows())
+        for note in self.notes():
+            telling.show(f"note: {note}")
+
+    def markdown(self) -> str:
+        """The same for a pull request."""
+        lines = [f"**{telling.escaped(self.headline)}**", ""]
+        lines += [f"- {telling.escaped(line)}" for line in self.lines()]
+        lines += ["", telling.escaped(self.legend()), "", *telling.markdown_table(COLUMNS, self.rows()), ""]
+        lines += [f"- note: {telling.escaped(note)}" for note in self.notes()]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def legend(self) -> str:
+        """Which is A and which is B, and how to read the rest."""
+        sides = f"A: {_who(self.found.a)}; B: {_who(self.found.b)}"
+        return f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real"
+
+    def lines(self) -> Iterator[str]:
+        """What differs of the causes, the training budget before all."""
+        if not (self.a.recorded and self.b.recorded):
+            unknown = [side.side.name for side in (self.a, self.b) if not side.recorded]
+            yield f"params, data, code: not recorded for {' and '.join(unknown)}, so what differs is unknown"
+            return
+        params = self.changed("params")
+        if budget := [change for change in params if change.of_budget]:
+            yield f"the training budget differs: {_listed(budget)}"
+        yield f"params: {_listed([change for change in params if not change.of_budget]) or 'the same'}"
+        for kind in ("data", "code"):
+            yield f"{kind}: {', '.join(_file_change(change) for change in self.changed(kind)) or 'the same'}"
+        yield from self._machine()
+
+    def _machine(self) -> Iterator[str]:
+        """Whether the processor is another; nothing where neither side records one."""
+        unknown = [side.side.name for side in (self.a, self.b) if not side.machine]
+        if len(unknown) < 2:
+            told = f"not recorded for {unknown[0]}" if unknown else _listed(self.changed("machine")) or "the same"
+            yield f"machine: {told}"
+
+    def changed(self, kind: str) -> "Sequence[Change]":
+        """What differs of ``params``, ``data``, ``code`` or ``machine``."""
+        from mnistgan.comparison.changes import changes
+
+        return changes(getattr(self.a, kind), getattr(self.b, kind))
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """A row a metric."""
+        for compared in (self.found.primary, *self.found.others):
+            yield _row(compared)
+
+    def notes(self) -> Iterator[str]:
+        """What a reader must know besides."""
+        from mnistgan.comparison import wording
+
+        yield from dict.fromkeys((*self.a.notes, *self.b.notes, *wording.notes(self.found)))
+
+    def content(self) -> dict[str, Any]:
+        """All of it for a machine; what is NaN or missing is null."""
+        found, of = self.found, self.found.collapses
+        return {
+            "verdict": found.verdict.value,
+            "measured_otherwise": found.otherwise,
+            "headline": self.headline,
+            "basis": found.basis.value,
+            "level": found.level,
+            "margin": found.margin,
+            "more_seeds": {"low": found.more_seeds.low, "high": found.more_seeds.high} if found.more_seeds else None,
+            "collapsed": {"a": of.a, "of_a": of.of_a, "b": of.b, "of_b": of.of_b, "p": of.p},
+            "a": _side(self.a, found.a.members),
+            "b": _side(self.b, found.b.members),
+            **{kind: [_change(each) for each in self.changed(kind)] for kind in ("params", "data", "code", "machine")},
+            "metrics": [_metric(compared) for compared in (found.primary, *found.others)],
+            "notes": list(self.notes()),
+        }
+
+
+def _who(side: "Side") -> str:
+    return side.name if len(side.members) == 1 else f"{side.name} ({len(side.members)} seeds)"
+
+
+def _listed(changes: "Sequence[Change]") -> str:
+    return ", ".join(f"{change.name} {_or_none(change.before)} → {_or_none(change.after)}" for change in changes)
+
+
+def _or_none(value: Any) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _file_change(change: "Change") -> str:
+    if change.before is None:
+        return f"{change.name} (new)"
+    return f"{change.name} (gone)" if change.after is None else change.name
+
+
+def _row(compared: "Compared") -> tuple[str, ...]:
+    from mnistgan.comparison import wording
+
+    metric = compared.metric
+    real = {wording.number(value.real) for value in (compared.a, compared.b) if value.real is not None}
+    return (
+        f"{metric.short} {MARKS[metric.better.value]}".rstrip(),
+        " / ".join(sorted(real)) or wording.NOTHING,
+        wording.value(compared.a),
+        wording.value(compared.b),
+        wording.change(compared),
+        wording.p_value(compared.p),
+        wording.says(compared),
+    )
+
+
+def _side(results: "Results", members: "Sequence[Trained]") -> dict[str, Any]:
+    return {
+        "name": results.side.name,
+        "recipe": results.side.recipe,
+        "seeds": [
+            {"name": one.name, "verdict": one.figures.verdict, "collapsed": one.figures.collapsed} for one in members
+        ],
+    }
+
+
+def _change(change: "Change") -> dict[str, Any]:
+    return {"name": change.name, "a": change.before, "b": change.after, "budget": change.of_budget}
+
+
+def _metric(compared: "Compared") -> dict[str, Any]:
+    return {
+        "name": compared.metric.name,
+        "better": compared.metric.better.value,
+        "scale": compared.metric.scale.value,
+        "a": _value(compared.a),
+        "b": _value(compared.b),
+        "difference": compared.estimate,
+        **_interval(compared.difference),
+        "p": compared.p,
+        "verdict": compared.verdict.value,
+    }
+
+
+def _interval(difference: "Difference | None") -> dict[str, Any]:
+    low, high = difference.interval() if difference else (None, None)
+    return {"low": low, "high": high}
+
+
+def _value(value: "Value") -> dict[str, Any]:
+    return {
+        "value": value.mean,
+        "low": value.interval.low if value.interval else None,
+        "high": value.interval.high if value.interval else None,
+        "real": value.real,
+        "seeds": value.seeds,
+        "missing": value.missing,
+        "nan": value.not_finite,
+    }

@@ -1,0 +1,155 @@
+"""Measure a generator's samples against real images."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import DataError, UsageError
+from pipeline import console
+from pipeline.places import Out, tried
+from pipeline.stage import Verbose, load_tensorflow, naming, running
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mnistgan.evaluation.measuring import Evaluation, Report
+    from mnistgan.evaluation.outside import Samples
+    from mnistgan.families.sampling import Generator
+    from mnistgan.params import EvaluateParams
+    from mnistgan.progress import Progress
+
+PATHS, STEPS = 100, 16  # between pairs of latents: how evenly images change
+PATHS_STREAM = 3  # sets their latents apart from the samples'
+
+
+class TrainedOn(StrEnum):
+    """Which images the generator has seen."""
+
+    TRAIN = "train"
+    ALL = "all"
+
+
+@tried()
+def evaluate(
+    train: Annotated[Path, typer.Option(help="Training images: the classes' prior, and what a generator could copy.")],
+    validation: Annotated[Path, typer.Option(help="Validation images: what real data gets, the floor.")],
+    test: Annotated[Path, typer.Option(help="Test images: what everything is measured against.")],
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers and their cards.")],
+    metrics: Annotated[
+        Path, typer.Option(help="JSON to write: every metric with its floor or real value."), Out(".json")
+    ],
+    classes: Annotated[Path, typer.Option(help="CSV to write: each digit's share, and its prior."), Out(".csv")],
+    generator: Annotated[Path | None, typer.Option(help="Weights of the generator to measure.")] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Images to measure in its place: .npy, .npz or a folder of PNG files, 28 x 28, grey."),
+    ] = None,
+    trained_on: Annotated[
+        TrainedOn | None,
+        typer.Option(
+            help="Images that the generator has seen, and could copy; as params.yaml's recipe says if left out."
+        ),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Measure samples against the test images by the pinned rulers.
+
+    Draws `evaluate.samples` images from `evaluate.latent_seed`, or takes as many of --samples, and writes FID at two
+    layers of the classifier and in pixel components, KID, precision, recall, density, coverage, the classifier
+    score, class balance, novelty, repetition and pixel statistics; each beside what real validation images get. FID,
+    KID, repetition: lower is better. Recall and coverage: higher is better. Precision, density, classifier score:
+    as near to the real value as can be. FIDs of other pins do not compare.
+
+    The verdict is healthy, or collapsed, memorised or unsure with its evidence, where a figure is past what it is when
+    a fifth of the samples is at fault (docs/controls.md).
+    """
+    if (generator is None) == (samples is None):
+        raise UsageError("give --generator WEIGHTS or --samples IMAGES, one of the two")
+    with running("evaluate") as params, console.progress() as progress:
+        from mnistgan import files
+        from mnistgan.datasets.arrays import load
+        from mnistgan.evaluation import verdict
+        from mnistgan.rulers.pins import pins
+        from mnistgan.rulers.real import RealData
+
+        # All that can be refused is, before anything is drawn or measured; most of it before TensorFlow is loaded.
+        outside = _outside(samples, params.evaluate.samples, progress) if samples else None
+        real = RealData(load(train), load(validation), load(test))
+        thresholds = verdict.load(rulers)
+        for path, split in ((validation, real.validation), (test, real.test)):
+            _demand(path, len(split), params.evaluate.samples)
+        load_tensorflow(verbose, params.train.threads)
+        from mnistgan.evaluation import measuring
+        from mnistgan.families import sampling
+        from mnistgan.rulers import classifier, pixels
+
+        network, components = classifier.load(rulers), pixels.load(rulers)
+        drawer = sampling.load(generator) if generator else None
+        count, seed = params.evaluate.samples, params.evaluate.latent_seed if drawer else None
+        pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
+        thresholds.demand(pinned)
+        with naming(train, validation, test):
+            reference = measuring.Reference(real, network, components, count, progress)
+        images = _drawn(drawer, params.evaluate, progress) if drawer else outside.images if outside else None
+        assert images is not None
+        seen = trained_on.value if trained_on else params.recipe.images
+        found = reference.measure(images, seen, progress=progress)
+        report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
+        judged = verdict.recorded(report, thresholds.limits)
+        which = {"images": outside.drawn} if outside else {}
+        figures = {**judged, **report, **which, "pins": str(pinned)}
+        rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
+        table = "\n".join(["digit,share,prior", *rows, ""]).encode()
+        files.write_all({metrics: files.as_json(figures), classes: table})
+        told = f"{samples}, {outside.drawn}: " if outside else ""
+        console.summary(f"{told}{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
+
+
+def _demand(path: Path, got: int, needed: int) -> None:
+    if got < needed:
+        raise DataError(f"{path}: {got} images; needs {needed}, the `evaluate.samples` of params.yaml")
+
+
+def _outside(samples: Path, count: int, progress: "Progress") -> "Samples":
+    from mnistgan.evaluation.outside import read
+
+    found = read(samples, count, progress)
+    if found.oddity:
+        console.warn(f"{samples}: {found.oddity}")
+    return found
+
+
+def _drawn(drawer: "Generator", params: "EvaluateParams", progress: "Progress") -> "np.ndarray":
+    from mnistgan.families import sampling
+
+    return drawer.images(sampling.latents(params.latent_seed, params.samples, drawer.latent_size), progress)
+
+
+def _interpolation(drawer: "Generator", seed: int) -> "Report":
+    """How evenly a generator's images change between latents; images from outside have none."""
+    import numpy as np
+
+    from mnistgan.families import sampling
+    from mnistgan.families.latents import slerp
+    from mnistgan.metrics.interpolation import interpolation
+    from mnistgan.rulers.rounding import rounded
+
+    ends = sampling.latents([seed, PATHS_STREAM], 2 * PATHS, drawer.latent_size).reshape(PATHS, 2, -1)
+    walked = np.concatenate([slerp(start, end, STEPS) for start, end in ends])
+    images = drawer.images(walked)
+    found = interpolation(images.reshape(PATHS, STEPS, *images.shape[1:]))
+    return {"interpolation": rounded({"largest_step": found.largest_step, "even": found.even})}
+
+
+def _summary(found: "Evaluation") -> str:
+    report, balance = found.report, found.balance
+    distance, score, coverage = report["fid"], report["classifier_score"], report["coverage"]
+    dropped = f"; dropped: {', '.join(balance.dropped)}" if balance.dropped else ""
+    return (
+        f"FID {distance['value']:.4g} (floor {distance['floor']:.3g}, {distance['units']:.3g} of a missing digit), "
+        f"classifier score {score['value']:.3f} (real {score['real']:.3f}), "
+        f"coverage {coverage['value']:.3f} (real {coverage['real']:.3f}), "
+        f"smallest class {balance.smallest} at {balance.smallest_ratio:.2f} of its share{dropped}"
+    )

@@ -1,0 +1,236 @@
+"""Draw images from a run, a commit's weights or a weights file."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import UsageError
+from mnistgan.progress import Progress
+from pipeline import console, places
+from pipeline.places import Out
+from pipeline.stage import Verbose, load_tensorflow
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WEIGHTS = Path("models/generator.npz")
+MOST = 100_000
+IMAGE_NAME = "{:05d}.png"
+
+
+class Format(StrEnum):
+    """What the images are written as."""
+
+    GRID = "grid"
+    NPY = "npy"
+    IMAGES = "images"
+
+
+SUFFIXES = {".png": Format.GRID, ".npy": Format.NPY, "": Format.IMAGES}
+
+
+def generate(
+    out: Annotated[Path, typer.Option(help="A .png for one grid, a .npy for uint8 [N, 28, 28], or a folder of PNGs.")],
+    count: Annotated[int, typer.Option(min=1, max=MOST, help="How many images.")] = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Draws the latents; a larger count goes on where a smaller ends.")
+    ] = 0,
+    weights: Annotated[
+        Path | None, typer.Option(help=f"A weights file (.npz); without --rev and --run, {WEIGHTS}.")
+    ] = None,
+    rev: Annotated[
+        str | None, typer.Option(help="A git commit, branch, tag or DVC experiment: its weights, from DVC's cache.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="An MLflow run's id or name: the weights it holds.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--as", help="What to write; without it, what --out's ending says.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a folder that holds images of an earlier call.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw images from the weights in the workspace, of a commit or of a run, the same for the same seed.
+
+    A file is replaced in one step; so is a folder, with --force. Each PNG holds the sha256 of the weights that drew
+    it. The latents of --seed are those of train.grid_seed where the two are equal: 256 images then are the last grid.
+    """
+    chosen = _format(out, format_)
+    _check_place(out, chosen, force)
+    _check_origin(weights, rev, run)
+    is_folder = chosen is Format.IMAGES
+    beside = [out.resolve().parent] if is_folder else []  # a folder is swapped for another, made beside it
+    places.demand("generate", {"out": (out, Out(out.suffix.lower(), folder=is_folder))}, kept=beside)
+    with _weights(weights, rev, run) as path, console.progress() as progress:
+        from mnistgan import files
+
+        digest = files.sha256(path)
+        load_tensorflow(verbose)
+        images = _images(path, count, seed, progress)
+        try:
+            _write(images, out, chosen, digest, progress)
+        except OSError as error:
+            raise UsageError(f"--out {out}: can't be written: {error.strerror or error}") from error
+    console.summary(f"drew {count:,} images from seed {seed} into {out}; generator {digest[:12]}")
+
+
+def _format(out: Path, asked: Format | None) -> Format:
+    """What to write; raises UsageError where ``out``'s ending does not go with it."""
+    if asked is Format.IMAGES:
+        return asked
+    told = Format.IMAGES if out.is_dir() else SUFFIXES.get(out.suffix.lower())
+    if told is None:
+        raise UsageError(f"--out {out}: should end in .png (a grid) or .npy, or be a folder (no ending)")
+    if asked and asked is not told:
+        ending = next(suffix for suffix, written in SUFFIXES.items() if written is asked)
+        raise UsageError(f"--out {out}: --as {asked} writes a file; should end in {ending}")
+    return told
+
+
+def _check_place(out: Path, chosen: Format, force: bool) -> None:
+    """Refuse a folder that would be lost. Raises UsageError."""
+    if chosen is not Format.IMAGES or not out.exists():
+        return
+    if not out.is_dir():
+        raise UsageError(f"--out {out}: is a file; --as {chosen} writes a folder: name another")
+    if out.is_mount():
+        raise UsageError(f"--out {out}: a disk is mounted there, which can't be swapped; name a folder in it")
+    held = sorted(path.name for path in out.iterdir())
+    if held and not force:
+        raise UsageError(f"--out {out}: the folder is not empty; name another, or give --force to replace its images")
+    others = [name for name in held if not _is_image_name(name)]
+    if others:
+        raise UsageError(f"--out {out}: holds {others[0]}, which no earlier call wrote; name another folder")
+
+
+def _is_image_name(name: str) -> bool:
+    stem = name.removesuffix(".png")
+    return stem.isdecimal() and name == IMAGE_NAME.format(int(stem))
+
+
+def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> None:
+    given = [option for option, value in (("--weights", weights), ("--rev", rev), ("--run", run)) if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"got {' and '.join(given)}; give one of them")
+    if given and weights is None:
+        return
+    from mnistgan.reading import demand_plain
+
+    try:
+        demand_plain(weights or WEIGHTS, UsageError)
+    except FileNotFoundError as error:
+        if weights is not None:
+            raise UsageError(f"--weights {weights}: no such file") from error
+        raise UsageError(
+            f"{WEIGHTS}: no such file; train first (`make repro`), or give --weights, --rev or --run"
+        ) from error
+
+
+@contextmanager
+def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator[Path]:
+    """Give a weights file for the block; what is fetched is removed after it."""
+    if rev is None and run is None:
+        yield weights or WEIGHTS
+        return
+    with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
+        if rev is not None:
+            yield _of_commit(rev, Path(folder))
+        else:
+            from pipeline.tracking import store as tracking
+
+            assert run is not None
+            yield tracking.download_generator(run, Path(folder))
+
+
+def _of_commit(rev: str, folder: Path) -> Path:
+    """A commit's weights, from DVC's cache, or its remote. Raises UsageError where there are none."""
+    from pipeline.dvcfiles import git
+    from pipeline.results import history, kept
+
+    commit = history.commit_of(rev)
+    if commit is None:
+        raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
+    here = kept.cached(history.outs_at(commit).get(WEIGHTS.as_posix(), "none"))
+    return here if here.is_file() else _by_dvc(rev, commit, folder)
+
+
+def _by_dvc(rev: str, commit: str, folder: Path) -> Path:
+    """Have DVC itself bring them. Raises UsageError where it can't."""
+    import dvc.api
+    from dvc.exceptions import DvcException, PathMissingError
+    from dvc.scm import SCMError
+
+    from pipeline.dvcfiles import git
+
+    path = folder / WEIGHTS.name
+    whole, here = git.place()
+    try:
+        path.write_bytes(dvc.api.read((here / WEIGHTS).as_posix(), repo=str(whole), rev=commit, mode="rb"))
+    except PathMissingError as error:
+        raise UsageError(
+            f"--rev {rev}: {WEIGHTS} of that commit is neither in this clone's DVC cache nor in its remote; "
+            "check the commit out and run `make repro`, or give --run or --weights"
+        ) from error
+    except (DvcException, SCMError, OSError) as error:
+        raise UsageError(f"--rev {rev}: {WEIGHTS} of that commit can't be had: {error}") from error
+    return path
+
+
+def _images(path: Path, count: int, seed: int, progress: Progress) -> "np.ndarray":
+    from mnistgan.families import sampling
+
+    generator = sampling.load(path)
+    latents = sampling.latents(seed=seed, count=count, size=generator.latent_size)
+    images: np.ndarray = generator.images(latents, progress=progress)
+    return images
+
+
+def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progress: Progress) -> None:
+    import math
+
+    from PIL import Image
+
+    from mnistgan import files
+    from mnistgan.drawing import grids
+    from mnistgan.drawing.pictures import encoding
+
+    if chosen is Format.IMAGES:
+        _write_folder(images, out, digest, progress)
+    elif chosen is Format.GRID:
+        grid = grids.tile(images, columns=math.isqrt(len(images) - 1) + 1)
+        files.write_bytes(out, encoding.png(Image.fromarray(grid), digest))
+    else:
+        import numpy as np
+
+        with files.replacing(out) as beside:
+            np.save(beside, images, allow_pickle=False)
+
+
+def _write_folder(images: "np.ndarray", out: Path, digest: str, progress: Progress) -> None:
+    """Write the folder beside and swap it in; the one that was there is gone only after that."""
+    from PIL import Image
+
+    from mnistgan.drawing.pictures import encoding
+
+    folder = out.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+        fresh, old = Path(beside) / "new", Path(beside) / "old"
+        fresh.mkdir()
+        for number, image in enumerate(images):
+            progress("writing", number, len(images))
+            (fresh / IMAGE_NAME.format(number)).write_bytes(encoding.png(Image.fromarray(image), digest))
+        progress("writing", len(images), len(images))
+        if folder.exists():
+            folder.rename(old)
+        try:
+            fresh.rename(folder)
+        except BaseException:
+            if old.exists():
+                old.rename(folder)
+            raise

@@ -1,0 +1,195 @@
+"""Draw the grids, the progress, the animation and the curves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import DataError, PinsError
+from pipeline import console
+from pipeline.places import Out, tried
+from pipeline.stage import PARAMS, Verbose, load_tensorflow, running
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from mnistgan.drawing.pictures.tables import Metrics
+    from mnistgan.params import EvaluateParams, Params
+    from mnistgan.progress import Progress
+    from mnistgan.rulers.classifier import Classifier
+    from mnistgan.rulers.pins import Pins
+
+SAMPLES = 1024  # drawn for the rows by digit; the first 256 are the grid
+SIDE_BY_SIDE = 10  # images a side, of the real and of the generated ones
+WALKS = 8
+STRIP_LATENTS = 12
+STRIP_EPOCHS = 12
+MOST_FRAMES = 60
+HOLD = 4  # the animation's last frame stays this many times as long
+LARGE, SMALL = 3, 2  # pixels a side for each pixel of an image
+# The two small pictures are kept in git: 150 KB together.
+SAMPLES_BYTES = 100_000
+PROGRESS_BYTES = 50_000
+ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is none
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the generator drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
+
+    samples: "np.ndarray"
+    digits: "np.ndarray"
+    walks: "np.ndarray"
+
+
+@tried()
+def render(
+    generator: Annotated[Path, typer.Option(help="The trained generator's weights (.npz).")],
+    grids: Annotated[Path, typer.Option(help="Folder of the training's grids, one an epoch (.png).")],
+    curves: Annotated[Path, typer.Option(help="The training's losses and probabilities (.csv).")],
+    evaluation: Annotated[Path, typer.Option(help="The metrics (.json).")],
+    classes: Annotated[Path, typer.Option(help="The share of each digit among the samples (.csv).")],
+    test: Annotated[Path, typer.Option(help="The test images, to show real beside generated (.npz).")],
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by digit.")],
+    pictures: Annotated[Path, typer.Option(help="Folder where all pictures go."), Out(".png", folder=True)],
+    samples: Annotated[Path, typer.Option(help="Where the small sample grid goes, kept in git (.png)."), Out(".png")],
+    progress: Annotated[
+        Path, typer.Option(help="Where the small progress strip goes, kept in git (.png)."), Out(".png")
+    ],
+    verbose: Verbose = False,
+) -> None:
+    """Draw what the generator makes, how it came there, and what was measured.
+
+    The latents are those of the training's grids: train.grid_seed. Each PNG holds the sha256 of the generator's
+    weights (text chunk generator-sha256), the GIF in its comment. Nothing is written unless all could be drawn.
+    """
+    with running("render") as params, console.progress() as report:
+        from mnistgan import files
+        from mnistgan.datasets import arrays
+        from mnistgan.drawing.grids import TRAINING_SIDE, by_epoch
+        from mnistgan.drawing.pictures import digits, encoding, tables
+
+        # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
+        try:
+            digest = files.sha256(generator)
+        except FileNotFoundError as error:
+            raise DataError(f"{generator}: no such file; the train stage writes it") from error
+        history = by_epoch(grids)
+        strip, frames = _strip(history), _frames(history)
+        metrics = tables.metrics(evaluation)
+        charts = _charts(curves, metrics, classes)
+        real = arrays.load(test).images
+        load_tensorflow(verbose, params.train.threads)
+        reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
+        drawn = _draw(generator, reader, params, report)
+        animation = _animation(frames, params.render.frame_milliseconds, digest)
+        grid = drawn.samples[: TRAINING_SIDE**2]
+
+        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **charts()}
+        small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
+        contents = {pictures / "training.gif": animation}
+        for number, (name, image) in enumerate(images.items()):
+            report("pictures", number, len(images))
+            contents[pictures / name] = encoding.png(image, digest)
+        contents[samples] = encoding.small_png(small[0], digest, SAMPLES_BYTES)
+        contents[progress] = encoding.small_png(small[1], digest, PROGRESS_BYTES)
+        files.write_all(contents)
+        report("pictures", len(images), len(images))
+    console.summary(
+        f"drew {len(contents)} pictures, {sum(map(len, contents.values())) / 1e6:.1f} MB, of which {samples} and "
+        f"{progress} are {(len(contents[samples]) + len(contents[progress])) / 1e3:.0f} KB; "
+        f"epochs {min(history)} to {max(history)}; generator {digest[:12]}"
+    )
+
+
+def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
+    """The first latents' images [12, 28, 28] of at most 12 epochs."""
+    from mnistgan.drawing import grids
+    from mnistgan.drawing.pictures.animation import spread
+
+    chosen = spread(list(history), STRIP_EPOCHS)
+    return {epoch: grids.untile(grids.read(history[epoch]))[:STRIP_LATENTS] for epoch in chosen}
+
+
+def _frames(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
+    """The whole grids [448, 448] of at most 60 epochs."""
+    from mnistgan.drawing import grids
+    from mnistgan.drawing.pictures.animation import spread
+
+    return {epoch: grids.read(history[epoch]) for epoch in spread(list(history), MOST_FRAMES)}
+
+
+def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: str) -> bytes:
+    from mnistgan.drawing.pictures import animation, encoding
+
+    durations = [milliseconds] * (len(frames) - 1) + [milliseconds * HOLD]
+    return encoding.gif(animation.frames(frames), durations, digest)
+
+
+def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], dict[str, Image]]":
+    """Read what the charts show; calling what comes back draws them. Raises DataError for shares of other metrics."""
+    from mnistgan.drawing.pictures import curves as charts
+    from mnistgan.drawing.pictures import tables
+
+    training = tables.training(curves)
+    share, prior = tables.class_shares(classes)
+    ratio = metrics.smallest_ratio
+    if ratio is not None and abs((share - ratio * prior).min()) > ROUNDED:
+        raise DataError(f"{classes}: of another evaluation: the metrics' smallest share is {ratio} of its prior")
+    return lambda: {
+        "losses.png": charts.losses(training),
+        "probabilities.png": charts.probabilities(training),
+        "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
+        "metrics.png": charts.metrics(metrics.measures, metrics.samples),
+    }
+
+
+def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pins") -> "Classifier":
+    """The classifier ruler. Raises DataError where an evaluation was made by others than these rulers and params."""
+    from mnistgan.rulers import classifier, pixels
+    from mnistgan.rulers.pins import check_same
+    from mnistgan.rulers.pins import pins as make
+
+    reader, components = classifier.load(rulers), pixels.load(rulers)
+    here = replace(
+        make(reader.digest, classifier.LAYERS, components.digest, (), params.samples, params.latent_seed),
+        splits=pins.splits,  # of images that are not all read here
+    )
+    try:
+        check_same(str(pins), str(here))
+    except PinsError as error:
+        raise DataError(f"{evaluation}: not measured by {rulers} and {PARAMS} as they are: {error}") from error
+    return reader
+
+
+def _draw(weights: Path, reader: "Classifier", params: "Params", report: "Progress") -> Drawn:
+    import numpy as np
+
+    from mnistgan.families import sampling
+    from mnistgan.families.latents import slerp
+
+    generator = sampling.load(weights)
+    steps = params.render.interpolation_steps
+    latents = sampling.latents(seed=params.train.grid_seed, count=SAMPLES, size=generator.latent_size)
+    walks = [slerp(latents[walk], latents[walk + WALKS], steps) for walk in range(WALKS)]
+    images = generator.images(np.concatenate([latents, *walks]), progress=report)
+    samples, walked = images[:SAMPLES], images[SAMPLES:]
+    digits = reader.features(samples).logits.argmax(axis=1)
+    return Drawn(samples, digits, walked.reshape(WALKS, steps, *images.shape[1:]))
+
+
+def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":
+    from mnistgan.drawing.grids import TRAINING_SIDE
+    from mnistgan.drawing.pictures import digits
+
+    beside = SIDE_BY_SIDE**2
+    spread = real[:: max(1, len(real) // beside)][:beside]
+    return {
+        "samples.png": digits.samples(grid, TRAINING_SIDE, LARGE),
+        "interpolation.png": digits.interpolation(drawn.walks, LARGE),
+        "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
+        "digits.png": digits.by_digit(drawn.samples, drawn.digits, LARGE),
+    }

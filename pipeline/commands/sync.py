@@ -1,0 +1,180 @@
+"""Publish to MLflow what the files say."""
+
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
+from pipeline import console
+from pipeline.dvcfiles import state
+from pipeline.tracking import publication
+
+if TYPE_CHECKING:
+    from pipeline.tracking.groups import Group
+    from pipeline.tracking.publication import Sources
+    from pipeline.tracking.store import Store
+
+NICENESS = 10
+POLL_SECONDS = 2.0
+RETRY_SECONDS = 15.0
+LOCK_SECONDS = 30.0
+"""How long `sync` and the last publishing of a stage wait for another process that publishes to the same run."""
+LAST_TRIES = 2
+"""How often the last publishing of a stage is tried: once more than once, for an answer that got lost."""
+
+
+class Followed(StrEnum):
+    """The stages that are published while they run."""
+
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    RENDER = "render"
+
+
+def sync(
+    follow: Annotated[
+        Followed | None,
+        typer.Option(help="Publish while this stage runs, until standard input ends: what the stages start."),
+    ] = None,
+    since: Annotated[float, typer.Option(hidden=True)] = 0.0,
+) -> None:
+    """Bring MLflow up to date with dvc.lock and the files it records; repeating it changes nothing.
+
+    Gives a state that came out of DVC's cache its run, fills in what an outage kept away or a person deleted in
+    MLflow, and closes runs whose process is gone. Each recipe of metrics/seeds.csv gets a parent run over the runs of
+    its seeds. Of the registered generator's versions that are measured as the commit's figures are and pass gate.yaml's
+    own rules, the one with the lowest FID has the alias `best`. MLFLOW_TRACKING_URI names another store than
+    mlruns/mlflow.db.
+    """
+    root = state.main_root()
+    if follow:
+        _Following(publication.while_running(follow, since), root).until_end_of_input()
+        return
+    from pipeline.tracking import store as tracking
+
+    store = tracking.Store(root)
+    for said in store.close_abandoned():
+        console.warn(said)
+    _publish_state(store, root)
+    _publish_groups(store, root)
+
+
+def publish_group(store: "Store", root: Path, group: "Group") -> None:
+    """Bring a group's parent run up to date, one process at a time."""
+    from pipeline.tracking import store as tracking
+
+    with tracking.publishing(root, f"group-{group.digest}"):
+        done = store.publish_group(group)
+    if done.is_news:
+        console.summary(str(done))
+
+
+def _publish_state(store: "Store", root: Path) -> None:
+    """What dvc.lock records."""
+    from pipeline.tracking import store as tracking
+
+    try:
+        sources = publication.of_lock()
+    except FormatError:
+        raise
+    except DataError as error:
+        console.warn(f"nothing published: {error}")
+        return
+    for problem in sources.problems:
+        console.warn(f"left out: {problem}")
+    now = sources.state
+    at_work = publication.is_live(root, now.train_key, now.run_key)  # its follower publishes until it ends
+    with tracking.publishing(root, now.run_key, 0.0 if at_work else LOCK_SECONDS):
+        done = store.publish(publication.gather(sources, root))
+    for said in done.mended if done else ():
+        console.warn(said)
+    if done and done.blank:
+        console.warn(f"left blank in the run, since no journal here tells: {', '.join(done.blank)}")
+    console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))
+
+
+def _publish_groups(store: "Store", root: Path) -> None:
+    """The groups of metrics/seeds.csv."""
+    from pipeline.results import lookup as results
+    from pipeline.tracking import groups
+
+    try:
+        found = groups.of_file(results.SEEDS)
+    except DataError as error:
+        console.warn(f"no group of seeds published: {error}")
+        return
+    for group in found:
+        publish_group(store, root, group)
+
+
+class _Following:
+    """Publishes a running stage's files until the stage is gone."""
+
+    def __init__(self, sources: "Sources", root: Path) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # the stage decides what they mean; the pipe's end tells here
+            signal.signal(number, signal.SIG_IGN)
+        os.nice(NICENESS)
+        self._sources = sources
+        self._root = root
+        self._held = ExitStack()
+        self._store: Store | None = None
+
+    def until_end_of_input(self) -> None:
+        """Publish whenever there is something new, and a last time; only that one's failure is raised.
+
+        A file that is torn, or gone meanwhile, is like a store that is away: it may be whole the next time.
+        """
+        seen, not_before = None, 0.0
+        with self._held:
+            while not _input_ended():
+                if time.monotonic() < not_before:
+                    continue
+                try:
+                    wanted = self._sources.fingerprint()
+                    if wanted != seen:
+                        self._publish()
+                        seen = wanted
+                except (MnistganError, OSError) as error:
+                    console.warn(f"{error}; tries again")
+                    not_before = time.monotonic() + RETRY_SECONDS
+            self._publish_at_last()
+
+    def _publish_at_last(self) -> None:
+        for left in reversed(range(LAST_TRIES)):
+            try:
+                self._publish(LOCK_SECONDS)
+            except TrackingError:
+                if not left:
+                    raise
+            else:
+                return
+
+    def _publish(self, wait_seconds: float = 0.0) -> None:
+        """Publish what is there; a store that failed is let go, since its answer may be what got lost."""
+        from pipeline.tracking import store as tracking
+
+        try:
+            if self._store is None:
+                self._held.enter_context(tracking.publishing(self._root, self._sources.state.run_key, wait_seconds))
+                self._store = tracking.Store(self._root)
+            done = self._store.publish(publication.gather(self._sources, self._root))
+        except TrackingError:
+            self._store = None
+            self._held.close()
+            raise
+        if done and done.is_news:
+            console.summary(str(done))
+
+
+def _input_ended() -> bool:
+    """Wait a moment for the end of standard input; whether it came."""
+    readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 1024)

@@ -1,0 +1,277 @@
+"""From one end of a result to all the others: run, commit, params, data, weights, rulers."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistgan.errors import TrackingError, UsageError
+from pipeline import console
+from pipeline.dvcfiles import git, state
+from pipeline.results import history, recorded
+from pipeline.results.history import Recorded
+from pipeline.runs import patches
+from pipeline.runs.journal import Kind
+from pipeline.tracking import publication
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import TracedRun
+
+FEWEST = 6
+"""Hex digits of a key or digest that are enough to ask by."""
+INDENT = 12
+
+
+@dataclass(frozen=True)
+class _Found:
+    """States that something leads to, and why it does; or else a run that tells of itself."""
+
+    why: str
+    states: Sequence[Recorded]
+    asked: str = ""
+    """What to ask MLflow for where there are no states."""
+
+
+def trace(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A commit, branch, tag or DVC experiment; the beginning of a key, of an out's MD5 or of the weights' "
+            "sha256; a file of an out, or a PNG that was drawn by weights, wherever it lies now; an MLflow run's id or "
+            "name."
+        ),
+    ],
+) -> None:
+    """Say where a result comes from, and what came of it: run, commit, params, data, weights, outs and rulers.
+
+    Looks through dvc.lock in the workspace, in every commit and in every experiment, through the journals here, DVC's
+    cache beside them, and MLflow's store where it can be reached.
+    """
+    records = history.records()
+    found = _of_file(Path(what), records) if _is_file(what) else _of_name(what, records)
+    runs = _Runs()
+    if found is None:
+        found = _of_run(what, records, runs)
+    if found is None:
+        raise UsageError(_nothing(what, records, runs))
+    lines = [f"{what}: {found.why}"]
+    for each in found.states:
+        lines += ["", *_told(each, runs)]
+    if not found.states:
+        lines += _told_by_run(runs.named(found.asked), runs)
+    console.summary("\n".join(lines))
+
+
+def _is_file(what: str) -> bool:
+    try:
+        return Path(what).is_file()
+    except (OSError, ValueError):  # too long for a name, say
+        return False
+
+
+def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
+    """By a file's bytes: an out of a state, or a picture that names its weights."""
+    digest = state.digest(path)
+    with path.open("rb") as file:
+        drawn_by = history.stamp(file)
+    names = [(name, each) for each in records for name, made in each.files() if made == digest]
+    if names:
+        return _Found(f"the bytes of {names[0][0]}", _once(each for _, each in names))
+    if drawn_by:
+        matching = [each for each in records if each.weights == drawn_by]
+        return _Found(f"drawn by the weights {drawn_by}", matching, drawn_by)
+    return None
+
+
+def _of_name(what: str, records: Sequence[Recorded]) -> _Found | None:
+    blob = history.blob_at(what)
+    if blob == "":
+        raise UsageError(f"{what}: that commit has no {state.LOCK}, so no run of the pipeline is recorded there")
+    if blob is not None:
+        return _Found(f"{state.LOCK} there records", [each for each in records if each.blob == blob])
+    if len(what) < FEWEST or set(what) - set("0123456789abcdef"):
+        return None
+    for title, of in _HANDLES.items():
+        if matching := [each for each in records if any(handle.startswith(what) for handle in of(each))]:
+            return _Found(f"the {title} of", matching)
+    return None
+
+
+def _of_run(what: str, records: Sequence[Recorded], runs: "_Runs") -> _Found | None:
+    run = runs.named(what)
+    if run is None:
+        return None
+    matching = [each for each in records if each.state and each.state.run_key == run.tags.get("mnistgan.run_key")]
+    same = [each for each in matching if each.weights == run.tags.get("mnistgan.weights")]
+    why = "MLflow's run of" if matching else f"MLflow's run of a state that no {state.LOCK} here records"
+    return _Found(why, same or matching, what)
+
+
+def _keys(name: str) -> Callable[[Recorded], list[str]]:
+    return lambda each: [getattr(each.state, name)] if each.state else []
+
+
+_HANDLES: Mapping[str, Callable[[Recorded], list[str]]] = {
+    "run key": _keys("run_key"),
+    "train key": _keys("train_key"),
+    "data digest": _keys("data_digest"),
+    "MD5 of an out": lambda each: [digest for _, digest in each.files()],
+    "sha256 of the weights": lambda each: [each.weights] if each.weights else [],
+}
+RUN_HANDLES = ("mnistgan.run_key", "mnistgan.train_key", "mnistgan.weights")
+
+
+class _Runs:
+    """MLflow's runs, asked for once, and only where there is a store to ask."""
+
+    def __init__(self) -> None:
+        self._held: Sequence[TracedRun] | None = None
+        self.problem = ""
+
+    def named(self, name: str) -> "TracedRun | None":
+        """The run of this id or name, else the newest whose key or weights begin so."""
+        exact = (run for run in self._all() if name in (run.id, run.name))
+        begun = (run for run in self._all() if any(run.tags.get(tag, "").startswith(name) for tag in RUN_HANDLES))
+        return next(exact, next(begun, None) if len(name) >= FEWEST else None)
+
+    def of_key(self, run_key: str) -> "list[TracedRun]":
+        """The runs of a key: replicates are several."""
+        return [run for run in self._all() if run.tags.get("mnistgan.run_key") == run_key]
+
+    @property
+    def count(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> "Sequence[TracedRun]":
+        if self._held is None:
+            from pipeline.tracking import store as tracking
+
+            try:
+                self._held = tracking.traced_runs(state.main_root())
+            except TrackingError as error:
+                self._held, self.problem = [], str(error)
+        return self._held
+
+
+def _told(each: Recorded, runs: _Runs) -> Iterator[str]:
+    now = each.state
+    if now is None:
+        yield _line("key", "not known: no train and evaluate are recorded, or the library versions are nowhere here")
+    else:
+        yield _line("run key", now.run_key)
+        yield _line("train key", now.train_key)
+    held = runs.of_key(now.run_key) if now else []
+    tags = _best_tags(held, each)
+    yield from _places(each)
+    yield from _listed("MLflow", [f"{run.id} {run.name!r} {run.status}" for run in held] or [_no_run(runs)])
+    yield from _making(each, tags)
+    yield from _listed("params", [f"{name} {value}" for name, value in now.params.items()] if now else [])
+    yield from _data(each, tags)
+    yield _line("libraries", ", ".join(f"{name} {version}" for name, version in each.versions.items()) or "not known")
+    yield _line("weights", each.weights or "their file is neither here nor in DVC's cache")
+    yield from _rulers(each)
+    outs = [(path, digest) for part in each.parts.values() for path, digest in part.outs.items()]
+    yield from _listed("outs (MD5)", [f"{digest} {path}" for path, digest in outs])
+
+
+def _told_by_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
+    """What a run says by itself, where no record leads on from it."""
+    if run is None:
+        yield f"  no {state.LOCK} and no run here has weights of that sha256: fetch the branch or experiment that has"
+        yield from [_line("MLflow", runs.problem)] if runs.problem else []
+        return
+    yield _line("MLflow", f"{run.id} {run.name!r} {run.status}")
+    yield from _listed("params", [f"{name} {value}" for name, value in sorted(run.params.items())])
+    shown = ("mlflow.source.git.commit", *sorted(name for name in run.tags if name.startswith("mnistgan.")))
+    yield from _listed("tags", [f"{name} {run.tags[name]}" for name in shown if name in run.tags])
+
+
+def _places(each: Recorded) -> Iterator[str]:
+    here = ["the workspace"] if each.in_workspace else []
+    yield from _listed("recorded in", [*here, *map(str, each.commits)])
+
+
+def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
+    """The commit and machine of each stage that made the state: by the journals here, else as the run says."""
+    if each.state is None:
+        return
+    root = state.main_root()
+    keys = {"train": each.state.train_key, "evaluate": each.state.run_key}
+    events = publication.making_events(root, keys["train"], keys["evaluate"])
+    starts = {event.stage: event for event in events if event.kind is Kind.START}
+    for stage, event in starts.items():
+        facts = event.facts
+        patch = patches.path_of(root, keys[stage])
+        tree = ""
+        if facts.get("dirty"):
+            tree = f", and the changes in {patch.relative_to(root)}" if patch.exists() else ", and changes not kept"
+        yield _line(stage, f"by commit {str(facts.get('commit'))[: state.SHORT]}{tree}")
+        yield _line("", f"{event.time:%Y-%m-%d %H:%M} UTC on {facts.get('cpu')}")
+    processor = each.processor or tags.get("mnistgan.cpu")
+    if "train" not in starts and (commit := tags.get("mlflow.source.git.commit")):
+        tree = ", and the run's tree.patch" if tags.get("mnistgan.dirty") == "true" else ""
+        yield _line("train", f"by commit {commit[: state.SHORT]}{tree}, on {processor or 'a processor not known'}")
+    elif not starts:
+        yield _line("train", "by which commit is not known: no journal here tells of it")
+        yield from [_line("", f"on {processor}")] if processor else []
+
+
+def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
+    from mnistgan.datasets.fetching import raw
+
+    summary = each.read_json("prepare", "summary")
+    described = summary.get("splits", {})
+    splits = {name: split.get("sha256") for name, split in described.items()}
+    source = publication.data_source(state.main_root(), splits) or tags.get("mnistgan.data_source")
+    lines = [each.state.data_digest] if each.state else []
+    lines.append(f"from {source}" if source else "from a source that no journal or run here tells of")
+    if summary.get("raw") == {file.name: file.sha256 for file in raw.MNIST}:
+        lines.append("MNIST's own, whoever gave it: every raw file has the pinned sha256")
+    lines += [f"{name} {split.get('count')} images, sha256 {split.get('sha256')}" for name, split in described.items()]
+    yield from _listed("data", lines)
+
+
+def _rulers(each: Recorded) -> Iterator[str]:
+    if "evaluate" not in each.parts:
+        return
+    cards = {name: each.card(name).get("sha256") for name in recorded.RULERS}
+    pins = each.read_json("evaluate", "metrics").get("pins", "not known")
+    yield from _listed("rulers", [f"pins {pins}", *(f"{name} {digest}" for name, digest in cards.items() if digest)])
+
+
+def _best_tags(held: "Sequence[TracedRun]", each: Recorded) -> Mapping[str, str]:
+    """The tags of the run of these very weights, else of any of the key."""
+    same = [run.tags for run in held if run.tags.get("mnistgan.weights") == each.weights]
+    return next(iter([*same, *(run.tags for run in held)]), {})
+
+
+def _no_run(runs: _Runs) -> str:
+    return (
+        runs.problem or "no run of this key in the store here; `python -m pipeline sync` gives the workspace's its run"
+    )
+
+
+def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
+    commits = {commit.id for each in records for commit in each.commits}
+    store = runs.problem or f"MLflow's store ({runs.count} runs)"
+    return (
+        f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that {state.LOCK} "
+        f"records in the workspace and {len(commits)} commits, {len(history.experiments())} of them experiments; keys, "
+        f"MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
+        f"{git.how_to_fetch()}, and so may `dvc exp pull` and `dvc pull`"
+    )
+
+
+def _once(states: Iterable[Recorded]) -> list[Recorded]:
+    return list({each.blob: each for each in states}.values())
+
+
+def _listed(title: str, lines: Sequence[Any]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield _line(title if number == 0 else "", str(line))
+
+
+def _line(title: str, text: str) -> str:
+    return f"  {title:<{INDENT}}{text}".rstrip()

@@ -1,0 +1,306 @@
+"""The train stage: params and images in, weights, grids, curves and looks out. It never opens the test images."""
+
+import hashlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistgan.errors import UsageError
+from mnistgan.progress import Progress
+from pipeline import console
+from pipeline.dvcfiles import state
+from pipeline.places import Out, tried
+from pipeline.runs import checkpoints, journal, provenance
+from pipeline.stage import Verbose, load_tensorflow, naming, running
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mnistgan.datasets.arrays import Images
+    from mnistgan.params import Params, Precision
+    from mnistgan.training.batches import Batches
+    from mnistgan.training.looks import Look
+    from mnistgan.training.state import TrainingState
+    from mnistgan.training.validation import Validation
+
+COMPUTES_BFLOAT16 = ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
+"""What the name of an instruction set that oneDNN is held to has in it, where that has bfloat16 too."""
+
+
+@tried(checkpoints.root)
+def train(
+    train: Annotated[Path, typer.Option(help="Training images, as `prepare` writes them.")],
+    validation: Annotated[
+        Path,
+        typer.Option(help="Validation images, looked at while training; trained on too by a recipe of `images: all`."),
+    ],
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers that looks are measured by.")],
+    generator: Annotated[Path, typer.Option(help="Where the generator's final weights go (.npz)."), Out(".npz")],
+    best: Annotated[
+        Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz)."), Out(".npz")
+    ],
+    discriminator: Annotated[
+        Path, typer.Option(help="Where the discriminator's final weights go (.npz)."), Out(".npz")
+    ],
+    versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json)."), Out(".json")],
+    machine: Annotated[
+        Path, typer.Option(help="Where the processor's name and the precision go (.json)."), Out(".json")
+    ],
+    grids: Annotated[
+        Path,
+        typer.Option(help="Folder for the fixed latents' grids, one PNG each few epochs."),
+        Out(".png", folder=True),
+    ],
+    curves: Annotated[
+        Path, typer.Option(help="Where the curves go (.csv), a row each `train.report_every` steps."), Out(".csv")
+    ],
+    looks: Annotated[
+        Path, typer.Option(help="Where the looks at validation go (.csv), a row each `look_every` epochs."), Out(".csv")
+    ],
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ignore checkpoints and start at step 0.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train the networks by the recipe that params.yaml names.
+
+    Killed or interrupted, the same command goes on from the last checkpoint, to the same bytes.
+
+    The curves: generator_loss is the cross-entropy, in nats, of passing generated images off as real; it rises when
+    the discriminator wins. discriminator_loss is that of calling real images real plus that of calling generated ones
+    generated: 1.39 (2 log 2) when it can't tell, 0 when it always can. probability_real and probability_fake are what
+    the discriminator gives real and generated images on average, 0 to 1, where 1 means real: both near 0.5 when the two
+    are matched, far apart when the discriminator wins.
+
+    A look measures 2,000 samples against 2,000 validation images by the pinned rulers: FID, class balance, coverage
+    and repetition. Three collapsed looks in a row are said aloud. None of it steers the training: --generator gets
+    the last weights, --best those that looked best.
+    """
+    with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
+        from mnistgan.datasets import arrays
+        from mnistgan.drawing import grids as grid_files
+        from mnistgan.training.batches import Batches
+
+        labelled, held_out = arrays.load(train), arrays.load(validation)
+        data = _data(params, labelled, held_out, train)
+        load_tensorflow(verbose, params.train.threads)
+        from mnistgan import files
+        from mnistgan.families import sampling
+        from mnistgan.training.checkpoint import Checkpoints
+        from mnistgan.training.loop import Loop
+
+        precision = _precision(params)
+        recipe = params.recipe.model_copy(update={"precision": precision})
+        with naming(train, validation):
+            judge = _judge(labelled, held_out, rulers, params.train.seed)
+        batches = Batches(len(data), params.recipe.batch_size, params.train.seed)
+        watcher = _Files(grids, curves, looks, progress, batches)
+        declared = state.options_of_workspace("train")
+        is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
+        known = dict(state.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}, ""))
+        with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
+            grid_files.clear(grids)
+            loop = Loop(params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
+            final = loop.run(fresh=fresh)
+        overhead = watcher.speed.overhead_share()
+        networks = {generator: loop.snapshot(final), best: loop.best(final), discriminator: final.discriminator}
+        with files.replacing_all(*networks, versions, machine) as beside:
+            for path, network in networks.items():
+                sampling.save(beside[path], params.recipe.kind, network)
+            files.write_json(beside[versions], state.installed_versions())
+            files.write_json(beside[machine], provenance.machine(precision))
+        if watcher.images_per_second:
+            journal.note(
+                images_per_second=round(watcher.images_per_second, 1),
+                overhead_share=round(overhead, 4),
+            )
+        speed = f"{watcher.images_per_second:.0f} images/s, {overhead:.0%} of the time on looks, grids and checkpoints"
+        console.summary(f"trained {params.train.recipe} (seed {params.train.seed}) {_told(final)}; {speed}")
+
+
+def _precision(params: "Params") -> "Precision":
+    """What the recipe asks for, or float32, and a warning, where that can't be had here."""
+    from mnistgan.training.precision import available
+
+    wanted = params.recipe.precision
+    got, why = available(wanted), "this processor has no instructions for it"
+    if setting := without_bfloat16():
+        got, why = "float32", f"{setting} turns off what computes in it"
+    if got != wanted:
+        console.warn(
+            f"recipes.{params.train.recipe}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes"
+        )
+    return got
+
+
+def without_bfloat16() -> str | None:
+    """The setting that keeps oneDNN from computing in bfloat16, be the processor able to; None where none does."""
+    for setting in provenance.settings():
+        name, _, value = setting.partition("=")
+        held = name.endswith("MAX_CPU_ISA") and not any(part in value.upper() for part in COMPUTES_BFLOAT16)
+        if held or (name == "TF_ENABLE_ONEDNN_OPTS" and value.lower() in ("0", "false")):
+            return setting
+    return None
+
+
+def _told(final: "TrainingState") -> str:
+    """How a training ended, in a line."""
+    from mnistgan.training.looks import Collapse, best
+
+    last, look, lowest, collapse = final.rows[-1], final.looks[-1], best(final.looks), Collapse.of(final.looks)
+    assert lowest
+    return (
+        f"to step {final.step}: generator loss {last['generator_loss']:.2f}, "
+        f"discriminator loss {last['discriminator_loss']:.2f}, "
+        f"D(real) {last['probability_real']:.2f}, D(fake) {last['probability_fake']:.2f}; "
+        f"FID on validation {look.fid:.2f}, best {lowest.fid:.2f} after epoch {lowest.epoch}"
+        + (f"; collapsed {collapse}" if collapse and collapse.lasts else "")
+    )
+
+
+class _Files:
+    """Writes what the loop reports: curves, looks and grids as files, progress to the terminal; measures speed."""
+
+    def __init__(self, grids: Path, curves: Path, looks: Path, progress: Progress, batches: "Batches"):
+        self.grids = grids
+        self.curves = curves
+        self.looks_table = looks
+        self.progress = progress
+        self.batches = batches
+        self.note = ""
+        self.speed = _Speed()
+
+    def resumed(self, step: int, checkpoint: Path) -> None:
+        console.say(f"goes on at step {step} from {checkpoint}")
+
+    def stepped(self, step: int, total: int, scalars: dict[str, float], seconds: float) -> None:
+        self.speed.see(self.batches.images_until(step), seconds)
+        self.progress(
+            "train",
+            step,
+            total,
+            f"{self.images_per_second:.0f} images/s, {self.note}losses G {scalars['generator_loss']:.2f} "
+            f"D {scalars['discriminator_loss']:.2f}, "
+            f"D(real) {scalars['probability_real']:.2f} D(fake) {scalars['probability_fake']:.2f}",
+        )
+
+    def rows(self, rows: list[dict[str, float]]) -> None:
+        import pandas as pd
+
+        from mnistgan.files import replacing
+        from mnistgan.training.step import SCALARS
+
+        table = pd.DataFrame(rows, columns=["epoch", "step", *SCALARS])
+        with replacing(self.curves) as beside:
+            table.to_csv(beside, index=False, float_format="%.6g", lineterminator="\n")
+
+    def looks(self, looks: "list[Look]") -> None:
+        from mnistgan.files import write_bytes
+        from mnistgan.training.looks import table
+
+        write_bytes(self.looks_table, table(looks).encode())
+        self.note = f"FID {looks[-1].fid:.1f}, " if looks else ""
+
+    def grid(self, epoch: int, images: "np.ndarray") -> None:
+        from mnistgan.drawing import grids
+
+        grids.write(self.grids, epoch, images)
+
+    def warn(self, message: str) -> None:
+        console.warn(message)
+
+    @property
+    def images_per_second(self) -> float:
+        """Images over the seconds that the steps on them took, nothing else counted; 0 where none were left."""
+        return self.speed.per_second
+
+
+class _Speed:
+    """How fast images are trained on, and what share of the time goes elsewhere; both since the first report.
+
+    The compilation before that would slow the one and swell the other.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self._seconds = 0.0
+        self.per_second = 0.0
+
+    def see(self, images: int, seconds: float) -> None:
+        if self._first is None:
+            self._first = time.monotonic(), images
+            return
+        self._seconds += seconds
+        if self._seconds:
+            self.per_second = (images - self._first[1]) / self._seconds
+
+    def overhead_share(self) -> float:
+        """The share of the time until now that was not spent in steps: on looks, grids, checkpoints and files."""
+        passed = time.monotonic() - self._first[0] if self._first else 0.0
+        return max(0.0, 1 - self._seconds / passed) if passed else 0.0
+
+
+def _data(params: "Params", train: "Images", validation: "Images", source: Path) -> "Images":
+    """The labelled images that the recipe trains on; ``source`` is where ``train`` came from."""
+    import numpy as np
+
+    from mnistgan.datasets.arrays import Images
+
+    wanted, batch = params.recipe.images, params.recipe.batch_size
+    if wanted == "all":
+        both = (train, validation)
+        train = Images(np.concatenate([part.images for part in both]), np.concatenate([part.labels for part in both]))
+    elif isinstance(wanted, int):
+        if wanted > len(train):
+            raise UsageError(f"recipes.{params.train.recipe}.images: got {wanted}; {source} holds {len(train)}")
+        train = train[np.arange(wanted)]
+    if batch > len(train):
+        raise UsageError(f"recipes.{params.train.recipe}.batch_size: got {batch}; {source} gives {len(train)} images")
+    return train
+
+
+def _judge(train: "Images", validation: "Images", rulers: Path, seed: int) -> "Validation":
+    from mnistgan.rulers import classifier, pixels
+    from mnistgan.training.validation import Validation
+
+    return Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed)
+
+
+def _digest(data: "Images", judge: "Validation") -> str:
+    """Of all that decides a training beside params and code: images, those it is held against, and by what."""
+    parts = (data.digest, judge.real.digest, judge.classifier.digest, judge.pixels.digest)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+@contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a request to save and stop; a second one stops at once.
+
+    One that is ignored, as Ctrl-C is in a shell's background, stays ignored.
+    """
+    requested = said = False
+
+    def request(_signum: int, _frame: FrameType | None) -> None:
+        nonlocal requested
+        if requested:
+            raise KeyboardInterrupt
+        requested = True  # and no more: what a signal cuts into may be a print
+
+    def should_stop() -> bool:
+        nonlocal said
+        if requested and not said:
+            said = True
+            console.warn("stops once this is saved; again to stop at once")
+        return requested
+
+    heeded = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, request) for number in heeded}
+    try:
+        yield should_stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,262 @@
+"""Whether what dvc.lock records comes out again, to the bit."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
+from pipeline import console
+from pipeline.dvcfiles import state
+from pipeline.results import comparing, kept, recorded
+from pipeline.results.recorded import Record
+from pipeline.runs import journal, provenance
+from pipeline.runs.journal import Kind
+from pipeline.tracking import follower
+
+COMMAND = ["exec", "python", "-m", "pipeline"]
+CODE = ("pipeline", "src")
+FRESH = {"train": "--fresh"}
+"""What makes a stage start from nothing."""
+MACHINE_INDEPENDENT = ("prepare",)
+"""Stages that compute nothing in floating point: their bytes are the same on every machine."""
+
+
+class Verified(StrEnum):
+    """The stages that can be verified by themselves."""
+
+    PREPARE = "prepare"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    RENDER = "render"
+
+
+def verify(
+    stage: Annotated[Verified | None, typer.Argument(help="Only this stage, on the inputs that are recorded.")] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Run nothing: check the record against itself and the files, in 2 seconds.")
+    ] = False,
+) -> None:
+    """Run the stages again in a scratch folder, from nothing, and compare every byte with dvc.lock.
+
+    Ends with 0 where the bytes are the same; with 0 and a warning where they differ, but the processor, what it can
+    train at or a library does too and the metrics' intervals overlap; with 1 where something else differs, and says by
+    how much.
+
+    First, and with --fast alone: dvc.lock against dvc.yaml and params.yaml, the code and files that are there
+    against its digests, the rulers against their cards, the metrics' pins against the rulers, the training's
+    library versions against requirements.lock.
+    """
+    record = Record.of()
+    stages = [stage.value] if stage else list(dict.fromkeys([*record.declared, *record.parts]))
+    if not stages:
+        raise DataError(f"{state.PIPELINE}, {state.LOCK}: no stages, so nothing to look at; restore both with git")
+    if found := record.findings(stages):
+        raise DifferenceError(_listed("not as recorded", [str(finding) for finding in found]))
+    if fast:
+        here, away = record.looked_at(stages)
+        told = f"{state.LOCK} agrees with what is here: {', '.join(stages)}; {len(here)} files and folders looked at"
+        console.summary(f"{told}, {len(away)} not here: {', '.join(away)}" if away else told)
+        return
+    with tempfile.TemporaryDirectory(prefix="mnistgan-verify-") as folder:
+        scratch = _Scratch(Path(folder).resolve(), record, stages)
+        scratch.fill()
+        for name in stages:
+            scratch.run(name)
+        compared = {name: scratch.compare(name) for name in stages}
+        differing = {name: paths for name, paths in compared.items() if any(paths.values())}
+        machine = _machine_differences(record, stages, scratch.facts_of_machine())
+        if not differing:
+            count = sum(len(paths) for paths in compared.values())
+            told = f"the same bytes: {', '.join(stages)} made again, {count} outs as {state.LOCK} records"
+            console.summary("; ".join([told, *machine]))
+            return
+        _judge(differing, scratch.metrics(), machine)
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    """A folder with the code and params of the workspace and nothing else of it: no checkpoint, no store, no git."""
+
+    root: Path
+    record: Record
+    stages: Sequence[str]
+
+    def fill(self) -> None:
+        """Copy the code, and of the inputs what none of the stages makes. Raises DataError where one is not here."""
+        (self.root / ".dvc").mkdir()
+        for name in CODE:
+            shutil.copytree(name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in (state.PARAMS, state.PIPELINE, state.LOCK, state.IGNORED):
+            if file.exists():
+                shutil.copyfile(file, self.root / file)
+        made = {path for stage in self.stages for path in self.record.parts[stage].outs}
+        needed = {path: read for stage in self.stages for path, read in self.record.parts[stage].deps.items()}
+        for path, read in sorted(needed.items()):  # a folder before the files in it that another stage names
+            if path not in made and not (self.root / path).exists():
+                kept.bring(path, read, self.root / path)
+
+    def run(self, stage: str) -> None:
+        """Run a stage. Raises DataError where it fails."""
+        words = shlex.split(self.record.declared[stage].command)
+        if words[:5] != [*COMMAND, stage]:
+            raise UsageError(f"{state.PIPELINE}, {stage}: the command should begin with {' '.join([*COMMAND, stage])}")
+        command = [sys.executable, *words[2:], *([FRESH[stage]] if stage in FRESH else [])]
+        console.say(f"{stage}: made again in {self.root}")
+        done = subprocess.run(  # noqa: S603 - dvc.yaml's own words, and no shell reads them
+            command, cwd=self.root, env=self._environment, stdout=sys.stderr, check=False
+        )
+        if done.returncode == Interrupted.exit_code:
+            raise KeyboardInterrupt
+        if done.returncode:
+            raise DataError(f"{stage}: ended with exit code {done.returncode} when made again; see above")
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """DVC_ROOT is where checkpoints, journals and the store go: here."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+        return {**inherited, "DVC_ROOT": str(self.root), follower.SWITCH: "off"}
+
+    def compare(self, stage: str) -> dict[str, list[str]]:
+        """What differs of a stage's outs, by path; nothing said where the bytes are the same.
+
+        The file that names the machine is left out: it says why, and is no result.
+        """
+        outs, machine = self.record.parts[stage].outs, self.record.machine
+        return {path: self._compare(path, made) for path, made in outs.items() if Path(path) != machine}
+
+    def _compare(self, path: str, expected: str) -> list[str]:
+        if not (self.root / path).exists():
+            return ["not made now"]
+        got = state.digest(self.root / path, self.root)
+        if got == expected:
+            return []
+        try:
+            before = self._recorded(path)
+        except DataError:
+            return [f"MD5 {got}, recorded {expected}; the recorded bytes are not here to be compared"]
+        return comparing.differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
+
+    def _recorded(self, path: str) -> Path:
+        """A copy of what is recorded, to compare with."""
+        digests = {path: made for part in self.record.parts.values() for path, made in part.outs.items()}
+        place = self.root / ".recorded" / path
+        kept.bring(path, digests[path], place)
+        return place
+
+    def facts_of_machine(self) -> Mapping[str, str]:
+        """What the training ran on when it was made again; empty where it was not."""
+        from mnistgan.files import read_json
+
+        path = self.record.machine
+        return provenance.facts_of_machine(read_json(self.root / path)) if path and "train" in self.stages else {}
+
+    def metrics(self) -> list[str] | None:
+        """The metrics outside their intervals; None where that can't be told."""
+        from mnistgan.files import read_json
+
+        if "evaluate" not in self.stages:
+            return None
+        path = self.record.parts["evaluate"].options["metrics"]
+        try:
+            before = read_json(self._recorded(str(path)))
+            return comparing.outside_their_intervals(before, read_json(self.root / path))
+        except DataError:
+            return None
+
+
+def _judge(
+    differing: Mapping[str, Mapping[str, Sequence[str]]], outside: Sequence[str] | None, machine: Sequence[str]
+) -> None:
+    """Warn where another machine explains it all. Raises DifferenceError where it does not."""
+    lines = [line for paths in differing.values() for path, found in paths.items() for line in _of_file(path, found)]
+    names = ", ".join(differing)
+    told = _listed(f"other bytes than {state.LOCK} records: {names}", lines)
+    excusable = machine and outside == [] and not set(differing) & set(MACHINE_INDEPENDENT)
+    if excusable:
+        console.warn(f"{told}\n{_listed('made on another machine or other libraries', machine)}")
+        console.summary(f"other bytes in {names}, as another machine makes them; every metric within its interval")
+        return
+    if not machine:
+        told += "\nno other processor, precision or library is known to have made the record"
+        if outside == []:
+            told += "; every metric is within its interval, as it would be if one had"
+    if outside:
+        told += "\n" + _listed("metrics outside their intervals", outside)
+    if machine:
+        told += "\n" + _listed("another machine or other libraries", machine)
+        if outside is None:
+            told += "\n`python -m pipeline verify`, all stages, says whether the metrics agree within their intervals"
+    raise DifferenceError(told)
+
+
+def _of_file(path: str, found: Sequence[str]) -> list[str]:
+    return [f"{path}: {said}" for said in found] if len(found) < 2 else [f"{path}:", *(f"  {said}" for said in found)]
+
+
+def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapping[str, str]) -> list[str]:
+    """Where this machine and its libraries differ from those that the record was made by, as far as is known.
+
+    ``trained_on`` is what the training said when it was made again: at which precision is known no sooner.
+    """
+    known = _versions(record)
+    here = state.installed_versions()
+    found = [
+        f"{library}: {version} when it was recorded, {here[library]} here"
+        for library, version in known.items()
+        if here.get(library) != version
+    ]
+    before = _processors(record, known, stages)
+    now = provenance.cpu_model()
+    found += [f"processor of {stage}: {cpu} when it was recorded, {now} here" for stage, cpu in before if cpu != now]
+    was, got = (facts.get("precision") for facts in (record.facts_of_machine, trained_on))
+    if was and got and was != got:
+        found.append(f"precision of train: {was} when it was recorded, {got} here")
+    return found
+
+
+def _versions(record: Record) -> Mapping[str, str]:
+    """The versions that the training was recorded with; none where they are not known."""
+    train = record.parts.get("train")
+    try:
+        return state.recorded_versions(train, record.workspace) if train else {}
+    except MnistganError:
+        requirements = record.workspace / recorded.REQUIREMENTS
+        pinned = requirements.read_text("utf-8") if requirements.exists() else ""
+        return (recorded.versions_recorded(train, pinned) or {}) if train else {}
+
+
+def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:
+    """The processor of each of these stages that it is known of: of train by the record, else by the journals here.
+
+    Where it is known of none of them, that of train, on which they will have run too.
+    """
+    told = _journalled_processors(record, versions)
+    processor = record.facts_of_machine.get("processor")
+    trained = {"train": processor} if processor else {}
+    known = {stage: cpu for stage, cpu in (told | trained).items() if stage in stages}
+    return list((known or trained).items())
+
+
+def _journalled_processors(record: Record, versions: Mapping[str, str]) -> dict[str, str]:
+    """The processor that each stage last ran on, as the journals here tell; a stage they don't tell of is left out."""
+    if not versions or not {"train", "evaluate"} <= record.parts.keys():
+        return {}
+    now = state.State.of(record.parts, versions)
+    root = state.main_root()
+    events = [event for key in (now.train_key, now.run_key) for event in journal.read(journal.path_of(root, key))]
+    starts = {event.stage: event.facts for event in events if event.kind is Kind.START and "cpu" in event.facts}
+    return {stage: str(facts["cpu"]) for stage, facts in starts.items()}
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return "\n  ".join([f"{title}:", *lines])

@@ -1,0 +1,231 @@
+"""DVC's queue of experiments: read as DVC reads it, changed by DVC's own commands."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from mnistgan.errors import GitError, TrainingError, UsageError
+from pipeline import console
+from pipeline.dvcfiles import git, state
+from pipeline.runs import provenance
+
+CODE = ("pipeline", "src", "pretrained", "params.yaml", "dvc.yaml")
+"""What stages run on: of these the queue carries what git tracks."""
+ENDING_SECONDS = 120.0
+"""How long a training may take to save once it is asked to stop."""
+POLL_SECONDS = 0.5
+TAIL_BYTES = 4096
+LINE_CHARACTERS = 120
+_WORKERS = "dvc-exp-worker-*.pid"
+
+
+class Standing(StrEnum):
+    """Where an experiment of the queue stands; one that succeeded is no longer in it."""
+
+    QUEUED = "queued"
+    ACTIVE = "running"
+    FAILED = "failed"
+
+
+class Queue:
+    """The queue of the repository in the current folder."""
+
+    def __init__(self) -> None:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        try:
+            self._queue: Any = Repo().experiments.celery_queue
+        except DvcException as error:
+            raise UsageError(f"DVC's queue can't be read: {error}") from error
+
+    def standings(self, names: Iterable[str]) -> dict[str, Standing]:
+        """Where each of these experiments stands that the queue knows of."""
+        from dvc.exceptions import DvcException
+
+        wanted = set(names)
+        try:
+            # In this order, since one that moves on while this reads then counts as what it moves to.
+            listed = (
+                (Standing.QUEUED, list(self._queue.iter_queued())),
+                (Standing.ACTIVE, list(self._queue.iter_active())),
+                (Standing.FAILED, [entry for entry, _ in self._queue.iter_failed()]),
+            )
+        except DvcException as error:
+            raise TrainingError(f"DVC's queue can't be read: {error}; `dvc queue status` shows it") from error
+        return {entry.name: standing for standing, found in listed for entry in found if entry.name in wanted}
+
+    def add(self, name: str, settings: Sequence[str]) -> None:
+        """Queue the workspace as it is, with params set otherwise, as an experiment."""
+        params = [word for setting in settings for word in ("-S", setting)]
+        dvc("exp", "run", "--queue", "--name", name, *params)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Take experiments that don't run out of the queue."""
+        if names:
+            dvc("queue", "remove", *names, fails=False)  # one that a worker took meanwhile is not to be removed
+
+    def start(self, jobs: int) -> None:
+        """Start the workers that are missing."""
+        dvc("queue", "start", "--jobs", str(jobs))
+
+    def stop(self, names: Sequence[str]) -> list[str]:
+        """Ask running experiments to stop, as one Ctrl-C would: a training saves first. Gives those that run even so.
+
+        One whose worker is gone is marked as failed by DVC only when it is asked and there is no process left.
+        """
+        end = time.monotonic() + ENDING_SECONDS
+        running = self._active(names)
+        if running:
+            dvc("queue", "kill", *running, fails=False)
+        while (running := self._active(running)) and time.monotonic() < end:
+            if lost := [name for name in running if not self.has_workers() and not self._has_process(name)]:
+                dvc("queue", "kill", *lost, fails=False)
+            time.sleep(POLL_SECONDS)
+        return running
+
+    def has_workers(self) -> bool:
+        """Whether a process is there that takes experiments from the queue."""
+        files = Path(self._queue.wdir).glob(_WORKERS)
+        return any(_lives(file.read_text("utf-8").strip(), "queue-worker") for file in files)
+
+    def last_line(self, name: str) -> str:
+        """What a running experiment said last."""
+        told = self._process(name)
+        if told is None or not told.stdout or not Path(told.stdout).exists():
+            return ""
+        return next(lines_backwards(Path(told.stdout)), "")[:LINE_CHARACTERS]
+
+    def logs(self) -> str:
+        """Where the workers' own log lies."""
+        return str(Path(self._queue.wdir) / "dvc-exp-worker-1.out")
+
+    def _has_process(self, name: str) -> bool:
+        told = self._process(name)
+        return told is not None and _lives(str(told.pid), "exec-run")
+
+    def _process(self, name: str) -> Any:
+        """What DVC knows of the process that a running experiment is."""
+        revs = (entry.stash_rev for entry in self._queue.iter_active() if entry.name == name)
+        return next((self._queue.proc.get(rev) for rev in revs), None)
+
+    def _active(self, names: Iterable[str]) -> list[str]:
+        return [name for name, standing in self.standings(names).items() if standing is Standing.ACTIVE]
+
+
+def check_ready() -> None:
+    """Raises UsageError where DVC could not queue the workspace, or would queue another one than it is."""
+    if not git.is_repository():
+        raise UsageError(f"experiments are commits, and {git.how_to_fetch()}")
+    if provenance.commit() is None:
+        raise UsageError(
+            "nothing is committed here, and an experiment stands on a commit; run `git add --all`, then `git commit`"
+        )
+    check_history()
+    unknown = [name for name in ("name", "email") if not _identity(name)]
+    if unknown:
+        commands = " and ".join(f'`git config user.{name} "..."`' for name in unknown)
+        raise UsageError(f"git does not know your {' and '.join(unknown)}, and experiments are commits; run {commands}")
+    untracked = git.ask("ls-files", "--others", "--exclude-standard", "--", *CODE) or b""
+    if untracked:
+        paths = untracked.decode("utf-8", "replace").split("\n")[:-1]
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        raise UsageError(
+            f"{', '.join(paths[:3])}{more}: git does not track it, so DVC's queue would leave it out; `git add` it, or "
+            "move it away"
+        )
+    if provenance.is_dirty():
+        console.say("the tree differs from its commit; the experiments are queued with these changes")
+
+
+def check_history(root: Path = Path()) -> None:
+    """Raises UsageError where DVC would lose an experiment that runs in a folder of its own, as those of the queue do:
+    it fetches the result from there, or the code to there, and can do neither where history is missing."""
+    check_place(root)
+    if git.is_shallow(root):
+        raise UsageError(f"DVC would lose the experiment at its end: {git.how_to_fetch()}")
+    if git.is_partial(root):
+        raise UsageError(
+            "this clone is partial, and DVC can't run an experiment in it: run `git config --unset "
+            "remote.origin.partialclonefilter`, then `git fetch --refetch`"
+        )
+
+
+def check_place(root: Path) -> None:
+    """Raise UsageError where DVC would lose an experiment of its queue or of ``--temp``: it pastes the path into a URL
+    and a config file, unescaped."""
+    path = str(root.resolve())
+    if not path.isascii() or not path.isprintable() or set(path) & set("?#{}") or unquote(path) != path:
+        raise UsageError(
+            f"{path!r}: DVC brings no experiment of its queue or of --temp back to this path: rename the folder, to "
+            "letters without accents and no ?, #, {, } or escape like %20; `dvc repro` works in it as it is"
+        )
+
+
+def check_own_folder() -> None:
+    """:func:`check_history`, where this is a stage that runs in its experiment's own folder."""
+    root = state.main_root()
+    if "DVC_EXP_NAME" in os.environ and root != Path().resolve():
+        with suppress(GitError):  # DVC itself, which asks no program, came as far as this
+            check_history(root)
+
+
+def dvc(*words: str, fails: bool = True) -> None:
+    """Run a command of DVC to its end, whatever is asked meanwhile: while it queues, a person's changes are stashed.
+
+    Raises TrainingError with what it said where it fails, unless not ``fails``.
+    """
+    # DVC's workers run `dvc`, and the stages `python`, by their names alone.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would stay open as long as a worker lives
+        process = subprocess.Popen(  # noqa: S603 - this interpreter, a list of words, no shell
+            [sys.executable, "-m", "dvc", *words],
+            env={**git.outside_hooks(), "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that Ctrl-C here is no Ctrl-C there
+        )
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+        output.seek(0)
+        said = output.read()
+    if fails and code:
+        shown = " ".join(line for line in said.splitlines() if line.startswith("ERROR")) or said.strip()[-500:]
+        raise TrainingError(
+            f"`dvc {' '.join(words)}`: {shown}; if one was killed, `python -m pipeline repair` mends it"
+        )
+
+
+def _identity(name: str) -> bool:
+    """Whether DVC finds a committer's name or email."""
+    if os.environ.get(f"GIT_COMMITTER_{name.upper()}"):
+        return True
+    return bool((git.ask("config", f"user.{name}") or b"").strip())
+
+
+def _lives(pid: str, word: str) -> bool:
+    """Whether a process lives and has a word on its command line: ids are given again."""
+    try:
+        return word.encode() in Path(f"/proc/{int(pid)}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return False
+
+
+def lines_backwards(path: Path) -> Iterator[str]:
+    """The last lines of a file, the last one first; blank ones and the stages' command lines left out."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    yield from (line.strip() for line in reversed(lines) if line.strip() and not line.startswith("> "))

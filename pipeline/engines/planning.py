@@ -1,0 +1,175 @@
+"""Which seeds of a recipe are wanted, what each would record, and which are recorded already."""
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnistgan.comparison.seeds import SeedRow
+from mnistgan.errors import DataError, ParamsError, UsageError
+from pipeline.dvcfiles import state
+from pipeline.dvcfiles.state import Part
+from pipeline.results import lookup as results
+from pipeline.results import recorded
+
+MEASURING = ("prepare", "train", "evaluate")
+"""The stages that figures come from."""
+SEED = "train.seed"
+SHORT = 7
+_OVERRIDE = re.compile(r"([A-Za-z_][\w-]*(?:\.[\w-]+)*)=.+", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The seeds 0 to ``count`` - 1 of one recipe."""
+
+    recipe: str
+    digest: str
+    """Of the recipe's params, data and pins: what the group is known by."""
+    count: int
+    overrides: tuple[str, ...]
+    """``KEY=VALUE``, as ``dvc exp run -S`` takes them; the seed's own not among them."""
+    causes: Mapping[str, Any]
+    """By stage, the params and deps that a record of one of these seeds has, but for the seed."""
+
+    def name(self, seed: int) -> str:
+        """The DVC experiment that trains a seed: other params, data or code give it another name."""
+        key = hashlib.sha256(json.dumps(self.causes, sort_keys=True).encode()).hexdigest()
+        return f"{self.recipe}-seed{seed}-{key[:SHORT]}"
+
+    def settings(self, seed: int) -> list[str]:
+        """What ``dvc exp run -S`` is given for a seed."""
+        return [*self.overrides, f"{SEED}={seed}"]
+
+    def rows(self) -> list[SeedRow]:
+        """The wanted seeds that are recorded: in the workspace, the last commit, or a DVC experiment; by seed."""
+        found: dict[int, SeedRow] = {}
+        for one in results.everywhere():
+            seed = one.params.get(SEED)
+            if isinstance(seed, int) and seed < self.count and self._holds(one):
+                figures = one.side.members[0].figures
+                found.setdefault(seed, SeedRow(self.recipe, self.digest, seed, figures))
+        return [found[seed] for seed in sorted(found)]
+
+    def missing(self, rows: Sequence[SeedRow]) -> list[int]:
+        """The wanted seeds that are not among ``rows``."""
+        recorded = {row.seed for row in rows}
+        return [seed for seed in range(self.count) if seed not in recorded]
+
+    def _holds(self, one: results.Results) -> bool:
+        """Whether a record is of this recipe, data, pins and code."""
+        if not one.is_recorded or one.place is None or one.side.recipe != self.digest:
+            return False
+        return causes(one.place.parts) == self.causes
+
+
+def plan(count: int, overrides: Sequence[str]) -> Plan:
+    """What the workspace, with ``overrides`` of its params, would train.
+
+    Raises UsageError where an override is none or is not to be set here, ParamsError where it gives params that break
+    their schema, DataError where dvc.lock does not record what prepare would make now.
+    """
+    from mnistgan import params
+
+    text = _overridden(overrides)
+    params.parse(text, f"{state.PARAMS} with {', '.join(overrides)}" if overrides else str(state.PARAMS))
+    document = state.parse_yaml(text, str(state.PARAMS))
+    parts = _parts(document)
+    digest = results.recipe_digest(parts, pins_of(parts))
+    assert digest is not None
+    return Plan(str(document["train"]["recipe"]), digest, count, tuple(overrides), causes(parts))
+
+
+def is_prepared() -> bool:
+    """Whether dvc.lock records what prepare would make now."""
+    before = state.prepared().get("prepare")
+    return before is not None and _cause(before, ()) == _cause(state.part_of_workspace("prepare"), ())
+
+
+def pins_of(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
+    """The pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
+    from mnistgan.files import read_json
+    from mnistgan.rulers.cards import card_path
+
+    evaluate = parts["evaluate"]
+    folder = workspace / evaluate.options["rulers"]
+    cards = {name: read_json(card_path(folder, name)) for name in recorded.RULERS}
+    return recorded.pins_of(cards, evaluate.params[str(state.PARAMS)]["evaluate"])
+
+
+def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
+    """By stage, the params and deps that decide the figures, but for the seed."""
+    trained = parts["train"].outs if "train" in parts else {}
+    return {stage: _cause(parts[stage], trained) for stage in MEASURING if stage in parts}
+
+
+def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
+    """A stage's params and deps; not where its data came from, nor what training makes."""
+    flat = dict(state.flatten(part.params.get(str(state.PARAMS), {}), ""))
+    return {
+        "params": {name: value for name, value in flat.items() if not _is_free(name)},
+        "deps": {path: digest for path, digest in part.deps.items() if path not in trained},
+    }
+
+
+def _is_free(name: str) -> bool:
+    return name == SEED or name.startswith(state.SOURCES)
+
+
+def _parts(document: Mapping[str, Any]) -> dict[str, Part]:
+    """The stages as the next run with these params would record them; prepare as it is recorded."""
+    if not is_prepared():
+        raise DataError(f"{state.LOCK} does not record what prepare makes now; run `dvc repro prepare` first")
+    prepared = state.prepared()
+    known = prepared["prepare"].outs
+    measured = {stage: state.part_of_workspace(stage, known=known, params=document) for stage in ("train", "evaluate")}
+    return {**prepared, **measured}
+
+
+def _overridden(overrides: Sequence[str]) -> str:
+    """The text of params.yaml with overrides, applied by what applies those of ``dvc exp run -S``."""
+    from mnistgan import reading
+
+    try:
+        text = reading.text(state.PARAMS, ParamsError)
+    except FileNotFoundError as error:
+        raise UsageError(f"{state.PARAMS}: no such file; run from the repository's root") from error
+    if not overrides:
+        return text
+    reading.yaml_document(text, str(state.PARAMS), ParamsError)  # within bounds, which DVC's reader has none of
+    for override in overrides:
+        _check(override)
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides, to_hydra_overrides
+
+    with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
+        copy = Path(folder) / state.PARAMS
+        copy.write_text(text, "utf-8")
+        try:
+            if any(override.is_sweep_override() for override in to_hydra_overrides(list(overrides))):
+                raise UsageError(f"--set {', '.join(overrides)}: several values; a group is of one, so give one")
+            apply_overrides(copy, list(overrides))
+        except UsageError:
+            raise
+        except Exception as error:  # DVC lets its parser's own through
+            cause = error.__cause__ if isinstance(error, DvcException) and error.__cause__ else error
+            said = " ".join(str(cause).split()).partition(". To append")[0]
+            raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {state.PARAMS}") from error
+        return copy.read_text("utf-8")
+
+
+def _check(override: str) -> None:
+    found = _OVERRIDE.fullmatch(override)
+    if found is None:
+        raise UsageError(f"--set {override}: takes KEY=VALUE, for instance recipes.fast.learning_rate=5.0e-4")
+    if found[1] == SEED:
+        raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")
+    if found[1].partition(".")[0] == "prepare":
+        raise UsageError(
+            f"--set {override}: a group needs its data first; change {state.PARAMS}, run `dvc repro prepare`, and "
+            "leave this --set out"
+        )

@@ -1,1 +1,0 @@
-"""MLflow: what files say, put together, and published so that publishing again changes nothing."""

@@ -1,0 +1,1 @@
+"""Recorded results, read back wherever they lie."""

@@ -1,0 +1,238 @@
+"""What a report shows of one side beside its metrics: curves, pictures and where it comes from, as far as here."""
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnistgan.errors import FormatError
+from pipeline.dvcfiles import git, state
+from pipeline.results import history, kept
+from pipeline.runs.journal import Event, Kind
+from pipeline.tracking import publication
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mnistgan.drawing.report.curves import Table
+    from mnistgan.drawing.report.shares import Shares
+    from pipeline.results.lookup import Place, Results
+
+CURVES = Path("metrics/training.csv")
+LOOKS = Path("metrics/looks.csv")
+CLASSES = Path("metrics/classes.csv")
+SAMPLES = Path("plots/samples.png")
+GRIDS = "models/grids"
+RULER = Path("pretrained/classifier.npz")
+MOST_GRIDS = 24
+"""Grids of a side that a page holds: about 40 KB each."""
+_OF_DVC = "dvc: commit experiment"
+_GRID = re.compile(r"epoch_(\d{4,})\.png")
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """One side's files. What can't be had is None, and ``notes`` of it say why."""
+
+    letter: str
+    results: "Results"
+
+    @property
+    def name(self) -> str:
+        """As notes call it."""
+        return f"{self.letter} ({self.results.side.name})"
+
+    @property
+    def place(self) -> "Place | None":
+        """Where its files are; None for a group, and for a metrics file alone."""
+        return self.results.place
+
+    @property
+    def parts(self) -> Mapping[str, state.Part]:
+        """What its dvc.lock records, by stage."""
+        return self.place.parts if self.place else {}
+
+    def curves(self, path: Path) -> "tuple[Table | None, list[str]]":
+        """The table of a CSV. Raises FormatError where it is none."""
+        from mnistgan.drawing.report import curves
+
+        content, notes = self._read(path, "train")
+        return (curves.parse(_text(content), f"{self.name}, {path}") if content is not None else None), notes
+
+    def shares(self) -> "tuple[Shares | None, list[str]]":
+        """The shares of the digits. Raises FormatError where the file holds something else."""
+        from mnistgan.drawing.report.shares import Shares
+
+        content, notes = self._read(CLASSES, "evaluate")
+        return (Shares.parse(_text(content), f"{self.name}, {CLASSES}") if content is not None else None), notes
+
+    @cached_property
+    def sheet(self) -> "tuple[np.ndarray | None, list[str]]":
+        """The picture of the samples that git keeps, grey [H, W]. Raises FormatError where it is no picture."""
+        from mnistgan.drawing.report import samples
+
+        content, notes = self._read(SAMPLES, "render")
+        return (samples.read(content, f"{self.name}, {SAMPLES}") if content is not None else None), notes
+
+    @cached_property
+    def samples(self) -> "np.ndarray | None":
+        """The 256 samples [256, 28, 28] on it; None where there is no such sheet."""
+        from mnistgan.drawing.report import samples
+
+        sheet, _ = self.sheet
+        return None if sheet is None else samples.cut(sheet)
+
+    def classifier(self) -> "Mapping[str, np.ndarray] | None":
+        """The ruler's arrays, held to the digest that dvc.lock records; None where they are not to be had."""
+        import numpy as np
+
+        content = self.place.read(RULER) if self.place else None
+        recorded = self.parts["train"].deps.get(RULER.as_posix()) if "train" in self.parts else None
+        if content is None or _md5(content) != recorded:
+            return None
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except Exception as error:  # NumPy and zipfile raise a dozen kinds
+            raise FormatError(f"{self.name}, {RULER}: not a whole NPZ: {error}") from error
+
+    def grids(self) -> "dict[int, np.ndarray]":
+        """The training's grids by epoch, at most 24 of them: as the side's folder or DVC's cache has them."""
+        from mnistgan.drawing.report import samples
+        from mnistgan.drawing.report.curves import spread
+
+        listed = self._listed_grids()
+        chosen = [listed[number] for number in spread(len(listed), MOST_GRIDS)]
+        return {epoch: samples.read(content, f"{self.name}, epoch {epoch}") for epoch, content in chosen}
+
+    def _listed_grids(self) -> list[tuple[int, bytes]]:
+        """Every grid that is here, in the order of epochs; none unless all that dvc.lock records are."""
+        digest = self.parts["train"].outs.get(GRIDS) if "train" in self.parts else None
+        if self.place is None or digest is None:
+            return []
+        try:
+            files = [(Path(path), md5) for path, md5 in kept.files_of(GRIDS, digest)]
+        except FormatError:  # a torn list in the cache
+            return []
+        named = [(int(match[1]), path, md5) for path, md5 in files if (match := _GRID.fullmatch(path.name))]
+        found = [(epoch, self._bytes(path, md5)) for epoch, path, md5 in sorted(named)]
+        return [(epoch, content) for epoch, content in found if content is not None] if _all_there(found) else []
+
+    def _bytes(self, path: Path, digest: str) -> bytes | None:
+        """A recorded file's bytes, from DVC's cache or from the side's folder."""
+        cached = kept.cached(digest)
+        if cached.is_file():
+            return cached.read_bytes()
+        content = self.place.read(path) if self.place else None
+        return content if content is not None and _md5(content) == digest else None
+
+    def _read(self, path: Path, stage: str) -> tuple[bytes | None, list[str]]:
+        """A file that git keeps, and what there is to say of it."""
+        if self.place is None:
+            return None, [self.why_nothing]
+        content = self.place.read(path)
+        if content is None:
+            return None, [f"{self.name} has no {path}"]
+        recorded = self.parts[stage].outs.get(path.as_posix()) if stage in self.parts else None
+        if recorded is not None and _md5(content) != recorded:
+            return content, [f"{self.name}: {path} is not the one that {state.LOCK} records; it may be another run's"]
+        return content, []
+
+    @property
+    def why_nothing(self) -> str:
+        """Why there are no files of this side."""
+        count = len(self.results.side.members)
+        if count > 1:
+            return f"{self.name} is a group of {count} seeds, and this is of one training: name one of them to see it"
+        return f"{self.name} is a metrics file by itself: name its commit or experiment to see this"
+
+    def where(self) -> str:
+        """What the side is, in a few words."""
+        count = len(self.results.side.members)
+        if count > 1:
+            return f"{count} seeds"
+        if self.place is None:
+            return "a metrics file"
+        return self._commit_line() if self.place.commit else "files in a folder, not a commit"
+
+    def verdict(self) -> str:
+        """Its own verdict; of a group, how many have which."""
+        members = self.results.side.members
+        if len(members) == 1:
+            return members[0].figures.verdict or "no verdict recorded"
+        told = [" and ".join(member.figures.findings) or "no verdict" for member in members]
+        return ", ".join(f"{told.count(each)} {each}" for each in dict.fromkeys(told))
+
+    def provenance(self) -> Iterator[tuple[str, str]]:
+        """Where it comes from, a name and a text each."""
+        side = self.results.side
+        yield "result", self.where()
+        if len(side.members) > 1:
+            yield "seeds", ", ".join(member.name for member in side.members)
+        if "train.recipe" in self.results.params:
+            yield "recipe", str(self.results.params["train.recipe"])
+            yield "seed", str(self.results.params.get("train.seed", ""))
+        yield "weights (MD5)", ", ".join(filter(None, (member.weights for member in side.members))) or "not recorded"
+        if self.place is not None and self.parts:
+            yield from self._of_record()
+        yield "pins", ", ".join(dict.fromkeys(member.figures.pins for member in side.members))
+
+    def _of_record(self) -> Iterator[tuple[str, str]]:
+        record = self._record
+        yield "weights (sha256)", record.weights or "their file is not on this machine"
+        yield "run key", record.state.run_key if record.state else "not known here"
+        yield "train key", record.state.train_key if record.state else "not known here"
+        yield "data", record.state.data_digest if record.state else "not known here"
+        yield "trained on", ", ".join(f"{name} {version}" for name, version in record.versions.items()) or "not known"
+        yield from _of_journal(record.state)
+
+    @cached_property
+    def _record(self) -> history.Recorded:
+        assert self.place is not None
+        commit = self.place.commit
+        commits = [history.Commit(commit, "", "", ())] if commit else []
+        return history.Recorded("", self.parts, commits, in_workspace=commit is None)
+
+    def _commit_line(self) -> str:
+        assert self.place is not None
+        told = git.ask("show", "--no-patch", "--format=%cs%x1f%s", str(self.place.commit))
+        date, _, subject = (told or b"").decode("utf-8", "replace").strip().partition("\x1f")
+        if subject.startswith(_OF_DVC):
+            subject = "a DVC experiment"  # the rest is a digest
+        return ", ".join(filter(None, (f"commit {str(self.place.commit)[: state.SHORT]}", date, subject)))
+
+
+def _of_journal(of: state.State | None) -> Iterator[tuple[str, str]]:
+    """What no file of the result may hold: told by the journals on this machine, if they are here."""
+    events = publication.making_events(state.main_root(), of.train_key, of.run_key) if of else []
+    training = [event for event in events if event.stage == "train"]
+    start = next((event for event in training if event.kind is Kind.START), None)
+    if start is None:
+        yield "made by", "no journal on this machine tells"
+        return
+    changed = ", with changes that it does not hold" if start.facts.get("dirty") else ""
+    yield "made by", f"commit {str(start.facts.get('commit'))[: state.SHORT]}{changed}"
+    yield "made at", f"{start.time:%Y-%m-%d %H:%M} UTC"
+    yield "processor", str(start.facts.get("cpu", "not known"))
+    if speed := _last_fact(training, "images_per_second"):
+        yield "speed", f"{float(speed):.0f} images/s"
+
+
+def _last_fact(events: Sequence[Event], name: str) -> Any:
+    return next((event.facts[name] for event in reversed(events) if name in event.facts), None)
+
+
+def _all_there(found: Sequence[tuple[int, bytes | None]]) -> bool:
+    return all(content is not None for _, content in found)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

@@ -1,0 +1,247 @@
+"""Every state that the workspace, a commit or an experiment records in its dvc.lock, read by git's plumbing."""
+
+import hashlib
+import io
+import json
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mnistgan.errors import FormatError, MnistganError, UsageError
+from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles.state import Part, State
+from pipeline.results import kept, recorded
+from pipeline.runs import provenance
+
+_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
+_NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash", "refs/replace/*")
+"""What DVC's queue and git keep for themselves: experiments still to run, for one."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit whose dvc.lock differs from its parent's."""
+
+    id: str
+    date: str
+    subject: str
+    names: tuple[str, ...]
+    """Branches and tags on it, and the experiment that it is."""
+
+    def __str__(self) -> str:
+        named = f" ({', '.join(self.names)})" if self.names else ""
+        return f"{self.id[: state.SHORT]} {self.date[:10]} {self.subject}{named}"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A state as one text of dvc.lock records it, wherever that text is."""
+
+    blob: str
+    parts: Mapping[str, Part]
+    commits: Sequence[Commit]
+    in_workspace: bool
+
+    @cached_property
+    def state(self) -> State | None:
+        """Its keys; None where a part is missing, or the training's library versions are nowhere to be found."""
+        versions = self.versions
+        return State.of(self.parts, versions) if versions and {"train", "evaluate"} <= self.parts.keys() else None
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Of the libraries that it was trained on; none where they are not known."""
+        train = self.parts.get("train")
+        if train is None or "versions" not in train.options:
+            return {}
+        path = str(train.options["versions"])
+        if content := self.read(path, train.outs.get(path, "")):
+            return state.versions_of(content, path)
+        places = [git.blob(commit.id, recorded.REQUIREMENTS) for commit in self.commits]
+        here = recorded.REQUIREMENTS
+        places += [here.read_bytes()] if here.is_file() else []
+        told = (recorded.versions_recorded(train, text.decode()) for text in places if text)
+        return next((versions for versions in told if versions), {})
+
+    @cached_property
+    def processor(self) -> str | None:
+        """The processor that the training ran on; None in a record from before that was written down."""
+        return provenance.processor(self.read_json("train", "machine"))
+
+    @cached_property
+    def weights(self) -> str | None:
+        """Sha256 of the generator: of the file, or as the pictures that git keeps of it say; None where neither is."""
+        train = self.parts.get("train")
+        if train is None or "generator" not in train.options:
+            return None
+        path = str(train.options["generator"])
+        if content := self.read(path, train.outs.get(path, "")):
+            return hashlib.sha256(content).hexdigest()
+        drawn = self.parts["render"].outs.items() if "render" in self.parts else ()
+        pictures = (self.read(name, digest) for name, digest in drawn if name.endswith(".png"))
+        return next((found for content in pictures if content and (found := stamp(io.BytesIO(content)))), None)
+
+    def read(self, path: str, digest: str) -> bytes | None:
+        """A recorded file's bytes, of the workspace, DVC's cache or a commit; None where none has them."""
+        for place in (Path(path), kept.cached(digest)):
+            if digest and place.is_file() and state.digest(place) == digest:
+                return place.read_bytes()
+        for commit in self.commits:
+            content = git.blob(commit.id, Path(path))
+            if content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() == digest:
+                return content
+        return None
+
+    def read_json(self, stage: str, option: str) -> Any:
+        """What a JSON out holds that an option of a stage names; an empty mapping where it is not to be had."""
+        part = self.parts.get(stage)
+        path = str(part.options[option]) if part and option in part.options else ""
+        content = self.read(path, part.outs.get(path, "")) if part and path else None
+        try:
+            return json.loads(content) if content else {}
+        except ValueError:
+            return {}
+
+    def card(self, name: str) -> Mapping[str, Any]:
+        """A ruler's card, as the record's own commit or, unchanged, the workspace has it; empty where neither does."""
+        evaluate = self.parts["evaluate"]
+        folder = evaluate.options.get("rulers")
+        if folder is None:
+            return {}
+        same = folder.is_dir() and state.digest(folder) == evaluate.deps.get(str(folder))
+        path = folder / f"{name}.json"
+        contents = [path.read_bytes()] if same and path.is_file() else []
+        contents += [content for commit in self.commits[:1] if (content := git.blob(commit.id, path))]
+        return dict(json.loads(contents[0])) if contents else {}
+
+    def files(self) -> list[tuple[str, str]]:
+        """Every file of every out with its MD5, as far as DVC's cache lists a folder's."""
+        outs = [item for part in self.parts.values() for item in part.outs.items()]
+        return [found for path, digest in outs for found in kept.files_of(path, digest)]
+
+
+def records() -> list[Recorded]:
+    """Every text of dvc.lock: the workspace's first, then the history's, newest first. Torn ones are left out."""
+    by_blob: dict[str, list[Commit]] = {}
+    texts: dict[str, str] = {}
+    commits = _commits()
+    locks = git.blobs([f"{commit.id}:./{state.LOCK}" for commit in commits])
+    for commit, (blob, content) in zip(commits, locks, strict=True):
+        if blob:
+            by_blob.setdefault(blob, []).append(commit)
+            texts[blob] = content.decode("utf-8", "replace")
+    here, text = _of_workspace()
+    if here:
+        by_blob = {here: by_blob.get(here, []), **by_blob}
+        texts[here] = text
+    found = []
+    for blob, places in by_blob.items():
+        try:
+            parts = state.parts_of_lock(texts[blob])
+        except FormatError:
+            continue
+        found.append(Recorded(blob, parts, places, in_workspace=blob == here))
+    return found
+
+
+def blob_at(revision: str) -> str | None:
+    """The id of dvc.lock's text at a commit, branch, tag or experiment; None where there is no such thing.
+
+    Empty where there is such a commit, without a dvc.lock.
+    """
+    commit = commit_of(revision)
+    return None if commit is None else git.blobs([f"{commit}:./{state.LOCK}"])[0][0]
+
+
+def outs_at(commit: str) -> Mapping[str, str]:
+    """The MD5 of every out that a commit's dvc.lock records, by path; none where it has no whole one."""
+    content = git.blob(commit, state.LOCK)
+    try:
+        parts = state.parts_of_lock(content.decode("utf-8", "replace")) if content else {}
+    except FormatError:
+        return {}
+    return {path: digest for part in parts.values() for path, digest in part.outs.items()}
+
+
+def commit_of(revision: str) -> str | None:
+    """The id of a commit, branch, tag or experiment; None where there is no such thing.
+
+    Raises UsageError where several experiments have this name, GitError where git can't be asked.
+    """
+    if commit := git.commit(revision):
+        return commit
+    refs = {ref: commit for name, commit, ref in experiments() if name == revision}
+    if len(set(refs.values())) > 1:
+        raise UsageError(f"{revision}: experiments of several commits have this name; give one of {', '.join(refs)}")
+    return next(iter(refs.values()), None)
+
+
+def experiments() -> list[tuple[str, str, str]]:
+    """DVC's experiments: name, commit and ref of each."""
+    lines = (_line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
+    refs = (line.partition(" ")[::2] for line in lines)
+    return [(found[1], commit, ref) for commit, ref in refs if (found := _EXPERIMENT.fullmatch(ref))]
+
+
+def stamp(picture: BinaryIO) -> str | None:
+    """The sha256 of the weights that a PNG or GIF says to be drawn by; None for any other file."""
+    from PIL import Image
+
+    from mnistgan.drawing.pictures.encoding import DIGEST_KEY
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its size: only its texts are read
+            with Image.open(picture, formats=("PNG", "GIF")) as image:
+                texts = dict(image.info)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    comment = texts.get("comment", b"")
+    found = texts.get(DIGEST_KEY)
+    if isinstance(comment, bytes) and comment.startswith(f"{DIGEST_KEY} ".encode()):
+        found = comment.decode("ascii", "replace").split()[1]
+    return found if isinstance(found, str) else None
+
+
+def _of_workspace() -> tuple[str, str]:
+    """The workspace's dvc.lock: its id, as git would have it, and its text; both empty where there is none."""
+    try:
+        text = state.read_lock()
+    except MnistganError:
+        return "", ""
+    content = text.encode()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest(), text
+
+
+def _commits() -> list[Commit]:
+    excluded = [f"--exclude={pattern}" for pattern in _NOT_RESULTS]
+    told = _line("log", *excluded, "--all", "--format=%H%x1f%cI%x1f%s", "--", str(state.LOCK)) or ""
+    names = _names()
+    fields = (line.split("\x1f", 2) for line in told.splitlines())
+    return [Commit(commit, date, subject, tuple(names.get(commit, ()))) for commit, date, subject in fields]
+
+
+def _names() -> dict[str, list[str]]:
+    """Branches, tags and experiments, by commit."""
+    lines = (_line("for-each-ref", "--format=%(objectname) %(*objectname) %(refname)") or "").splitlines()
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        commit, tagged, ref = line.split(" ", 2)
+        experiment = _EXPERIMENT.fullmatch(ref)
+        if experiment:
+            name = f"experiment {experiment[1]}"
+        elif ref.startswith(("refs/heads/", "refs/tags/", "refs/remotes/")):
+            name = ref.split("/", 2)[2]
+        else:
+            continue
+        found.setdefault(tagged or commit, []).append(name)
+    return found
+
+
+def _line(*arguments: str) -> str | None:
+    out = git.ask(*arguments)
+    return out.decode("utf-8", "replace").strip() if out else None

@@ -1,0 +1,67 @@
+"""The bytes that dvc.lock records, wherever they still are: in the workspace, or in DVC's cache beside it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mnistgan.errors import DataError, FormatError
+from pipeline.dvcfiles import cache, state
+
+_FOLDER = ".dir"
+
+
+def bring(path: str, digest: str, to: Path, workspace: Path = Path()) -> None:
+    """Copy the file or folder recorded with an MD5 to ``to``.
+
+    Raises DataError where neither place has it.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    here = workspace / path
+    if here.exists() and state.digest(here, workspace) == digest:
+        _copy(here, to)
+        return
+    try:
+        _from_cache(digest, to)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: not here as {state.LOCK} records it, nor in DVC's cache; run `dvc checkout` or `dvc pull`"
+        ) from error
+
+
+def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
+    """A recorded out's files with their MD5s; a folder's are read in DVC's cache, none where it lacks them."""
+    yield path, digest
+    if digest.endswith(_FOLDER) and cached(digest).is_file():
+        for name, md5 in _listing(digest):
+            yield f"{path}/{name}", md5
+
+
+def cached(digest: str) -> Path:
+    """Where DVC's cache has, or would have, the bytes of an MD5."""
+    return cache.place(state.main_root(), digest)
+
+
+def _from_cache(digest: str, to: Path) -> None:
+    if not digest.endswith(_FOLDER):
+        shutil.copyfile(cached(digest), to)
+        return
+    for name, md5 in _listing(digest):
+        place = to / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(cached(md5), place)
+
+
+def _listing(digest: str) -> list[tuple[str, str]]:
+    """The files of a folder and their MD5s, as DVC's cache lists them. Raises FormatError where that list is torn."""
+    try:
+        return [(str(entry["relpath"]), str(entry["md5"])) for entry in json.loads(cached(digest).read_bytes())]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{cached(digest)}: no list of a folder; delete it, then `dvc repro`") from error
+
+
+def _copy(here: Path, to: Path) -> None:
+    if here.is_dir():
+        shutil.copytree(here, to, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    else:
+        shutil.copyfile(here, to)

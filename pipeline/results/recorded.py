@@ -1,0 +1,306 @@
+"""Whether the committed record agrees with itself and with the files that are there: nothing is run for that.
+
+The record is dvc.lock, the small outs that git keeps, the pinned rulers and requirements.lock.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import DataError, FormatError, GitError, MnistganError
+from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles.state import Declared, Part
+from pipeline.runs import provenance
+
+REQUIREMENTS = Path("requirements.lock")
+RULERS = ("classifier", "pixels")
+SHARE_ROUNDING = 1e-5
+"""How far shares that were rounded may miss each other; the pictures are held to the same."""
+ROUNDING = 1e-4
+"""The share by which figures that are written in six digits may miss each other."""
+_REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
+_REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as recorded: what came, what was expected, how to mend it."""
+
+    stage: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.said}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A workspace's dvc.lock, and what its dvc.yaml declares."""
+
+    workspace: Path
+    parts: Mapping[str, Part]
+    declared: Mapping[str, Declared]
+
+    @classmethod
+    def of(cls, workspace: Path = Path()) -> "Record":
+        """Read both. Raises UsageError where one is missing, FormatError where dvc.lock is torn."""
+        return cls(workspace, state.parts_of_lock(state.read_lock(workspace)), state.declared(workspace))
+
+    @property
+    def machine(self) -> Path | None:
+        """The file that names the training's machine; None in a record from before there was one."""
+        return self.parts["train"].options.get("machine") if "train" in self.parts else None
+
+    @property
+    def facts_of_machine(self) -> Mapping[str, str]:
+        """What the training is recorded to have run on; empty where that file is not here as recorded."""
+        from mnistgan.files import read_json
+
+        if self.machine is None:
+            return {}
+        path, recorded = self.workspace / self.machine, self.parts["train"].outs.get(str(self.machine))
+        try:
+            return provenance.facts_of_machine(read_json(path)) if state.digest(path) == recorded else {}
+        except DataError:
+            return {}
+
+    def findings(self, stages: Iterable[str]) -> list[Finding]:
+        """All that is not as recorded of these stages."""
+        return [Finding(stage, said) for stage in stages for said in self._of_stage(stage)]
+
+    def looked_at(self, stages: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The files and folders of these stages that are here, so held to the record; and those that are not."""
+        named = [path for stage in stages for path in (*self.parts[stage].deps, *self.parts[stage].outs)]
+        here = {path: (self.workspace / path).exists() for path in named}
+        return [path for path in here if here[path]], [path for path in here if not here[path]]
+
+    def _of_stage(self, stage: str) -> Iterator[str]:
+        if stage not in self.declared:
+            yield f"{state.LOCK} has an entry for it, {state.PIPELINE} has no such stage; delete the entry"
+            return
+        if stage not in self.parts:
+            yield f"{state.PIPELINE} has this stage, {state.LOCK} has no entry for it; {_REPRO}"
+            return
+        part, declared = self.parts[stage], self.declared[stage]
+        for file, said in _of_declaration(part, declared):
+            yield f"{said}; {self._mend(file, _REPRO)}"
+        yield from self._of_deps(part)
+        yield from self._of_outs(part, declared)
+        yield from self._of_rulers(part)
+        yield from self._of_versions(part)
+
+    def _of_deps(self, part: Part) -> Iterator[str]:
+        written = {path: digest for other in self.parts.values() for path, digest in other.outs.items()}
+        for path, read in part.deps.items():
+            if written.get(path, read) != read:
+                yield f"{path}: read as {read}, but recorded as an out with {written[path]}; {_REPRO}"
+            elif path not in written and (said := self._differing(path, read)):
+                yield f"{said}; {self._mend(path, _REPRO)}"
+            elif path not in written and not (self.workspace / path).exists():
+                yield f"{path}: no such file or folder; restore it with git"
+
+    def _of_outs(self, part: Part, declared: Declared) -> Iterator[str]:
+        for path, made in part.outs.items():
+            if path in declared.in_git and not (self.workspace / path).exists():
+                yield f"{path}: no such file; restore it with git"
+            elif said := self._differing(path, made):
+                mend = "restore it with git" if path in declared.in_git else "run `dvc checkout`"
+                yield f"{said}; {self._mend(path, f'{mend}, or `dvc repro`')}"
+
+    def _mend(self, path: str, otherwise: str) -> str:
+        """What puts right a file that is not as dvc.lock records it: git, where one of the two is not as committed."""
+        with suppress(GitError):  # a record is held to its files without git too
+            undoing = self._undoing(path)
+            if not undoing and git.ask("ls-files", "--", path, folder=self.workspace):  # it is as committed
+                undoing = self._undoing(str(state.LOCK))
+            if undoing:
+                return f"{undoing}; where the change is meant, {otherwise}"
+        return otherwise
+
+    def _undoing(self, path: str) -> str:
+        """What makes a file or folder what is committed again; empty where it is, or git knows nothing of it."""
+
+        def lines(*words: str) -> list[str]:
+            return (git.ask(*words, "--", path, folder=self.workspace) or b"").decode("utf-8", "replace").splitlines()
+
+        steps = []
+        if changed := lines("status", "--porcelain", "--untracked-files=no"):
+            staged = "--staged --worktree " if any(line[0] != " " for line in changed) else ""
+            steps.append(f"`git restore {staged}{path}` puts back what is committed")
+        if new := lines("ls-files", "--others", "--exclude-standard"):
+            more = f" and {len(new) - 1} more" if len(new) > 1 else ""
+            steps.append(f"remove {new[0]}{more}, which git does not track")
+        return ", and ".join(steps)
+
+    def _differing(self, path: str, expected: str) -> str | None:
+        """What to say of a file or folder that is there with other bytes than recorded."""
+        place = self.workspace / path
+        got = state.digest(place, self.workspace) if place.exists() else expected
+        return None if got == expected else f"{path}: MD5 {got}, {state.LOCK} records {expected}"
+
+    def _of_rulers(self, part: Part) -> Iterator[str]:
+        """The rulers against their cards; and the pins and counts in the metrics against both."""
+        if not {"rulers", "metrics"} <= part.options.keys():
+            return
+        from mnistgan.files import read_json
+        from mnistgan.rulers import cards
+
+        folder = self.workspace / part.options["rulers"]
+        try:
+            rulers = {name: cards.read(folder, name)[1] for name in RULERS}
+            figures = read_json(self.workspace / part.options["metrics"])
+        except MnistganError as error:
+            yield str(error)
+            return
+        yield from _of_figures(figures, rulers, part)
+        yield from _of_verdict(figures, folder, part)
+        yield from self._of_classes(figures, part)
+
+    def _of_classes(self, figures: Any, part: Part) -> Iterator[str]:
+        """The class balance among the figures against the shares that it is of."""
+        path = part.options.get("classes")
+        if path is None or not (self.workspace / path).is_file():
+            return
+        from mnistgan.drawing.report.shares import Shares
+
+        try:
+            held = Shares.parse((self.workspace / path).read_text("utf-8", "replace"), str(path))
+            of_digits = list(zip(held.share, held.prior, strict=True))
+            smallest = min(share / prior for share, prior in of_digits)
+            said = float(figures["classes"]["smallest_ratio"])
+            missed = abs(min(share - said * prior for share, prior in of_digits))
+        except FormatError as error:
+            yield f"{error}; restore it with git"
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            yield f"{part.options['metrics']}, {path}: tell no class balance; {_REPRO}"
+        else:
+            if not missed <= SHARE_ROUNDING:  # NaN is no match
+                yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {_REPRO}"
+
+    def _of_versions(self, part: Part) -> Iterator[str]:
+        requirements = self.workspace / REQUIREMENTS
+        if "versions" not in part.options or not requirements.exists():
+            return
+        pinned = requirements.read_text("utf-8")
+        if versions_recorded(part, pinned) is not None:
+            return
+        try:
+            known = state.recorded_versions(part, self.workspace)
+        except DataError:
+            known = {}
+        choices = pinned_versions(pinned)
+        others = [
+            f"{library} {version} (pinned: {' or '.join(choices.get(library, ['nothing']))})"
+            for library, version in known.items()
+            if version not in choices.get(library, [])
+        ]
+        what = ", ".join(others) or "other versions"
+        path = part.options["versions"]
+        yield f"{path}: trained on {what} than {REQUIREMENTS} pins; run `make venv`, then `dvc repro`"
+
+
+def pinned_versions(requirements: str) -> dict[str, list[str]]:
+    """The versions that a requirements.lock pins, by library; several where they differ by Python's version."""
+    found: dict[str, list[str]] = {}
+    for library, version in _REQUIREMENT.findall(requirements):
+        found.setdefault(library, []).append(version)
+    return found
+
+
+def versions_recorded(train: Part, requirements: str) -> dict[str, str] | None:
+    """The versions a recorded training ran on, if they are those that ``requirements`` pins; else None.
+
+    Told by the digest of the file that the training wrote, so that the file itself need not be there.
+    """
+    pinned = pinned_versions(requirements)
+    expected = train.outs.get(str(train.options.get("versions")))
+    for chosen in itertools.product(*(pinned.get(library, []) for library in state.LIBRARIES)):
+        versions = dict(zip(state.LIBRARIES, chosen, strict=True))
+        written = (json.dumps(versions, indent=2) + "\n").encode()  # as mnistgan.files.write_json does
+        if hashlib.md5(written, usedforsecurity=False).hexdigest() == expected:
+            return versions
+    return None
+
+
+def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]:
+    """What a stage is declared to be otherwise than recorded, each with the file that declares it."""
+    pipeline = str(state.PIPELINE)
+    if part.command != declared.command:
+        yield pipeline, f"{state.LOCK} records the command {part.command!r}, {pipeline} has {declared.command!r}"
+    for kind, recorded, wanted in (("deps", part.deps, declared.deps), ("outs", part.outs, declared.outs)):
+        if missing := sorted(set(wanted) - set(recorded)):
+            yield pipeline, f"{', '.join(missing)}: in {pipeline}'s {kind}, not in {state.LOCK}"
+        if idle := sorted(set(recorded) - set(wanted)):
+            yield pipeline, f"{', '.join(idle)}: in {state.LOCK}'s {kind}, not in {pipeline}"
+    recorded_params, wanted_params = (dict(state.flatten(params, "")) for params in (part.params, declared.params))
+    for name in sorted(recorded_params.keys() | wanted_params.keys()):
+        got, expected = wanted_params.get(name, "nothing"), recorded_params.get(name, "nothing")
+        if got != expected or type(got) is not type(expected):
+            key = name.removeprefix(f"{state.PARAMS}.")
+            yield str(state.PARAMS), f"{state.PARAMS}, {key}: {got!r}, {state.LOCK} records {expected!r}"
+
+
+def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Part) -> Iterator[str]:
+    path = part.options["metrics"]
+    asked = part.params.get(str(state.PARAMS), {}).get("evaluate", {})
+    if not isinstance(figures, dict) or not isinstance(figures.get("pins"), str):
+        yield f"{path}: names no pins; {_REPRO}"
+        return
+    if figures.get("samples") != asked.get("samples"):
+        yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {_REPRO}"
+    from mnistgan.rulers.pins import check_same
+
+    try:
+        expected = pins_of(rulers, asked)
+        check_same(figures["pins"], expected)
+    except (KeyError, TypeError) as error:
+        yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
+    except MnistganError as error:
+        yield f"{path}: {error}"
+
+
+def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
+    """What the metrics file says of itself: its verdict, its intervals, and FID in units of a missing digit."""
+    from mnistgan.comparison.figures import Figures
+    from mnistgan.evaluation import verdict
+    from mnistgan.metrics.catalog import KNOWN, broken_interval
+
+    path = part.options["metrics"]
+    try:
+        found = Figures.of(figures, str(path))
+        limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
+    except MnistganError as error:
+        yield str(error)
+        return
+    wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
+    yield from (f"{path}: {said}; {_REPRO}" for said in wrong if said)
+    for name in ("fid", "fid_logits", "fid_pixels"):
+        value, units, no_8 = (found.leaves.get(f"{name}.{each}", math.nan) for each in ("value", "units", "no_8"))
+        if math.isfinite(value + units * no_8) and not math.isclose(units * no_8, value, rel_tol=ROUNDING):
+            yield f"{path}: {name} is {value:g}, yet {units:g} units of {no_8:g}; {_REPRO}"
+    if limits is None:
+        return
+    try:
+        expected = tuple(verdict.faults(figures, limits)) or (verdict.HEALTHY,)
+    except (KeyError, TypeError) as error:
+        yield f"{path}: lacks {error}, which its verdict rests on; {_REPRO}"
+        return
+    if set(found.findings) != set(expected):
+        yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {_REPRO}"
+
+
+def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
+    """The pins that the cards of both rulers and evaluate's params make."""
+    from mnistgan.rulers.pins import pins
+
+    classifier, pixels = (rulers[name] for name in RULERS)
+    splits: Sequence[str] = [classifier["data"][split]["sha256"] for split in ("train", "validation", "test")]
+    layers = list(classifier["layers"])
+    return str(pins(classifier["sha256"], layers, pixels["sha256"], splits, asked["samples"], asked["latent_seed"]))

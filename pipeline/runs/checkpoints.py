@@ -1,0 +1,134 @@
+"""Where a training's checkpoints lie: in a folder that its key names, under the main repository, outside DVC's outs."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import MnistganError, UsageError
+from pipeline import console
+from pipeline.dvcfiles import state
+from pipeline.runs import provenance
+
+FOLDER = "checkpoints"
+STEPS = "step_*.npz"
+KNOWN_BY = "params.json"
+RECIPE = "train.recipe"
+KEPT_TRAININGS = 2  # folders: the state at work, and the one before it
+
+Params = Mapping[str, Any]
+
+
+def root() -> Path:
+    """The folder of all trainings' folders."""
+    return state.main_root() / FOLDER
+
+
+@contextmanager
+def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]:
+    """Give the folder of the workspace's training state, locked for the block.
+
+    ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too, as is
+    one of provenance.settings(), so that a training goes on by the arithmetic that it began by. The folders of older
+    states are removed, unless something trains in them. ``params``, by name, are kept in it, by which the next state
+    can be told from this one. Raises UsageError while another process trains this state.
+    """
+    from filelock import FileLock, Timeout
+
+    from mnistgan.files import write_json
+
+    name = state.train_key_of_workspace()[: state.SHORT]
+    if other:
+        name += f"-{other[: state.SHORT]}"
+    if settings := provenance.settings():
+        name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: state.SHORT]}"
+    folder = root() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(_lock(folder), timeout=0), _named(_holder(folder)):
+            _remove_older(folder)
+            if params:
+                _say_why_afresh(folder, params)
+                write_json(folder / KNOWN_BY, params)
+            yield folder
+    except Timeout as error:
+        raise UsageError(_refusal(folder)) from error
+
+
+def _say_why_afresh(folder: Path, params: Params) -> None:
+    """Where another training of this recipe has checkpoints and this one none, say that it starts anew, and why."""
+    if any(folder.glob(STEPS)):
+        return
+    for other in sorted(folder.parent.iterdir(), key=_modified, reverse=True):
+        known = _params_of(other)
+        if known.get(RECIPE) == params[RECIPE] and any(other.glob(STEPS)):
+            differ = [
+                f"{name} {known.get(name)} -> {value}" for name, value in params.items() if known.get(name) != value
+            ]
+            console.say(
+                f"starts at step 0: the checkpoints in {other} are of another state of this recipe "
+                f"({', '.join(differ) or 'other data, code, libraries or settings'}), and its schedule and draws "
+                "differ from the first step on"
+            )
+            return
+
+
+def _params_of(folder: Path) -> Params:
+    """The params kept in a training's folder; nothing where they are not there, or torn."""
+    from mnistgan.files import read_json
+
+    try:
+        found = read_json(folder / KNOWN_BY)
+    except (MnistganError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@contextmanager
+def _named(holder: Path) -> Iterator[None]:
+    """Have the process that holds a lock named beside it; a kill leaves the name, but not the lock."""
+    holder.write_text(f"{os.getpid()}\n", "utf-8")
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+
+
+def _refusal(folder: Path) -> str:
+    try:
+        pid = int(_holder(folder).read_text("utf-8"))
+    except (OSError, ValueError):  # it is about to name itself, or an earlier version holds the lock
+        return f"another process is training this very state ({_lock(folder)}); wait for it"
+    return (
+        f"another process is training this very state: pid {pid} ({_lock(folder)}); wait for it, or end it by "
+        f"`kill {pid}`, and it saves first"
+    )
+
+
+def _remove_older(own: Path) -> None:
+    from filelock import FileLock, Timeout
+
+    others = sorted((path for path in own.parent.iterdir() if path.is_dir() and path != own), key=_modified)
+    for old in others[: -(KEPT_TRAININGS - 1)]:
+        try:
+            with FileLock(_lock(old), timeout=0):
+                shutil.rmtree(old, ignore_errors=True)
+                _lock(old).unlink(missing_ok=True)
+                _holder(old).unlink(missing_ok=True)
+        except Timeout:
+            continue  # at work
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _holder(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.pid")
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime if path.exists() else 0.0

@@ -1,0 +1,106 @@
+"""Where and by what a stage ran: for journals and runs; of it an out holds the kind of machine alone."""
+
+import hashlib
+import os
+import platform
+import re
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from pipeline.dvcfiles import git, state
+
+_USERINFO = re.compile(r"(?<=://)[^\s/]+@")
+FACTS_OF_MACHINE = ("processor", "precision")
+SETTINGS = (
+    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS"),
+    *("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "TF_SET_ONEDNN_FPMATH_MODE"),
+    *("TF_ENABLE_ONEDNN_OPTS", "TF_ENABLE_ZENDNN_OPTS", "TF_USE_DEEP_CONV2D"),
+    *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "GLIBC_TUNABLES"),
+)
+"""Environment variables that have TensorFlow, oneDNN, NumPy or libm compute otherwise on the same processor."""
+_SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+def commit(workspace: Path = Path()) -> str | None:
+    """The commit that the workspace stands on; None outside a git repository or before its first commit.
+
+    Raises GitError.
+    """
+    return git.commit("HEAD", workspace)
+
+
+def is_dirty(workspace: Path = Path()) -> bool | None:
+    """Whether anything but dvc.lock and the stages' outs differs from the commit; None outside a git repository.
+
+    Raises GitError.
+    """
+    outs = [str(state.LOCK), *state.outs_of_workspace(workspace)]
+    excluded = (f":(exclude){path}" for path in outs)
+    changed = git.ask("status", "--porcelain", "--", ".", *excluded, folder=workspace)
+    return None if changed is None else bool(changed)
+
+
+def clone(root: Path) -> str:
+    """A mark that tells this clone from every other, of this machine too; one that was copied is another."""
+    folder = root.stat()
+    told = f"{socket.gethostname()} {folder.st_dev} {folder.st_ino}"
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def settings() -> list[str]:
+    """What the environment sets of SETTINGS, each ``NAME=value``; nothing where nobody set anything."""
+    told = {name: os.environ.get(name, "").strip() for name in SETTINGS}
+    if "glibc.cpu." not in told["GLIBC_TUNABLES"]:  # others tune the allocator
+        del told["GLIBC_TUNABLES"]
+    return [f"{name}={value}" for name, value in told.items() if value]
+
+
+def cpu_model() -> str:
+    """The processor as the system names it, for instance ``Intel(R) Xeon(R) CPU @ 2.20GHz``, then any settings()."""
+    return " ".join([_processor_of_system(), *([f"({', '.join(settings())})"] if settings() else [])])
+
+
+def _processor_of_system() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def machine(precision: str) -> dict[str, str]:
+    """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content.
+
+    ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that.
+    """
+    return {"processor": cpu_model(), "precision": precision}
+
+
+def facts_of_machine(written: Any) -> dict[str, str]:
+    """What :func:`machine`, written to a file, says; empty where it names no processor, without what is not said."""
+    named = written if isinstance(written, dict) and isinstance(written.get("processor"), str) else {}
+    return {name: named[name] for name in FACTS_OF_MACHINE if isinstance(named.get(name), str)}
+
+
+def processor(written: Any) -> str | None:
+    """The processor that :func:`machine`, written to a file, names; None where this is none of it."""
+    return facts_of_machine(written).get("processor")
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with the user and password of any URL in it, and any password known from the environment, struck out."""
+    for secret in secrets():
+        text = text.replace(secret, "***")
+    return _USERINFO.sub("***@", text)
+
+
+def secrets() -> list[str]:
+    """The tracking store's passwords and tokens that the environment tells, as they may be written."""
+    place = os.environ.get("MLFLOW_TRACKING_URI", "").partition("://")[2]
+    userinfo = "" if place.startswith("/") else place.rpartition("@")[0]  # a path may hold an @ of its own
+    password = userinfo.partition(":")[2]
+    told = [userinfo, password, unquote(password), *(os.environ.get(name) for name in _SECRET_VARIABLES)]
+    return [secret for secret in told if secret]

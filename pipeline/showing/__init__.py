@@ -1,1 +1,0 @@
-"""What commands that compare show: tables, Markdown, JSON, and the exhibits of a report."""

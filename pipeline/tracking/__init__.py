@@ -1,0 +1,1 @@
+"""Publishes files to MLflow; the one folder that imports mlflow."""

@@ -1,0 +1,68 @@
+"""The files that MLflow's store has of a run or a model, looked at: a list of them is a claim, and files get lost.
+
+A store that is a folder here is read; of one elsewhere, names and sizes are asked, a call a folder.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistgan.files import sha256
+from pipeline.tracking import relocation
+
+if TYPE_CHECKING:
+    from mlflow.entities import FileInfo
+
+List = Callable[[str | None], "list[FileInfo]"]
+PICTURES = "images"
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Files by their paths in the store, with their sizes."""
+
+    sizes: Mapping[str, int]
+    folder: Path | None
+    """Where they lie, if that is on this machine."""
+
+    @classmethod
+    def of(cls, listing: List, place: str = "") -> "Holdings":
+        """Those that ``listing`` lists, folder by folder; ``place``: the address of their folder."""
+        return cls(dict(_walk(listing, None)), relocation.folder(place))
+
+    def has(self, name: str, digest: str, file: Path | None) -> bool:
+        """Whether a file is there with this sha256; where it lies elsewhere, with the size of ``file``."""
+        if name not in self.sizes:
+            return False
+        if self.folder:
+            return sha256(self.folder / name) == digest
+        return file is None or self.sizes[name] == file.stat().st_size
+
+    def has_picture(self, stem: str | None, file: Path | None) -> bool:
+        """Whether a picture for the slider is there with its small copy; where both lie here, with these pixels."""
+        names = [f"{PICTURES}/{stem}.png", f"{PICTURES}/{stem}+compressed.webp"]
+        if stem is None or not all(self.sizes.get(name) for name in names):
+            return False
+        if self.folder is None or file is None:
+            return True
+        return _pixels(self.folder / names[0]) == _pixels(file) and _pixels(self.folder / names[1]) is not None
+
+
+def _walk(listing: List, folder: str | None) -> Iterator[tuple[str, int]]:
+    for found in listing(folder):
+        if found.is_dir:
+            yield from _walk(listing, found.path)
+        else:
+            yield found.path, found.file_size or 0
+
+
+def _pixels(file: Path) -> bytes | None:
+    """What a picture shows; None where it is torn."""
+    import PIL.Image
+
+    try:
+        with PIL.Image.open(file) as image:
+            return image.tobytes()
+    except (OSError, SyntaxError, ValueError):
+        return None

@@ -1,0 +1,75 @@
+"""One publisher of a state at a time in a store that several clones share: a lease, kept in the store itself.
+
+A file's lock holds within one clone. Across clones each publisher writes a tag of its own into the experiment, then
+looks: who sees none but its own may go on, who sees another's takes its own back and waits. Of two that came at once
+neither goes on, and the one whose tag sorts first is the sooner to try again.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistgan.errors import TrackingError
+from pipeline.runs import provenance
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PREFIX = "mnistgan.publishing."
+LEASE_SECONDS = 600.0
+"""After which a lease counts as left behind by a killed process; publishing a state takes a minute at most."""
+WAIT_SECONDS = 20.0
+FIRST_AGAIN_SECONDS, OTHERS_AGAIN_SECONDS = 0.1, 0.5
+
+
+@contextmanager
+def held(client: "MlflowClient", experiment: str, root: Path, key: str) -> Iterator[None]:
+    """Be the one clone that publishes under ``key``; within the clone that is one process already.
+
+    Raises TrackingError where another clone holds it too long.
+    """
+    prefix = f"{PREFIX}{key[:12]}."
+    mine = prefix + provenance.clone(root)
+    try:
+        _take(client, experiment, prefix, mine)
+        yield
+    except BaseException:  # Ctrl-C too: nobody publishes any more, so nobody is to wait
+        with suppress(Exception):
+            _give_back(client, experiment, mine)
+        raise
+    _give_back(client, experiment, mine)
+
+
+def _take(client: "MlflowClient", experiment: str, prefix: str, mine: str) -> None:
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        client.set_experiment_tag(experiment, mine, f"{time.time():.0f} {socket.gethostname()}")
+        leases = {name: tag for name, tag in client.get_experiment(experiment).tags.items() if name.startswith(PREFIX)}
+        for name in [name for name, tag in leases.items() if _is_left_behind(tag)]:
+            _give_back(client, experiment, name)
+            del leases[name]
+        others = {name: tag for name, tag in leases.items() if name.startswith(prefix) and name != mine}
+        if not others:
+            return
+        _give_back(client, experiment, mine)
+        if time.monotonic() > until:
+            host = next(iter(others.values())).partition(" ")[2]
+            raise TrackingError(f"another clone, on {host}, publishes to this state's run; try again when it has ended")
+        time.sleep(FIRST_AGAIN_SECONDS if mine < min(others) else OTHERS_AGAIN_SECONDS)
+
+
+def _give_back(client: "MlflowClient", experiment: str, name: str) -> None:
+    """Delete a lease; it may be gone, since whoever looks deletes those left behind."""
+    try:
+        client.delete_experiment_tag(experiment, name)
+    except Exception as error:
+        if getattr(error, "error_code", None) != "RESOURCE_DOES_NOT_EXIST":
+            raise
+
+
+def _is_left_behind(tag: str) -> bool:
+    since = tag.partition(" ")[0]
+    return not since.isdigit() or abs(time.time() - float(since)) >= LEASE_SECONDS

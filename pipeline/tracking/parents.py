@@ -1,0 +1,135 @@
+"""The parent run of a group of seeds, in MLflow: found by the group's digest, so that showing it again changes nothing.
+
+A run of a recipe, data and pins belongs to their one group, and is its parent's child wherever the group has a parent.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mnistgan.comparison import seeds
+from pipeline.tracking.groups import Group
+from pipeline.tracking.publication import NOTE, RECIPE_DIGEST, Point, Status
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+GROUP = "mnistgan.group"
+"""Tag of a parent: its group's digest."""
+PARENT = "mlflow.parentRunId"
+TABLE = "seeds.csv"
+TABLE_DIGEST = "mnistgan.seeds_table"
+NOTE_DIGEST = "mnistgan.note"
+"""Tag of a parent: of the description that was written here last; another one is a person's, and stays."""
+SEED_PARAM = "train.seed"
+
+Search = Callable[[str], "list[Run]"]
+LogPoints = Callable[[str, Sequence[Point]], None]
+
+
+def publish(
+    client: "MlflowClient", experiment: str, search: Search, log: LogPoints, group: Group
+) -> tuple["Run", Counter[str]]:
+    """Bring a group's parent run up to date, and its children under it; gives the run, and how much was added."""
+    run = find(search, group.digest) or client.create_run(experiment, tags={GROUP: group.digest}, run_name=group.name)
+    run_id = run.info.run_id
+    children = search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
+    tags = {
+        GROUP: group.digest,
+        **_note(run, group.note()),
+        "mnistgan.pins": group.rows[0].figures.pins,
+        "mnistgan.seeds": ", ".join(str(row.seed) for row in group.rows),
+    }
+    table = seeds.dumps(group.rows)
+    added = Counter(
+        params=_add_params(client, run, group, children),
+        points=_add_points(client, run, log, group.points()),
+        children=sum(adopt(client, child, run_id) for child in children),
+        files=_add_table(client, run, table),
+        tags=_set_tags(client, run, tags),
+    )
+    status = Status.FINISHED if group.is_complete else Status.SCHEDULED
+    if run.info.status != status:
+        if group.is_complete:
+            client.set_terminated(run_id, status.value)
+        else:
+            client.update_run(run_id, status.value)
+    return run, added
+
+
+def find(search: Search, digest: str) -> "Run | None":
+    """The parent run of a group; the oldest, should two machines have made one at once."""
+    runs = search(f"tags.`{GROUP}` = '{digest}'")
+    return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+
+def adopt(client: "MlflowClient", child: "Run", parent: str) -> bool:
+    """Put a run under a parent; whether it was not."""
+    if child.data.tags.get(PARENT) == parent:
+        return False
+    client.set_tag(child.info.run_id, PARENT, parent)
+    return True
+
+
+def _add_params(client: "MlflowClient", run: "Run", group: Group, children: Iterable["Run"]) -> int:
+    """What all children were trained with; the recipe's name where there are none."""
+    known = [child.data.params for child in children]
+    shared = {name: value for name, value in known[0].items() if _is_shared(name, value, known)} if known else {}
+    told = {"train.recipe": group.recipe, **shared}
+    new = [name for name in sorted(told) if name not in run.data.params]
+    for name in new:
+        client.log_param(run.info.run_id, name, told[name])
+    return len(new)
+
+
+def _is_shared(name: str, value: str, known: Iterable[Mapping[str, str]]) -> bool:
+    return name != SEED_PARAM and all(params.get(name) == value for params in known)
+
+
+def _add_points(client: "MlflowClient", run: "Run", log: LogPoints, points: Iterable[Point]) -> int:
+    """Log what differs from the last value at its step; of several at one step MLflow shows the last."""
+    new = [point for point in points if _last(client, run, point) != point.value]
+    if new:
+        log(run.info.run_id, new)
+    return len(new)
+
+
+def _last(client: "MlflowClient", run: "Run", point: Point) -> float | None:
+    """The value that a run holds of a point's metric at its step."""
+    if point.metric not in run.data.metrics:
+        return None
+    history = client.get_metric_history(run.info.run_id, point.metric)
+    held = [known for known in history if known.step == point.step]
+    return max(held, key=lambda known: known.timestamp).value if held else None
+
+
+def _note(run: "Run", note: str) -> dict[str, str]:
+    """The tags that describe a parent; none where a person has described it."""
+    held, ours = run.data.tags.get(NOTE), run.data.tags.get(NOTE_DIGEST)
+    if held and ours and _digest(held) != ours:
+        return {}
+    return {NOTE: note, NOTE_DIGEST: _digest(note)}
+
+
+def _add_table(client: "MlflowClient", run: "Run", table: str) -> int:
+    """The rows as a file, where the store has none of its size; a tag, set once it is there whole, says which."""
+    digest = _digest(table)
+    sizes = {file.path: file.file_size for file in client.list_artifacts(run.info.run_id)}
+    if run.data.tags.get(TABLE_DIGEST) == digest and sizes.get(TABLE) == len(table.encode()):
+        return 0
+    client.log_text(run.info.run_id, table, TABLE)
+    client.set_tag(run.info.run_id, TABLE_DIGEST, digest)
+    return 1
+
+
+def _set_tags(client: "MlflowClient", run: "Run", tags: Mapping[str, str]) -> int:
+    changed = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
+    for name, value in changed.items():
+        client.set_tag(run.info.run_id, name, value)
+    return len(changed)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

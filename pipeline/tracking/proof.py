@@ -1,0 +1,56 @@
+"""What vouches for a dvc.lock: the commit's own, and the entries that DVC writes into its run cache beside it.
+
+A file that git or DVC did not write may say anything. That its digests are those of the files is looked at elsewhere;
+here, that nobody changed a param beside them. What neither git nor the run cache knows, as in a clone of weights that
+were pulled without a commit, can't be proven, and is believed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from textwrap import indent
+
+from mnistgan.errors import FormatError, GitError
+from pipeline.dvcfiles import cache, git, state
+from pipeline.dvcfiles.state import Part
+
+
+def check(parts: Mapping[str, Part]) -> None:
+    """Raise FormatError where a stage's outs are known to come of other params, and not known to come of these."""
+    witnesses = [*_committed(), *_cached(parts.values())]
+    for stage, part in parts.items():
+        contradictions = [_contradiction(part, known) for known in witnesses if known.outs == part.outs]
+        if contradictions and all(contradictions):
+            raise FormatError(
+                f"{state.LOCK}: not a record: {stage} has {contradictions[0]} of these very outs; "
+                "nothing of it is published. Put it back with git, or run `make repro`"
+            )
+
+
+def _contradiction(part: Part, known: Part) -> str | None:
+    """The first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor is
+    where the data came from, which changes no out."""
+    here, there = (dict(state.flatten(one.params, "")) for one in (part, known))
+    for name in sorted(here.keys() & there.keys()):
+        short = name.removeprefix(f"{state.PARAMS}.")
+        if here[name] != there[name] and not short.startswith(state.SOURCES):
+            return f"{short}: {here[name]}, but git or DVC's run cache has {there[name]}"
+    return None
+
+
+def _committed() -> list[Part]:
+    """The parts of the commit's dvc.lock; none where there is none, or git can't be asked."""
+    with suppress(GitError, FormatError, UnicodeDecodeError):
+        text = git.blob("HEAD", state.LOCK) or b""
+        return list(state.parts_of_lock(text.decode()).values())
+    return []
+
+
+def _cached(parts: Iterable[Part]) -> Iterator[Part]:
+    """The run cache's entries that hold an out of one of these."""
+    digests = {digest for part in parts for digest in list(part.outs.values())[:1] if digest}
+    for file in (cache.folder(state.main_root()) / "runs").glob("*/*/*"):
+        with suppress(OSError, UnicodeDecodeError, FormatError):
+            text = file.read_text("utf-8")
+            if any(digest in text for digest in digests):
+                head = f"schema: '{state.SCHEMA}'\nstages:\n  cached:\n"
+                yield from state.parts_of_lock(head + indent(text, "    ")).values()

@@ -1,1 +1,0 @@
-"""MNIST as arrays: parsed strictly, split, saved, and drawn in batches."""

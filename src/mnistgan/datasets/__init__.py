@@ -1,0 +1,1 @@
+"""Data sets: where their images come from, how they are read, checked and split."""

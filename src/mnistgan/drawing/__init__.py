@@ -1,0 +1,1 @@
+"""Draws results: grids, pictures and the report."""

@@ -1,0 +1,228 @@
+"""Curves and charts: titles, axes with units, colours that colour-blind people tell apart."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from PIL import Image
+
+from mnistgan.drawing.pictures import style
+
+_INCHES = (9.6, 5.4)
+_EDGE = 0.25  # inches
+_HEAD = 0.95  # inches of title, caption and legend
+_COIN_TOSS = np.log(2)  # binary cross-entropy of saying 1/2
+_METRIC_COLUMNS = 2
+_METRIC_INCHES = (12.8, 0.92)  # of the picture's width, of a metric's height
+_READABLE = 0.015  # a bar lower than this share has no room for its number
+_NORMAL_95 = 1.959964  # 95% of a normal lies within so many standard deviations
+
+
+@dataclass(frozen=True)
+class Training:
+    """The curves of a training, each [N]: epochs done (a fraction counts), losses in nats, D's mean probabilities."""
+
+    epoch: np.ndarray
+    generator_loss: np.ndarray
+    discriminator_loss: np.ndarray
+    probability_real: np.ndarray
+    probability_fake: np.ndarray
+
+
+class Best(StrEnum):
+    """Where a metric is best."""
+
+    LOWER = "lower is better"
+    HIGHER = "higher is better"
+    NEAR_REAL = "near real is best"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One metric of the generator beside what real images get for it, with an interval where it has one."""
+
+    name: str
+    best: Best
+    value: float
+    real: float
+    interval: tuple[float, float] | None = None
+
+
+def losses(training: Training) -> Image.Image:
+    """Draw both losses over epochs, with where they stand when the discriminator can't tell real from generated."""
+    drawing = _Drawing()
+    with drawing.axes(
+        "Losses while training", "Binary cross-entropy; dashed: a discriminator that always says 1/2"
+    ) as axes:
+        _line(axes, training.epoch, training.discriminator_loss, "discriminator (real + generated)", style.BLUE)
+        _line(axes, training.epoch, training.generator_loss, "generator", style.VERMILLION)
+        axes.axhline(2 * _COIN_TOSS, color=style.BLUE, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.axhline(_COIN_TOSS, color=style.VERMILLION, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.set_ylabel("loss (nats)")
+        axes.set_ylim(bottom=0)
+        _epochs(axes, training.epoch)
+    return drawing.image
+
+
+def probabilities(training: Training) -> Image.Image:
+    """Draw the discriminator's mean probability that an image is real, for real and for generated images."""
+    drawing = _Drawing()
+    with drawing.axes(
+        "What the discriminator believes", "Mean probability that an image is real; dashed: can't tell"
+    ) as axes:
+        _line(axes, training.epoch, training.probability_real, "real images", style.BLUE)
+        _line(axes, training.epoch, training.probability_fake, "generated images", style.VERMILLION)
+        axes.axhline(0.5, color=style.MUTED_HEX, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.set_ylabel("probability of “real”")
+        axes.set_ylim(0, 1)
+        _epochs(axes, training.epoch)
+    return drawing.image
+
+
+def class_histogram(share: np.ndarray, prior: np.ndarray, samples: int) -> Image.Image:
+    """Draw how often each digit is generated, share [10], against real images' prior [10].
+
+    The grey band is where 95% of the shares of ``samples`` draws from the prior would fall, a class at a time.
+    """
+    half = _NORMAL_95 * np.sqrt(prior * (1 - prior) / samples)
+    digits = np.arange(len(share))
+    drawing = _Drawing()
+    caption = f"{samples:,} samples, as the classifier reads them, against the share of each digit in MNIST"
+    with drawing.axes("Which digits the generator draws", caption) as axes:
+        axes.bar(digits, share, width=0.72, color=style.BLUE, label="generated")
+        axes.bar(
+            digits,
+            2 * half,
+            bottom=prior - half,
+            width=0.86,
+            color=style.BAND_HEX,
+            alpha=0.75,
+            label="95% of such draws from MNIST",
+        )
+        axes.hlines(prior, digits - 0.43, digits + 0.43, color=style.VERMILLION, linewidth=2, label="MNIST")
+        for digit, value in enumerate(share):
+            place, colour = (value / 2, "white") if value > _READABLE else (value + 0.002, style.BLUE)
+            axes.text(digit, place, f"{value:.1%}", ha="center", va="center", color=colour, fontsize=11)
+        axes.set_xticks(digits)
+        axes.tick_params(axis="x", length=0, labelsize=13)
+        axes.set_xlabel("digit")
+        axes.set_ylabel("share of the samples")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return drawing.image
+
+
+def metrics(measures: Sequence[Measure], samples: int) -> Image.Image:
+    """Draw each metric on a scale of its own: the generator's value with its interval, and what real images get."""
+    rows = -(-len(measures) // _METRIC_COLUMNS)
+    drawing = _Drawing((_METRIC_INCHES[0], _HEAD + 2 * _EDGE + _METRIC_INCHES[1] * rows), rows, _METRIC_COLUMNS)
+    caption = f"{samples:,} samples against as many test images, each metric on its own scale; bars: 95% intervals"
+    with drawing.panels("Metrics, and where real images stand", caption) as panels:
+        places = panels.T.flat  # down the first column, then down the next
+        for axes, measure in zip(places, measures, strict=False):
+            _measure(axes, measure)
+        for axes in panels.T.flat[len(measures) :]:
+            axes.set_axis_off()
+    return drawing.image
+
+
+def _measure(axes: Axes, measure: Measure) -> None:
+    axes.plot([measure.real, measure.value], [0, 0], color=style.BAND_HEX, linewidth=3, zorder=1)
+    if measure.interval:
+        axes.plot(measure.interval, [0, 0], color=style.VERMILLION, linewidth=7, alpha=0.4, solid_capstyle="butt")
+    points = (
+        (measure.value, "generated images", style.VERMILLION, "o", -9),
+        (measure.real, "what real images get", style.BLUE, "D", 9),
+    )
+    for value, name, colour, marker, lift in points:
+        axes.plot(value, 0, marker, color=colour, markersize=9, label=name, linestyle="none")
+        axes.annotate(
+            _number(value),
+            (value, 0),
+            (0, lift),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if lift > 0 else "top",
+            color=colour,
+            fontsize=10,
+            fontweight="bold",
+        )
+    seen = (measure.value, measure.real, *(measure.interval or ()))
+    low, high = min(0.0, *seen), max(0.0, *seen)
+    around = (high - low) or 1.0
+    axes.set_xlim(low - 0.1 * around, high + 0.09 * around)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([0], [f"{measure.name}\n{measure.best}"])
+    axes.tick_params(axis="y", length=0, labelcolor=style.INK_HEX, labelsize=11)
+    axes.tick_params(axis="x", labelsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+class _Drawing:
+    """A figure in the project's look that becomes a picture when its block ends."""
+
+    image: Image.Image
+
+    def __init__(self, inches: tuple[float, float] = _INCHES, rows: int = 1, columns: int = 1) -> None:
+        self._width, self._height = inches
+        self._rows, self._columns = rows, columns
+
+    @contextmanager
+    def axes(self, title: str, caption: str) -> Iterator[Axes]:
+        with self.panels(title, caption) as panels:
+            yield panels[0, 0]
+
+    @contextmanager
+    def panels(self, title: str, caption: str) -> Iterator[np.ndarray]:
+        with style.curves():
+            figure = Figure(figsize=(self._width, self._height), layout="constrained")
+            canvas = FigureCanvasAgg(figure)
+            panels = figure.subplots(self._rows, self._columns, squeeze=False)
+            yield panels
+            self._head(figure, title, caption, panels[0, 0])
+            pixels = io.BytesIO()
+            figure.savefig(pixels, format="rgba")
+            self.image = Image.frombytes("RGBA", canvas.get_width_height(), pixels.getvalue()).convert("RGB")
+
+    def _head(self, figure: Figure, title: str, caption: str, axes: Axes) -> None:
+        """Title, caption and legend under each other at the upper left; the rest is the axes'."""
+        left = _EDGE / self._width
+        top = 1 - _EDGE / self._height
+        inch = 1 / self._height
+        figure.text(left, top, title, fontsize=18, fontweight="bold", va="top")
+        figure.text(left, top - 0.36 * inch, caption, fontsize=11, color=style.MUTED_HEX, va="top")
+        handles, names = axes.get_legend_handles_labels()
+        place = (left, top - 0.6 * inch)
+        figure.legend(handles, names, loc="upper left", bbox_to_anchor=place, ncols=3, borderpad=0, borderaxespad=0)
+        bottom = 0.5 * _EDGE * inch
+        engine = figure.get_layout_engine()
+        assert isinstance(engine, ConstrainedLayoutEngine)
+        engine.set(w_pad=0, rect=(left, bottom, 1 - 2 * left, top - _HEAD * inch - bottom))
+
+
+def _line(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, colour: str) -> None:
+    axes.plot(x, y, color=colour, label=name, marker="o" if len(x) == 1 else None)
+
+
+def _epochs(axes: Axes, epoch: np.ndarray) -> None:
+    axes.set_xlabel("epochs done")
+    axes.set_xlim(0, np.ceil(epoch.max(initial=0.5)))
+    if not len(epoch):
+        axes.text(0.5, 0.5, "too few steps for a row", transform=axes.transAxes, ha="center", color=style.MUTED_HEX)
+    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}".rstrip(".") if abs(value) >= 0.01 else f"{value:.2g}"

@@ -1,0 +1,162 @@
+"""Dot plots: one quantity of two sides on an axis of its own, with intervals and what to judge it by."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mnistgan.comparison import wording
+from mnistgan.comparison.sides import Side
+from mnistgan.comparison.verdict import Compared, Comparison, Value, Verdict
+from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
+from mnistgan.drawing.report.numbers import Number
+from mnistgan.metrics.catalog import Better, Metric, Scale
+from mnistgan.metrics.intervals import Interval
+
+WIDTH = 260.0
+_EDGE = 18.0
+_MOST_TICKS = 4
+BETTER = {Better.LOWER: "lower is better", Better.HIGHER: "higher is better", Better.NEAR: "near real is best"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value's place, and its interval's ends where it has one."""
+
+    place: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Where the marks of one row stand, from left to right on a line ``WIDTH`` long."""
+
+    ticks: tuple[Tick, ...]
+    a: Mark | None
+    b: Mark | None
+    real: float | None = None
+    no_8: float | None = None
+    band: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a row's text says of one side; ``units``: the same in units of a missing digit."""
+
+    number: Number | None
+    low: Number | None = None
+    high: Number | None = None
+    units: Number | None = None
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric of two sides, as a drawing and as the text equal to it."""
+
+    name: str
+    better: str
+    real: Number | None
+    no_8: Number | None
+    a: Cell
+    b: Cell
+    change: str
+    change_interval: str
+    p: str
+    says: str
+    verdict: Verdict
+    dots: Dots
+
+
+def draw(
+    a: tuple[float, Interval | None] | None,
+    b: tuple[float, Interval | None] | None,
+    real: float | None = None,
+    no_8: float | None = None,
+    band: tuple[float, float] | None = None,
+    axis: Axis | None = None,
+    log: bool = False,
+    percent: bool = False,
+) -> Dots:
+    """Place two values with their intervals, and what they are judged by, on ``axis``, else on one of their own."""
+    if axis is None:
+        shown = [value for side in (a, b) if side for value in (side[0], *_ends(side[1]))]
+        axis = axis_over([*shown, *(value for value in (real, no_8) if value is not None)], log)
+    on = axis  # what the functions below see is no longer optional
+
+    def at(value: float | None) -> float | None:
+        return None if value is None or not can_be_drawn(value) else on.place(value)
+
+    def mark(side: tuple[float, Interval | None] | None) -> Mark | None:
+        place = at(side[0]) if side else None
+        return None if side is None or place is None else Mark(place, *map(at, _ends(side[1])))
+
+    return Dots(
+        ticks=axis.ticks(_MOST_TICKS, percent),
+        a=mark(a),
+        b=mark(b),
+        real=at(real),
+        no_8=at(no_8),
+        band=(axis.place(band[0]), axis.place(band[1])) if band else None,
+    )
+
+
+def axis_over(values: Iterable[float], log: bool = False) -> Axis:
+    """An axis of a row that shows these values."""
+    return Axis.over(values, _EDGE, WIDTH - _EDGE, log)
+
+
+def _ends(interval: Interval | None) -> tuple[float, ...]:
+    return (interval.low, interval.high) if interval else ()
+
+
+def metric_rows(found: Comparison) -> Iterator[MetricRow]:
+    """A row a metric, the one that decides first."""
+    for compared in (found.primary, *found.others):
+        yield _metric_row(compared, found.a, found.b)
+
+
+def _metric_row(compared: Compared, a: Side, b: Side) -> MetricRow:
+    metric = compared.metric
+    no_8 = _beside(metric, (*a.members, *b.members)[0].figures.leaves, "no_8")
+    real = next((value.real for value in (compared.a, compared.b) if value.real is not None), None)
+    change, _, bounds = wording.change(compared).partition(" [")
+    return MetricRow(
+        name=metric.short,
+        better=BETTER.get(metric.better, ""),
+        real=None if real is None else Number.of(real),
+        no_8=None if no_8 is None else Number.of(no_8),
+        a=_cell(metric, compared.a, a),
+        b=_cell(metric, compared.b, b),
+        change=change,
+        change_interval=bounds.removesuffix("]").replace(", ", " to "),
+        p=wording.p_value(compared.p),
+        says=wording.says(compared),
+        verdict=compared.verdict,
+        dots=draw(_drawn(compared.a), _drawn(compared.b), real, no_8, log=metric.scale is Scale.LOG),
+    )
+
+
+def _drawn(value: Value) -> tuple[float, Interval | None] | None:
+    return None if value.absent else (value.mean, value.interval)
+
+
+def _cell(metric: Metric, value: Value, side: Side) -> Cell:
+    if value.absent:
+        return Cell(None, said="missing")
+    gaps = [f"{count} {what}" for count, what in ((value.missing, "missing"), (value.not_finite, "NaN")) if count]
+    interval = value.interval if value.interval and value.interval.low < value.interval.high else None
+    units = _beside(metric, side.members[0].figures.leaves, "units") if len(side.members) == 1 else None
+    return Cell(
+        number=Number.of(value.mean),
+        low=Number.of(interval.low) if interval else None,
+        high=Number.of(interval.high) if interval else None,
+        units=None if units is None else Number.of(units),
+        said=f"{', '.join(gaps)} of {value.seeds}" if gaps and value.seeds > 1 else "",
+    )
+
+
+def _beside(metric: Metric, leaves: Mapping[str, float], name: str) -> float | None:
+    """A figure that goes with a metric: ``fid.no_8`` for ``fid.value``; None where it is no finite number."""
+    found = leaves.get(f"{metric.short}.{name}", math.nan)
+    return found if math.isfinite(found) else None

@@ -1,0 +1,163 @@
+"""The page: all that it shows, and the template that turns it into one HTML file which asks for nothing else."""
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mnistgan.comparison.verdict import Verdict
+from mnistgan.drawing.report import curves, dots
+from mnistgan.drawing.report.curves import Drawn, Listing
+from mnistgan.drawing.report.dots import MetricRow
+from mnistgan.drawing.report.samples import Ranked
+from mnistgan.drawing.report.shares import ShareRow
+
+FOLDER = Path(__file__).parent
+TEMPLATE = "page.html.jinja"
+STYLE = "page.css"
+SCRIPT = "slider.js"
+
+
+@dataclass(frozen=True)
+class Party:
+    """One side, as the head of the page names it."""
+
+    letter: str
+    name: str
+    where: str
+    """The commit, or how many seeds."""
+    verdict: str
+    """Of its own metrics file."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of the fixed latents, and the moment of training that it is of."""
+
+    source: str
+    caption: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A place of the slider: what it says, and which frame of each side it shows."""
+
+    label: str
+    a: int
+    b: int
+
+
+@dataclass(frozen=True)
+class Grids:
+    """The same latents by both sides; a side without a picture has no frames."""
+
+    a: tuple[Frame, ...]
+    b: tuple[Frame, ...]
+    stops: tuple[Stop, ...]
+    """The last is what a page without a script shows."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Drawings of both sides, the rows that they are of, and what is missing."""
+
+    title: str
+    drawings: tuple[Drawn, ...]
+    a: Listing | None
+    b: Listing | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The share of each digit among so many samples."""
+
+    rows: tuple[ShareRow, ...]
+    samples: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The samples that the classifier is most and least sure of."""
+
+    a: Ranked | None
+    b: Ranked | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A name with what each side has there."""
+
+    name: str
+    a: str
+    b: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the sides have different things there."""
+        return self.a != self.b
+
+
+@dataclass(frozen=True)
+class Causes:
+    """One kind of what the figures come of: params, data or code; what differs stands first."""
+
+    title: str
+    differing: tuple[Pair, ...]
+    same: tuple[Pair, ...]
+    unknown: str = ""
+    """Why it can't be told."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the page shows, in its order."""
+
+    verdict: Verdict
+    word: str
+    reason: str
+    a: Party
+    b: Party
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
+    metrics: tuple[MetricRow, ...]
+    curves: tuple[Curves, ...]
+    grids: Grids
+    shares: Shares
+    ends: Ends
+    causes: tuple[Causes, ...]
+    provenance: tuple[Pair, ...]
+
+
+def html(page: Page) -> str:
+    """The page as one HTML file, every text in it escaped; it may run no script but its own, and load nothing."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    script = (FOLDER / SCRIPT).read_text("utf-8")
+    return environment.get_template(TEMPLATE).render(
+        page=page,
+        stops=json.dumps([asdict(stop) for stop in page.grids.stops]),
+        dots=dots,
+        curves=curves,
+        style=STYLE,
+        script=SCRIPT,
+        script_digest=_digest(script),
+    )
+
+
+def _digest(script: str) -> str:
+    """What a content security policy names a script by."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

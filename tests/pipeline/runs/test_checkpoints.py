@@ -1,0 +1,100 @@
+"""Where checkpoints lie: one folder a training, locked, the older ones removed."""
+
+import os
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from mnistgan.errors import UsageError
+from pipeline.dvcfiles import state
+from pipeline.runs import checkpoints
+
+
+@pytest.fixture
+def keyed(tmp_path, monkeypatch):
+    """Sets the key of the training state; the current folder is a repository of its own."""
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return lambda key: monkeypatch.setattr(state, "train_key_of_workspace", lambda: key * 64)
+
+
+def made(other=None, **params):
+    with checkpoints.folder_of(other, {name.replace("_", "."): value for name, value in params.items()}) as folder:
+        (folder / "step_000000001.npz").touch()
+    return folder
+
+
+def folders():
+    return {path.name for path in Path("checkpoints").iterdir() if path.is_dir()}
+
+
+def test_a_folder_bears_the_key_and_lies_under_the_repository(keyed, tmp_path):
+    keyed("a")
+    assert made() == tmp_path / "checkpoints" / ("a" * state.SHORT)
+
+
+def test_the_two_newest_trainings_are_kept_and_the_rest_removed_with_their_locks(keyed):
+    for key in "abc":
+        keyed(key)
+        made()
+    assert folders() == {"b" * state.SHORT, "c" * state.SHORT}
+    assert not Path("checkpoints", f"{'a' * state.SHORT}.lock").exists()
+
+
+def test_more_epochs_for_a_finished_training_start_at_step_0_and_it_says_why(keyed, capsys):
+    keyed("a")
+    first = made(train_recipe="fast", recipe_epochs=9)
+    made(train_recipe="fast", recipe_epochs=9)
+    assert capsys.readouterr().err == ""
+    keyed("b")
+    made(train_recipe="fast", recipe_epochs=12)
+    told = capsys.readouterr().err
+    assert told.startswith(f"starts at step 0: the checkpoints in {first} are of another state of this recipe ")
+    assert "(recipe.epochs 9 -> 12), and its schedule" in told
+    keyed("c")
+    made(train_recipe="best", recipe_epochs=30)
+    assert capsys.readouterr().err == ""
+    keyed("d")
+    made(train_recipe="best", recipe_epochs=30)
+    assert "(other data, code, libraries or settings)" in capsys.readouterr().err
+
+
+def test_a_training_at_work_keeps_its_folder_however_old(keyed):
+    keyed("a")
+    with checkpoints.folder_of(None) as at_work:
+        for key in "bcd":
+            keyed(key)
+            made()
+        assert at_work.is_dir()
+    assert len(folders()) == 3
+
+
+def test_a_second_training_of_the_same_state_is_refused_while_the_first_runs(keyed):
+    keyed("a")
+    with FileLock(f"{made()}.lock"), pytest.raises(UsageError, match="another process is training"):
+        made()
+
+
+def test_what_dvc_yaml_does_not_declare_has_a_folder_of_its_own(keyed):
+    keyed("a")
+    declared, other = made(), made("b" * 64)
+    assert declared != other
+    assert made("b" * 64) == other
+
+
+def test_the_refusal_names_the_process_that_holds_the_lock(keyed):
+    keyed("a")
+    with checkpoints.folder_of(None), pytest.raises(UsageError, match=rf"pid {os.getpid()} .*`kill {os.getpid()}`"):
+        made()
+
+
+def test_a_holder_that_was_killed_is_in_nobodys_way_and_a_torn_name_is_left_out(keyed):
+    keyed("a")
+    folder = made()
+    assert not folder.with_name(f"{folder.name}.pid").exists()
+    folder.with_name(f"{folder.name}.pid").write_text("")
+    with FileLock(f"{folder}.lock"), pytest.raises(UsageError, match=r"very state \(.*\.lock\); wait for it"):
+        made()
+    made()
