@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.commands.report import report
 from tests.comparison.made_up import seeds_around, write
-from tests.pipeline.repository import Repository
 from tests.drawing.report.furnished import furnish
+from tests.pipeline.repository import Repository
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -19,8 +19,8 @@ from pipeline.results import lookup as results
 from pipeline.results import recorded
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.comparison.made_up import figures, report, seeds_around
-from tests.pipeline.repository import Repository
 from tests.drawing.report.furnished import TRAINING, digits, png, row, shares, sheet, table
+from tests.pipeline.repository import Repository
 
 HEALTHY = {
     "repetition": {"value": 0.01, "worst": 0.02},

@@ -19,9 +19,9 @@ from pipeline.commands.report import report
 from pipeline.dvcfiles import state
 from pipeline.runs import journal
 from tests.comparison.made_up import PINS, seeds_around, write
-from tests.pipeline.repository import Repository, made_up_md5
 from tests.drawing.report.furnished import furnish
 from tests.drawing.report.reading import Node, parse
+from tests.pipeline.repository import Repository, made_up_md5
 
 EARLIER = '<!doctype html>\n<section id="verdict">'
 HOSTILE = "\"><script>alert(1)</script><img/src=x/onerror=alert(1)>{{7*7}}'&amp;"
