@@ -17,7 +17,8 @@ from scipy.stats import spearmanr
 from typer.main import get_command
 
 from mnistgan.comparison.figures import verdict_of
-from mnistgan.params import Params, Recipe
+from mnistgan.families.dcgan.recipe import Recipe
+from mnistgan.params import Params
 from pipeline.__main__ import app
 from pipeline.dvcfiles.state import outs_of_workspace
 from tests import committed
@@ -168,7 +169,7 @@ def test_the_params_page_has_every_key_of_the_schema_and_no_other() -> None:
 def test_the_params_page_says_what_a_key_takes_and_means(name: str, field: FieldInfo) -> None:
     row = (OF_SECTIONS | OF_RECIPES)[name]
     assert row["takes"] == takes(field) if takes(field) else row["takes"]
-    assert row["meaning"]
+    assert row["meaning"].startswith(field.description or row["meaning"][:1])
 
 
 def test_the_params_page_has_the_values_of_params_yaml() -> None:

@@ -148,7 +148,9 @@ def test_every_observer_is_there() -> None:
 def test_what_no_stage_depends_on_in_the_science_imports_none_of_what_one_does() -> None:
     exempt = [ROOT / path for path in OBSERVERS if path.startswith("src/")]
     beyond = {relative(file) for path in exempt for file in own_imports(path)} - OBSERVERS
-    assert not beyond
+    # A knob counts as the param that is recorded, not as the code that reads it.
+    knobs = re.compile(r"src/mnistgan/families/(\w+/)?(__init__|contract|recipe)\.py")
+    assert [path for path in sorted(beyond) if not knobs.fullmatch(path)] == []
 
 
 def test_the_science_imports_none_of_the_tools() -> None:

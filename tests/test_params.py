@@ -61,7 +61,7 @@ def test_a_missing_key_is_named() -> None:
         (changed(("evaluate:", "measure: {}\nevaluate:")), f"measure: {{}}; known here: {SECTIONS}"),
         (
             changed(("    epochs: 50", "    epoch: 1\n    epochs: 50")),
-            "recipes.article.epoch: {}; known here: kind, images,",
+            "recipes.article.epoch: {}; known here: images, epochs,",
         ),
     ],
 )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.datasets.arrays import Images
-    from mnistgan.params import Params, Precision
+    from mnistgan.families.contract import Precision
+    from mnistgan.params import Params
     from mnistgan.training.batches import Batches
     from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState

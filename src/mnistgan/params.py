@@ -5,27 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from reprlib import Repr
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
-    PlainValidator,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 from pydantic_core import ErrorDetails
 
 from mnistgan import reading
 from mnistgan.errors import ParamsError
+from mnistgan.families.contract import Section
+from mnistgan.families.dcgan.recipe import Recipe
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Precision = Literal["float32", "bfloat16"]
-Decay = Annotated[float, Field(ge=0, lt=1)]
 
 _SOURCE = re.compile(
     r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
@@ -61,17 +56,7 @@ def _recipe_name(value: str) -> str:
     return value
 
 
-def _images(value: object) -> object:
-    if value in ("all", "train") or (type(value) is int and 16 <= value <= 50_000):
-        return value
-    raise ValueError("should be all, train, or how many of train (16 to 50000)")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PrepareParams(_Section):
+class PrepareParams(Section):
     """Where the data comes from and how the training images are split."""
 
     sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
@@ -79,49 +64,7 @@ class PrepareParams(_Section):
     split_seed: Seed
 
 
-class Recipe(_Section):
-    """How one kind of network is trained, in full."""
-
-    kind: Literal["dcgan"]
-    images: Annotated[Literal["all", "train"] | int, PlainValidator(_images)]
-    epochs: Annotated[int, Field(ge=1, le=10000)]
-    batch_size: Annotated[int, Field(ge=2, le=4096)]
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    discriminator_rate: Annotated[float, Field(gt=0, le=100)]
-    beta_1: Decay
-    beta_2: Decay
-    warmup_steps: Annotated[int, Field(ge=0)]
-    decay_from: Share
-    dropout: Decay
-    gradient_penalty: Annotated[float, Field(ge=0, le=1000)]
-    precision: Precision
-    label_weight: Annotated[float, Field(ge=0, le=100)]
-    subclasses: Annotated[int, Field(ge=1, le=64)]
-    multiplier_rate: Annotated[float, Field(ge=0, le=1)]
-    feature_weight: Annotated[float, Field(ge=0, le=1000)]
-    average_decay: Decay
-    recompute_batchnorm: bool
-    grid_every: Annotated[int, Field(ge=1)]
-    look_every: Annotated[int, Field(ge=1)]
-
-    @field_validator("batch_size")
-    @classmethod
-    def _of_images(cls, value: int, others: ValidationInfo) -> int:
-        images = others.data.get("images")
-        if isinstance(images, int) and value > images:
-            raise ValueError(f"should be {images} or less, as many as `images`: a step takes a whole batch")
-        return value
-
-    @field_validator("subclasses", "multiplier_rate")
-    @classmethod
-    def _of_labels(cls, value: float, others: ValidationInfo) -> float:
-        least = 1 if others.field_name == "subclasses" else 0
-        if value > least and others.data.get("label_weight") == 0:
-            raise ValueError(f"should be {least} where label_weight is 0: without labels no digit has a logit")
-        return value
-
-
-class TrainParams(_Section):
+class TrainParams(Section):
     """Which recipe, from which seed, and how it is watched."""
 
     recipe: str
@@ -131,21 +74,21 @@ class TrainParams(_Section):
     threads: Annotated[int, Field(ge=1, le=256)]
 
 
-class EvaluateParams(_Section):
+class EvaluateParams(Section):
     """How many samples are measured, and which."""
 
     samples: Annotated[int, Field(ge=1000, le=10000)]
     latent_seed: Seed
 
 
-class RenderParams(_Section):
+class RenderParams(Section):
     """How the pictures look."""
 
     interpolation_steps: Annotated[int, Field(ge=2, le=64)]
     frame_milliseconds: Annotated[int, Field(ge=20, le=10000)]
 
 
-class Params(_Section):
+class Params(Section):
     """The whole of params.yaml."""
 
     prepare: PrepareParams

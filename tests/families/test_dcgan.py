@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from mnistgan.families.dcgan import networks as dcgan
+from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.families.kinds import KINDS
-from mnistgan.params import Recipe
 
 
 @pytest.fixture(scope="module")

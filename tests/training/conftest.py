@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.params import Recipe, TrainParams
+from mnistgan.families.dcgan.recipe import Recipe
+from mnistgan.params import TrainParams
 from pipeline.stage import load_tensorflow
 from tests.rulers.conftest import components, network, real
 

@@ -14,9 +14,10 @@ from mnistgan.datasets.arrays import Images
 from mnistgan.drawing.grids import TRAINING_SIDE
 from mnistgan.errors import DivergedError, Interrupted
 from mnistgan.families import sampling
+from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.families.kinds import KINDS
 from mnistgan.nn import weights
-from mnistgan.params import Recipe, TrainParams
+from mnistgan.params import TrainParams
 from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.looks import REMEDIES, Collapse, Look, best

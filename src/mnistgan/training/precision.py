@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from mnistgan.params import Precision
+from mnistgan.families.contract import Precision
 
 OPTION = "auto_mixed_precision_onednn_bfloat16"
 INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})

@@ -10,11 +10,11 @@ import numpy as np
 from mnistgan.datasets.idx import CLASSES
 from mnistgan.errors import CheckpointError
 from mnistgan.families.dcgan.features import Features
+from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.families.dcgan.shares import Shares
 from mnistgan.families.kinds import KINDS
 from mnistgan.nn import weights
 from mnistgan.nn.adam import Adam
-from mnistgan.params import Recipe
 from mnistgan.training.average import Average
 from mnistgan.training.looks import Look
 

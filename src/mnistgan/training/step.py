@@ -15,8 +15,8 @@ from mnistgan.families.dcgan.losses import (
     realness,
     shares,
 )
+from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.families.kinds import KINDS
-from mnistgan.params import Recipe
 from mnistgan.training.batches import Batches
 from mnistgan.training.precision import available, products_in
 from mnistgan.training.schedule import Schedule
