@@ -26,7 +26,6 @@ from tests import committed
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
-README = (ROOT / "README.md").read_text("utf-8")
 RECORDS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
 PARAMS = YAML(typ="safe", pure=True).load(committed.params())
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -191,6 +190,18 @@ def test_decision_records_are_numbered_listed_and_in_one_form() -> None:
         assert headings == [f"{number}. {title}", "Context", "Decision", "Consequences"]
 
 
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len(text_of(ROOT / "README.md").splitlines()) <= 250
+
+
+def test_the_readme_leads_to_every_page_by_the_question_that_heads_it() -> None:
+    pages = [path for path in DOCUMENTS if path.parent == ROOT / "docs"]
+    headings = {path.name: path.read_text("utf-8").splitlines()[0] for path in pages}
+    assert [name for name, heading in headings.items() if not (heading.startswith("# ") and heading.endswith("?"))] == []
+    readme = text_of(ROOT / "README.md")
+    assert [name for name in headings if f"(docs/{name})" not in readme] == []
+
+
 def test_the_readme_shows_the_committed_figures() -> None:
     figures, readme = json.loads(committed.text("metrics/evaluation.json")), committed.text("README.md")
     line = f"FID {figures['fid']['value']:.4g} (floor {figures['fid']['floor']:.3g}, {figures['fid']['units']:.3g} of"
@@ -200,7 +211,7 @@ def test_the_readme_shows_the_committed_figures() -> None:
     assert f"{figures['fid_pixels']['units']:.2f} of a missing digit (floor" in readme
 
 
-def test_the_readme_says_how_far_the_rulers_rank_alike() -> None:
+def test_the_rulers_page_says_how_far_they_rank_alike() -> None:
     looks = pd.read_csv(StringIO(committed.text("benchmarks/runs/looks_10000_images.csv")))
 
     def agreement(part: pd.DataFrame) -> str:
@@ -208,7 +219,7 @@ def test_the_readme_says_how_far_the_rulers_rank_alike() -> None:
             f"{spearmanr(part.fid, part.fid_pixels).statistic:.2f} over looks {part.epoch.min()} to {part.epoch.max()}"
         )
 
-    said = " ".join(committed.text("README.md").split())
+    said = " ".join(committed.text("docs/rulers.md").split())
     assert len(looks) == 25
     assert agreement(looks[:13]) in said
     assert agreement(looks[13:]) in said

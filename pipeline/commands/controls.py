@@ -112,7 +112,7 @@ def markdown(record: Record) -> Iterator[str]:
     yield ""
 
 
-HEADING = """# Controls
+HEADING = """# Which faults do the metrics see?
 
 Made by `python -m pipeline controls`; every figure in `pretrained/controls.json`, pins `{pins}`.
 
