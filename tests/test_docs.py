@@ -197,7 +197,7 @@ def test_the_readme_is_short_enough_to_be_read() -> None:
 def test_the_readme_leads_to_every_page_by_the_question_that_heads_it() -> None:
     pages = [path for path in DOCUMENTS if path.parent == ROOT / "docs"]
     headings = {path.name: path.read_text("utf-8").splitlines()[0] for path in pages}
-    assert [name for name, heading in headings.items() if not (heading.startswith("# ") and heading.endswith("?"))] == []
+    assert [name for name, heading in headings.items() if not re.fullmatch(r"# .+\?", heading)] == []
     readme = text_of(ROOT / "README.md")
     assert [name for name in headings if f"(docs/{name})" not in readme] == []
 
