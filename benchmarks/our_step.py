@@ -11,6 +11,7 @@ from benchmarks.alternating import IMAGES_A_ROUND, hold_to, serve
 from benchmarks.ending import BenchmarkError
 from mnistgan import params
 from mnistgan.training.batches import Batches
+from pipeline import runtime
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Setting:
         recipe = given.recipes[options.recipe]
         if options.batch_size:
             recipe = recipe.model_copy(update={"batch_size": options.batch_size})
-        if options.float32:
-            recipe = recipe.model_copy(update={"precision": "float32"})
+        precision = "float32" if options.float32 else runtime.precision(recipe.precision)[0]
+        recipe = recipe.model_copy(update={"precision": precision})
         return cls(recipe, given.train.threads, not options.not_deterministic, options.keras_layer)
 
 

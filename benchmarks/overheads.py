@@ -15,7 +15,7 @@ from benchmarks.ending import ending
 from benchmarks.our_step import Setting, build
 from benchmarks.spread import Spread
 from mnistgan import params
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 
 
 def measure(rounds: int) -> dict[str, Spread]:
@@ -25,10 +25,11 @@ def measure(rounds: int) -> dict[str, Spread]:
     from mnistgan.training.loop import Loop
 
     given = params.load(ROOT / "params.yaml")
-    state = build(Setting.of([])).state
+    setting = Setting.of([])
+    state = build(setting).state
     train, judge = _validation()
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as folder:
-        loop = Loop(given.train, given.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
+        loop = Loop(given.train, setting.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
         parts = {
             "look_s": lambda: judge.look(_generator(loop, state), 1, 1),
             "grid_s": lambda: _draw(_generator(loop, state), given.train.grid_seed, Path(folder)),

@@ -17,6 +17,7 @@ from benchmarks import ROOT
 from benchmarks.spread import Spread
 from mnistgan.errors import FormatError
 from mnistgan.files import read_json
+from pipeline import runtime
 from pipeline.runs import provenance
 
 RESULTS = ROOT / "benchmarks" / "results.json"
@@ -82,7 +83,7 @@ class Measurement:
             command=command,
             commit=provenance.commit(ROOT),
             dirty=provenance.is_dirty(ROOT),
-            processor=provenance.cpu_model(),
+            processor=runtime.cpu_model(),
             cores=len(os.sched_getaffinity(0)),
             memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
             load=round(os.getloadavg()[0], 2),

@@ -44,6 +44,7 @@ from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  #
 from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
 from mnistgan.training.step import NOISE, STEPS_A_PENALTY, Step  # noqa: E402
+from pipeline import runtime  # noqa: E402
 
 SAMPLES, SAMPLES_SEED, CALL = 10_000, 99, 50
 Losses = tuple[tf.Tensor, tf.Tensor]
@@ -206,6 +207,7 @@ def main() -> None:
     given = params.load(ROOT / "params.yaml")
     changes = {key: YAML(typ="safe").load(value) for key, value in (item.split("=") for item in idea.set)}
     recipe = params.Recipe.model_validate(given.recipe.model_dump() | changes)
+    recipe = recipe.model_copy(update={"precision": runtime.precision(recipe.precision)[0]})
     tf.config.threading.set_intra_op_parallelism_threads(given.train.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     data, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.article_loop import BATCH_SIZE
 from benchmarks.ending import BenchmarkError, ending
 from benchmarks.our_step import Setting
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 
 STEPS = 16
 """Two penalties on the discriminator's slope among them, as in a training."""

@@ -8,7 +8,8 @@ import typer
 
 from pipeline import console
 from pipeline.places import Out, tried
-from pipeline.stage import PARAMS, Verbose, load_tensorflow
+from pipeline.runtime import load_tensorflow
+from pipeline.stage import PARAMS, Verbose
 
 if TYPE_CHECKING:
     from mnistgan.evaluation.sensitivity import Sensitivity

@@ -9,7 +9,8 @@ import typer
 from mnistgan.errors import DataError, UsageError
 from pipeline import console
 from pipeline.places import Out, tried
-from pipeline.stage import Verbose, load_tensorflow, naming, running
+from pipeline.runtime import load_tensorflow
+from pipeline.stage import Verbose, naming, running
 
 if TYPE_CHECKING:
     import numpy as np

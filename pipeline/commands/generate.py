@@ -13,7 +13,8 @@ from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
 from pipeline import console, places
 from pipeline.places import Out
-from pipeline.stage import Verbose, load_tensorflow
+from pipeline.runtime import load_tensorflow
+from pipeline.stage import Verbose
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,8 @@ import typer
 from mnistgan.errors import DataError, PinsError
 from pipeline import console
 from pipeline.places import Out, tried
-from pipeline.stage import PARAMS, Verbose, load_tensorflow, running
+from pipeline.runtime import load_tensorflow
+from pipeline.stage import PARAMS, Verbose, running
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,11 +13,11 @@ import typer
 
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
-from pipeline import console
+from pipeline import console, runtime
 from pipeline.dvcfiles import state
 from pipeline.places import Out, tried
-from pipeline.runs import checkpoints, journal, provenance
-from pipeline.stage import Verbose, load_tensorflow, naming, running
+from pipeline.runs import checkpoints, journal
+from pipeline.stage import Verbose, naming, running
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState
     from mnistgan.training.validation import Validation
-
-COMPUTES_BFLOAT16 = ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10")
-"""What the name of an instruction set that oneDNN is held to has in it, where that has bfloat16 too."""
 
 
 @tried(checkpoints.root)
@@ -88,7 +85,7 @@ def train(
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
         data = _data(params, labelled, held_out, train)
-        load_tensorflow(verbose, params.train.threads)
+        runtime.load_tensorflow(verbose, params.train.threads)
         from mnistgan import files
         from mnistgan.families import sampling
         from mnistgan.training.checkpoint import Checkpoints
@@ -112,8 +109,8 @@ def train(
         with files.replacing_all(*networks, versions, machine) as beside:
             for path, network in networks.items():
                 sampling.save(beside[path], params.recipe.kind, network)
-            files.write_json(beside[versions], state.installed_versions())
-            files.write_json(beside[machine], provenance.machine(precision))
+            files.write_json(beside[versions], runtime.installed_versions())
+            files.write_json(beside[machine], runtime.machine(precision))
         if watcher.images_per_second:
             journal.note(
                 images_per_second=round(watcher.images_per_second, 1),
@@ -124,28 +121,14 @@ def train(
 
 
 def _precision(params: "Params") -> "Precision":
-    """What the recipe asks for, or float32, and a warning, where that can't be had here."""
-    from mnistgan.training.precision import available
-
+    """What the recipe asks for, or, with a warning, what can be had here."""
     wanted = params.recipe.precision
-    got, why = available(wanted), "this processor has no instructions for it"
-    if setting := without_bfloat16():
-        got, why = "float32", f"{setting} turns off what computes in it"
-    if got != wanted:
+    got, why = runtime.precision(wanted)
+    if why:
         console.warn(
             f"recipes.{params.train.recipe}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes"
         )
     return got
-
-
-def without_bfloat16() -> str | None:
-    """The setting that keeps oneDNN from computing in bfloat16, be the processor able to; None where none does."""
-    for setting in provenance.settings():
-        name, _, value = setting.partition("=")
-        held = name.endswith("MAX_CPU_ISA") and not any(part in value.upper() for part in COMPUTES_BFLOAT16)
-        if held or (name == "TF_ENABLE_ONEDNN_OPTS" and value.lower() in ("0", "false")):
-            return setting
-    return None
 
 
 def _told(final: "TrainingState") -> str:

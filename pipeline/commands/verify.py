@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
-from pipeline import console
+from pipeline import console, runtime
 from pipeline.dvcfiles import state
 from pipeline.results import comparing, kept, recorded
 from pipeline.results.recorded import Record
@@ -209,14 +209,14 @@ def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapp
     ``trained_on`` is what the training said when it was made again: at which precision is known no sooner.
     """
     known = _versions(record)
-    here = state.installed_versions()
+    here = runtime.installed_versions()
     found = [
         f"{library}: {version} when it was recorded, {here[library]} here"
         for library, version in known.items()
         if here.get(library) != version
     ]
     before = _processors(record, known, stages)
-    now = provenance.cpu_model()
+    now = runtime.cpu_model()
     found += [f"processor of {stage}: {cpu} when it was recorded, {now} here" for stage, cpu in before if cpu != now]
     was, got = (facts.get("precision") for facts in (record.facts_of_machine, trained_on))
     if was and got and was != got:

@@ -13,7 +13,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from importlib import metadata
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any, Self
 
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline.dvcfiles import cache
+from pipeline.runtime import LIBRARIES, installed_versions
 
 LOCK = Path("dvc.lock")
 SEEDS = Path("metrics/seeds.csv")
@@ -30,7 +30,6 @@ VERSIONS = Path("models/versions.json")
 IGNORED = Path(".dvcignore")
 SOURCES = "prepare.sources"
 """The params that say where the data is fetched from, which is no property of it."""
-LIBRARIES = ("tensorflow", "keras", "numpy")
 SHORT = 12
 SCHEMA = "2.0"
 _RESTORE = "`git restore` it, or delete it and `make repro`"
@@ -120,11 +119,6 @@ def train_key_of_workspace(workspace: Path = Path()) -> str:
     It names the checkpoints' folder. Raises DataError when one of train's deps is missing.
     """
     return train_key(part_of_workspace("train", workspace), installed_versions())
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of the libraries that decide the numbers; reads metadata, imports none of them."""
-    return {library: metadata.version(library) for library in LIBRARIES}
 
 
 def state_of_trained(workspace: Path = Path()) -> State:

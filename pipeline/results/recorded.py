@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.errors import DataError, FormatError, GitError, MnistganError
+from pipeline import runtime
 from pipeline.dvcfiles import git, state
 from pipeline.dvcfiles.state import Declared, Part
 from pipeline.runs import provenance
@@ -221,8 +222,8 @@ def versions_recorded(train: Part, requirements: str) -> dict[str, str] | None:
     """
     pinned = pinned_versions(requirements)
     expected = train.outs.get(str(train.options.get("versions")))
-    for chosen in itertools.product(*(pinned.get(library, []) for library in state.LIBRARIES)):
-        versions = dict(zip(state.LIBRARIES, chosen, strict=True))
+    for chosen in itertools.product(*(pinned.get(library, []) for library in runtime.LIBRARIES)):
+        versions = dict(zip(runtime.LIBRARIES, chosen, strict=True))
         written = (json.dumps(versions, indent=2) + "\n").encode()  # as mnistgan.files.write_json does
         if hashlib.md5(written, usedforsecurity=False).hexdigest() == expected:
             return versions

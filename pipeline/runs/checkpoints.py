@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.errors import MnistganError, UsageError
-from pipeline import console
+from pipeline import console, runtime
 from pipeline.dvcfiles import state
-from pipeline.runs import provenance
 
 FOLDER = "checkpoints"
 STEPS = "step_*.npz"
@@ -32,7 +31,7 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
     """Give the folder of the workspace's training state, locked for the block.
 
     ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too, as is
-    one of provenance.settings(), so that a training goes on by the arithmetic that it began by. The folders of older
+    one of runtime.settings(), so that a training goes on by the arithmetic that it began by. The folders of older
     states are removed, unless something trains in them. ``params``, by name, are kept in it, by which the next state
     can be told from this one. Raises UsageError while another process trains this state.
     """
@@ -43,7 +42,7 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
     name = state.train_key_of_workspace()[: state.SHORT]
     if other:
         name += f"-{other[: state.SHORT]}"
-    if settings := provenance.settings():
+    if settings := runtime.settings():
         name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: state.SHORT]}"
     folder = root() / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import mnistgan
 from mnistgan.errors import GitError, Interrupted
-from pipeline import console
+from pipeline import console, runtime
 from pipeline.dvcfiles import state
 from pipeline.runs import provenance
 
@@ -164,8 +164,8 @@ def _surroundings() -> dict[str, Any]:
         "host": socket.gethostname(),
         "clone": provenance.clone(state.main_root()),
         "pid": os.getpid(),
-        "versions": state.installed_versions(),
-        "cpu": provenance.cpu_model(),
+        "versions": runtime.installed_versions(),
+        "cpu": runtime.cpu_model(),
         **_commit(),
         "argv": [provenance.without_secrets(word) for word in sys.argv],
         "code": str(Path(mnistgan.__file__).parent),

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import platform
 import re
 import socket
 from pathlib import Path
@@ -13,13 +12,7 @@ from pipeline.dvcfiles import git, state
 
 _USERINFO = re.compile(r"(?<=://)[^\s/]+@")
 FACTS_OF_MACHINE = ("processor", "precision")
-SETTINGS = (
-    *("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS"),
-    *("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "TF_SET_ONEDNN_FPMATH_MODE"),
-    *("TF_ENABLE_ONEDNN_OPTS", "TF_ENABLE_ZENDNN_OPTS", "TF_USE_DEEP_CONV2D"),
-    *("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "GLIBC_TUNABLES"),
-)
-"""Environment variables that have TensorFlow, oneDNN, NumPy or libm compute otherwise on the same processor."""
+"""What of :func:`runtime.machine` two records are compared by."""
 _SECRET_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -49,44 +42,14 @@ def clone(root: Path) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def settings() -> list[str]:
-    """What the environment sets of SETTINGS, each ``NAME=value``; nothing where nobody set anything."""
-    told = {name: os.environ.get(name, "").strip() for name in SETTINGS}
-    if "glibc.cpu." not in told["GLIBC_TUNABLES"]:  # others tune the allocator
-        del told["GLIBC_TUNABLES"]
-    return [f"{name}={value}" for name, value in told.items() if value]
-
-
-def cpu_model() -> str:
-    """The processor as the system names it, for instance ``Intel(R) Xeon(R) CPU @ 2.20GHz``, then any settings()."""
-    return " ".join([_processor_of_system(), *([f"({', '.join(settings())})"] if settings() else [])])
-
-
-def _processor_of_system() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
-
-
-def machine(precision: str) -> dict[str, str]:
-    """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content.
-
-    ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that.
-    """
-    return {"processor": cpu_model(), "precision": precision}
-
-
 def facts_of_machine(written: Any) -> dict[str, str]:
-    """What :func:`machine`, written to a file, says; empty where it names no processor, without what is not said."""
+    """What :func:`runtime.machine` wrote to a file: without what it does not say, empty where it names no processor."""
     named = written if isinstance(written, dict) and isinstance(written.get("processor"), str) else {}
     return {name: named[name] for name in FACTS_OF_MACHINE if isinstance(named.get(name), str)}
 
 
 def processor(written: Any) -> str | None:
-    """The processor that :func:`machine`, written to a file, names; None where this is none of it."""
+    """The processor that :func:`runtime.machine`, written to a file, names; None where this is none of it."""
     return facts_of_machine(written).get("processor")
 
 

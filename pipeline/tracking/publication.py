@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistgan.errors import DataError, FormatError, GateError, GitError, MnistganError
+from pipeline import runtime
 from pipeline.dvcfiles import git, state
 from pipeline.dvcfiles.state import Part, State
 from pipeline.runs import journal, patches, provenance
@@ -153,7 +154,7 @@ def while_running(stage: str, since: float) -> Sources:
             "train": state.part_of_workspace("train"),
             "evaluate": state.part_of_workspace("evaluate", known=known),
         }
-        return Sources(State.of(parts, state.installed_versions()), parts, frozenset(), stage, since)
+        return Sources(State.of(parts, runtime.installed_versions()), parts, frozenset(), stage, since)
     if stage == "evaluate":
         parts = state.parts_of_lock(state.read_lock()) | {"evaluate": state.part_of_workspace("evaluate")}
         return Sources(state.state_of_trained(), parts, frozenset({"train"}), stage, since)

@@ -28,7 +28,7 @@ from mnistgan.files import replacing, sha256
 from pipeline import output as telling
 from pipeline.runs import journal, provenance
 from pipeline.runs.journal import Kind
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 from pipeline.tracking import lease, pages, patience, publication, relocation
 from pipeline.tracking.address import (
     STORE,

@@ -14,7 +14,8 @@ from mnistgan import params
 from mnistgan.datasets.arrays import Images
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import NOISE, Step, scaled
-from pipeline.stage import PARAMS, load_tensorflow
+from pipeline.runtime import load_tensorflow
+from pipeline.stage import PARAMS
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 

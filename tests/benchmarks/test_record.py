@@ -9,6 +9,7 @@ import pytest
 from benchmarks.record import Real, Trained
 from mnistgan.errors import DataError, UsageError
 from mnistgan.training.looks import Look, table
+from pipeline import runtime
 from pipeline.dvcfiles import state
 from pipeline.runs import journal
 
@@ -23,7 +24,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".dvc").mkdir()
     versions = tmp_path / "models" / "versions.json"
     versions.parent.mkdir()
-    versions.write_text(json.dumps(state.installed_versions()))
+    versions.write_text(json.dumps(runtime.installed_versions()))
     looks = tmp_path / "metrics" / "looks.csv"
     looks.parent.mkdir()
     looks.write_text(table(LOOKS))
@@ -40,7 +41,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def key_of(folder: Path) -> str:
     part = state.parts_of_lock(state.read_lock(folder))["train"]
-    return state.train_key(part, state.installed_versions())
+    return state.train_key(part, runtime.installed_versions())
 
 
 def write_journal(folder: Path) -> None:

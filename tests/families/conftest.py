@@ -1,5 +1,5 @@
 """What tests of the networks share."""
 
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads

@@ -14,6 +14,7 @@ from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.rulers import cards
 from mnistgan.training.looks import COLUMNS
+from pipeline import runtime
 from pipeline.dvcfiles import state
 from pipeline.results import lookup as results
 from pipeline.results import recorded
@@ -123,7 +124,7 @@ class Checkout(Repository):
     def _versions(self) -> bytes:
         """What a training on the locked libraries writes."""
         pinned = recorded.pinned_versions((self.root / "requirements.lock").read_text("utf-8"))
-        return (json.dumps({name: pinned[name][0] for name in state.LIBRARIES}, indent=2) + "\n").encode()
+        return (json.dumps({name: pinned[name][0] for name in runtime.LIBRARIES}, indent=2) + "\n").encode()
 
     def record_seeds(self, count: int = 5) -> None:
         """Write the spread of the recipe that is recorded."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pygit2  # noqa: F401 - DVC's: it reads certificates at its import, before another library's TLS hides its own
 import pytest
 
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 from tests.pipeline.fabricated import Workspace
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads

@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
 from mnistgan.training.looks import Look, table
+from pipeline import runtime
 from pipeline.dvcfiles import state
-from pipeline.runs import provenance
 from pipeline.tracking import publication
 
 PIPELINE = """
@@ -128,8 +128,8 @@ class Workspace:
             self.grid(epoch)
         (self.root / "models" / "generator.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "best.npz").write_bytes(generator.read_bytes())
-        (self.root / "models" / "versions.json").write_text(json.dumps(state.installed_versions()))
-        (self.root / "metrics" / "machine.json").write_text(json.dumps(provenance.machine("float32")))
+        (self.root / "models" / "versions.json").write_text(json.dumps(runtime.installed_versions()))
+        (self.root / "metrics" / "machine.json").write_text(json.dumps(runtime.machine("float32")))
 
     def curves(self, rows: int) -> None:
         """Write the curves' first ``rows`` rows, at steps 100, 200, ..."""

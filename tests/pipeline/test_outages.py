@@ -19,6 +19,7 @@ import pytest
 from mnistgan.errors import TrackingError
 from mnistgan.files import sha256
 from pipeline import __main__ as command_line
+from pipeline import runtime
 from pipeline.commands import sync
 from pipeline.dvcfiles import state
 from pipeline.runs import journal, patches, provenance
@@ -366,7 +367,7 @@ def test_what_only_a_journal_knew_is_left_blank_and_said(
         "day, the speed, where the data came from\n"
     )
     assert [name for name in held_tags() if name in publication.JOURNALLED] == ["mnistgan.cpu"]
-    assert held_tags()["mnistgan.cpu"] == provenance.cpu_model()
+    assert held_tags()["mnistgan.cpu"] == runtime.cpu_model()
 
 
 def test_in_a_record_from_before_trainings_named_their_machine_the_processor_is_blank_too(

@@ -12,7 +12,7 @@ from mnistgan.rulers import classifier, pixels
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 from tests import committed
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads

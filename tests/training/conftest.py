@@ -4,7 +4,7 @@ import pytest
 from mnistgan.datasets.arrays import Images
 from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.params import TrainParams
-from pipeline.stage import load_tensorflow
+from pipeline.runtime import load_tensorflow
 from tests.rulers.conftest import components, network, real
 
 __all__ = ["components", "network", "real"]

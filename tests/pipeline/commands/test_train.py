@@ -24,6 +24,7 @@ from mnistgan.rulers import classifier, pixels
 from mnistgan.training import loop, precision, step
 from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
+from pipeline import runtime
 from pipeline.commands.train import _Speed, _stop_requests, train
 from pipeline.dvcfiles import state
 from pipeline.runs import journal
@@ -137,7 +138,7 @@ def test_it_writes_weights_curves_looks_grids_and_versions(trained):
     assert curves.notna().all(axis=None)
     assert sorted(path.name for path in Path("models/grids").iterdir()) == ["epoch_0000.png", "epoch_0002.png"]
     assert read_json(Path("models/versions.json"))["tensorflow"].startswith("2.")
-    assert read_json(Path("metrics/machine.json"))["precision"] == precision.available("bfloat16")
+    assert read_json(Path("metrics/machine.json"))["precision"] == runtime.precision("bfloat16")[0]
     looks = parse(Path("metrics/looks.csv").read_text())
     assert [(look.epoch, look.step) for look in looks] == [(1, 6), (2, 12)]
     lowest = best(looks)
@@ -198,7 +199,7 @@ def test_a_collapse_that_lasts_is_warned_of_and_told_in_the_summary(here, capsys
 
 
 def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here, monkeypatch, capsys):
-    monkeypatch.setattr(precision, "INSTRUCTIONS", frozenset())
+    monkeypatch.setattr(runtime, "BFLOAT16", frozenset())
     write_params(here, epochs=1, images=16)
     run()
     assert (
@@ -215,7 +216,7 @@ def test_where_onednn_is_held_to_older_instructions_no_step_is_in_bfloat16(here,
         precisions.add(got)
         return precision.products_in(got)
 
-    monkeypatch.setattr(precision, "_flags", lambda _cpu: precision.INSTRUCTIONS)
+    monkeypatch.setattr(runtime, "_of_cpu", lambda _field: " ".join(runtime.BFLOAT16))
     monkeypatch.setattr(step, "products_in", noted)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # bfloat16 would end in SIGABRT
     write_params(here, epochs=1, images=16)

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from mnistgan.errors import DataError, DifferenceError, FormatError, UsageError
 from mnistgan.files import write_arrays, write_json
 from mnistgan.rulers.pins import pins
+from pipeline import runtime
 from pipeline.commands.verify import Verified, verify
 from pipeline.dvcfiles import state
 from pipeline.results import comparing
@@ -137,12 +138,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     (root / "src" / "code.py").write_text("pass\n")
     (root / "dvc.yaml").write_text(PIPELINE)
     (root / "params.yaml").write_text(PARAMS)
-    versions = state.installed_versions()
+    versions = runtime.installed_versions()
     (root / "requirements.lock").write_text("".join(f"{name}=={version} \\\n" for name, version in versions.items()))
     told = {
         "PINS": cards(root / "pretrained"),
         "VERSIONS": json.dumps(versions, indent=2) + "\n",
-        "MACHINE": json.dumps(provenance.machine("float32")),
+        "MACHINE": json.dumps(runtime.machine("float32")),
     }
     environment = {**os.environ, **told, "RECORDING": "1"}
     environment.pop("PYTHONPATH", None)
@@ -422,7 +423,7 @@ def test_on_another_processor_the_same_bytes_are_that_and_both_are_named(
 def test_where_the_same_processor_trains_at_another_precision_both_are_named_and_excuse_the_same(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    Path("metrics/machine.json").write_text(json.dumps(provenance.machine("bfloat16")))
+    Path("metrics/machine.json").write_text(json.dumps(runtime.machine("bfloat16")))
     record()
     monkeypatch.setenv("AWRY", "train")
     verify()
@@ -468,13 +469,13 @@ def test_a_stage_alone_is_not_excused_without_its_metrics(here: Path, monkeypatc
 def test_another_library_is_named_and_excuses_the_same(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    other = {**state.installed_versions(), "keras": "0.1"}
+    other = {**runtime.installed_versions(), "keras": "0.1"}
     write_json(Path("models/versions.json"), other)
     record()
-    edit("requirements.lock", f"keras=={state.installed_versions()['keras']}", "keras==0.1")
+    edit("requirements.lock", f"keras=={runtime.installed_versions()['keras']}", "keras==0.1")
     verify()
     said = capfd.readouterr()
-    assert f"keras: 0.1 when it was recorded, {state.installed_versions()['keras']} here" in said.err
+    assert f"keras: 0.1 when it was recorded, {runtime.installed_versions()['keras']} here" in said.err
     assert "other bytes in train" in said.out
 
 

@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mnistgan.errors import DataError, FormatError, UsageError
+from pipeline import runtime
 from pipeline.commands.repair import TORN, repair
 from pipeline.dvcfiles import state
 from pipeline.results.recorded import Record
@@ -102,8 +103,8 @@ def test_other_weights_of_the_same_training_keep_the_run_key(workspace: Workspac
 
 def test_library_versions_change_the_train_key(workspace: Workspace) -> None:
     part = state.part_of_workspace("train")
-    other = {**state.installed_versions(), "keras": "0"}
-    assert state.train_key(part, other) != state.train_key(part, state.installed_versions())
+    other = {**runtime.installed_versions(), "keras": "0"}
+    assert state.train_key(part, other) != state.train_key(part, runtime.installed_versions())
 
 
 def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(workspace: Workspace) -> None:

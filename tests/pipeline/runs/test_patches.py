@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mnistgan.files import sha256
+from pipeline import runtime
 from pipeline.dvcfiles import state
 from pipeline.runs import journal, patches, provenance
 from pipeline.tracking import observing, publication
@@ -72,7 +73,7 @@ def test_the_patch_applies_to_the_commit_and_gives_the_same_keys_again(repositor
     clone = cloned(tmp_path / "clone")
     clean = publication.State.of(
         {name: state.part_of_workspace(name, clone) for name in publication.MAKING} | state.prepared(clone),
-        state.installed_versions(),
+        runtime.installed_versions(),
     )
     assert clean.train_key != keys.train_key
     git("apply", "--check", str(KEPT.absolute()), folder=clone)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import TrackingError, UsageError
+from pipeline import runtime
 from pipeline.dvcfiles import state
 from pipeline.runs import journal, provenance
 from pipeline.tracking import best, lease, pages, publication
@@ -75,7 +76,7 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     assert run.info.run_name.startswith("fast seed ")
     tags = run.data.tags
     assert tags["mnistgan.pins"] == "abc123"
-    assert tags["mnistgan.version.keras"] == state.installed_versions()["keras"]
+    assert tags["mnistgan.version.keras"] == runtime.installed_versions()["keras"]
     assert tags["mnistgan.cpu"]
     assert "mnistgan.collapse" not in tags
     assert "best.npz" not in {file.path.rpartition("/")[2] for file in client.list_artifacts(done.run_id, "models")}

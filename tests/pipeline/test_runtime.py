@@ -1,16 +1,26 @@
-"""By what a stage computed: the processor, and the settings by which libraries compute otherwise on it."""
+"""What decides bytes outside the science: the processor, settings of libraries, the precision."""
+
+from pathlib import Path
 
 import pytest
 
-from pipeline.commands.train import without_bfloat16
-from pipeline.runs import checkpoints, provenance
+from pipeline import runtime
+from pipeline.runs import checkpoints
 from tests.pipeline.fabricated import Workspace
 
 
 @pytest.fixture(autouse=True)
 def unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in provenance.SETTINGS:
+    for name in runtime.SETTINGS:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the system says of its processor: nothing as yet."""
+    path = tmp_path / "cpuinfo"
+    monkeypatch.setattr(runtime, "CPUINFO", path)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -25,17 +35,17 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_setting_by_which_the_same_processor_gives_other_bytes_is_named_beside_it(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = provenance.machine("float32")
+    plain = runtime.machine("float32")
     monkeypatch.setenv(name, value)
-    assert provenance.machine("float32") == {**plain, "processor": f"{plain['processor']} ({name}={value})"}
+    assert runtime.machine("float32") == {**plain, "processor": f"{plain['processor']} ({name}={value})"}
 
 
 def test_settings_that_alter_no_byte_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = provenance.machine("float32")
+    plain = runtime.machine("float32")
     for name, value in {"ONEDNN_VERBOSE": "1", "OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": "glibc.malloc.trim=1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "")
-    assert provenance.machine("float32") == plain
+    assert runtime.machine("float32") == plain
 
 
 @pytest.mark.parametrize(
@@ -51,11 +61,31 @@ def test_settings_that_alter_no_byte_are_not(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_a_setting_that_turns_bfloat16_off_is_told(
-    name: str, value: str, off: bool, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, off: bool, cpuinfo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert without_bfloat16() is None
+    cpuinfo.write_text("flags : fpu avx512_bf16\n")
+    assert runtime.precision("bfloat16") == ("bfloat16", "")
     monkeypatch.setenv(name, value)
-    assert without_bfloat16() == (f"{name}={value}" if off else None)
+    told = ("float32", f"{name}={value} turns off what computes in it") if off else ("bfloat16", "")
+    assert runtime.precision("bfloat16") == told
+    assert runtime.precision("float32") == ("float32", "")
+
+
+@pytest.mark.parametrize(
+    ("listed", "precision"),
+    [
+        ("model name : A\nflags : fpu avx512f amx_bf16 amx_tile\n", "bfloat16"),
+        ("model name : B\nflags : fpu avx512f avx512_bf16\n", "bfloat16"),
+        ("model name : C\nflags : fpu avx2 avx512f\n", "float32"),
+        ("model name : D\n", "float32"),
+        (None, "float32"),
+    ],
+)
+def test_bfloat16_needs_a_processor_with_instructions_for_it(listed: str | None, precision: str, cpuinfo: Path) -> None:
+    if listed:
+        cpuinfo.write_text(listed)
+    assert runtime.precision("bfloat16")[0] == precision
+    assert runtime.precision("float32") == ("float32", "")
 
 
 def test_a_training_does_not_go_on_by_another_arithmetic_than_it_began_by(
