@@ -1,4 +1,4 @@
-"""Every error this project raises on purpose.
+"""The project's exceptions: every error raised on purpose.
 
 ::
 
@@ -57,15 +57,15 @@ class GateError(MnistganError):
 
 
 class DataError(MnistganError):
-    """Data is missing, broken, or not what was promised."""
+    """Data is missing, broken, or not what it should be."""
 
 
 class SourceError(DataError):
-    """No source gave a file."""
+    """No source has a file."""
 
 
 class DigestError(DataError):
-    """A file's bytes are not the pinned ones."""
+    """A file's bytes do not have the pinned digest."""
 
 
 class FormatError(DataError):
@@ -85,7 +85,7 @@ class CheckpointError(TrainingError):
 
 
 class MetricError(MnistganError):
-    """A metric that these samples can't give."""
+    """A metric can't be computed from these samples."""
 
 
 class RulerError(MnistganError):
@@ -101,15 +101,15 @@ class TrackingError(MnistganError):
 
 
 class GitError(MnistganError):
-    """Git can't be asked: there is no such program, or a repository that it can't or won't read."""
+    """Git can't be asked: it is not installed, or can't or won't read the repository."""
 
 
 class UsageError(MnistganError):
-    """A command was called with something that it can't take."""
+    """A command was called with something that it does not take."""
 
 
 class DifferenceError(MnistganError):
-    """What is there, or was made again, is not what was recorded."""
+    """Files that are here, or were made again, differ from the record."""
 
     exit_code = 1
 

@@ -1,4 +1,4 @@
-"""Files written beside and renamed, so that a reader sees the old bytes or the new ones, never half."""
+"""Writes files atomically (beside, then renamed), so that a reader sees the old bytes or the new ones, never half."""
 
 import errno
 import hashlib
@@ -23,7 +23,7 @@ MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it over ``path`` if the block succeeds, else remove it."""
+    """Yields a temporary path beside ``path``; renames it over ``path`` if the block succeeds, else removes it."""
     if path.is_dir():  # known now, not once others of replacing_all are renamed
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_all(*paths: Path) -> Iterator[dict[Path, Path]]:
-    """As :func:`replacing`, for several, by path: where one can't be written, all stay as they were."""
+    """Does the same for several, by path: where one can't be written, all stay as they were."""
     with ExitStack() as stack:
         yield {path: stack.enter_context(replacing(path)) for path in paths}
 
@@ -58,30 +58,30 @@ def _umask() -> int:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` in one rename."""
+    """Writes ``content`` to ``path`` in one rename."""
     with replacing(path) as beside:
         beside.write_bytes(content)
 
 
 def write_all(contents: Mapping[Path, bytes]) -> None:
-    """Write several files, all or none."""
+    """Writes several files, all or none."""
     with replacing_all(*contents) as beside:
         for path, content in contents.items():
             beside[path].write_bytes(content)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` as JSON: keys in the order given, UTF-8, a newline at the end, NaN refused."""
+    """Writes ``content`` as JSON: keys in the order given, UTF-8, a newline at the end, NaN refused."""
     write_bytes(path, as_json(content))
 
 
 def as_json(content: Any) -> bytes:
-    """What :func:`write_json` writes."""
+    """The text that :func:`write_json` writes."""
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Reads a JSON file.
 
     Raises DataError when it is missing and FormatError when it does not parse.
     """
@@ -94,7 +94,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays as an uncompressed NPZ. The same arrays give the same bytes, whatever Python writes them.
+    """Writes named arrays as an uncompressed NPZ. The same arrays give the same bytes, whatever Python writes them.
 
     ``numpy.savez`` does not promise that: it streams its members, and what Python puts before a streamed one changed
     within 3.11.
@@ -113,7 +113,7 @@ def _npy(array: np.ndarray) -> bytes:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read every array of an NPZ, never unpickling.
+    """Reads every array of an NPZ, never unpickling.
 
     Raises DataError when it is missing and FormatError when it is truncated, corrupt (each member has a CRC), holds
     what is no array, or unpacks to more bytes than it has: arrays are kept uncompressed here.
@@ -132,7 +132,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _zipped(file: BinaryIO) -> BinaryIO:
-    """The file, at its beginning. Raises ValueError where it is no ZIP, which NumPy would call a pickle."""
+    """Returns the file, at its beginning. Raises ValueError where it is no ZIP, which NumPy would call a pickle."""
     if (head := file.read(4))[:2] != b"PK":
         raise ValueError(f"begins with {head!r}, not as a ZIP does")
     file.seek(0)
@@ -140,7 +140,7 @@ def _zipped(file: BinaryIO) -> BinaryIO:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says; NumPy's advice to unpickle what it refuses is not passed on."""
+    """An error's text, without NumPy's advice to unpickle what it refuses."""
     said = str(error) or type(error).__name__
     return "holds Python objects, which are never unpickled" if "pickle" in said else said
 

@@ -1,4 +1,4 @@
-"""How the science reports progress without knowing who watches."""
+"""The interface by which the science reports progress."""
 
 from typing import Protocol
 
@@ -10,4 +10,4 @@ class Progress(Protocol):
 
 
 def silent(task: str, done: int, total: int, note: str = "") -> None:
-    """Watch nothing."""
+    """Reports progress to nobody."""

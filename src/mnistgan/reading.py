@@ -1,4 +1,4 @@
-"""Files, YAML and JSON read within bounds, so that no input can hold a command for ever, or fill a screen.
+"""Reads files, YAML and JSON within bounds, so that no input can stall a command or fill a screen.
 
 A file is plain, since a pipe or a device may have no end, and of a size that belongs there. A document is nested no
 deeper, and with its aliases written out no longer, than people write. What is read is never changed by this.
@@ -41,7 +41,7 @@ def demand_plain(path: Path, refusal: type[MnistganError] = FormatError) -> None
 
 
 def content(path: Path, most: int = MOST_TEXT, refusal: type[MnistganError] = FormatError) -> bytes:
-    """The bytes of a plain file.
+    """Reads the bytes of a plain file.
 
     Raises ``refusal`` where it is none or larger than ``most`` bytes; OSError where it can't be opened.
     """
@@ -54,7 +54,7 @@ def content(path: Path, most: int = MOST_TEXT, refusal: type[MnistganError] = Fo
 
 
 def text(path: Path, refusal: type[MnistganError] = FormatError) -> str:
-    """The text of a plain file. Raises FileNotFoundError where it is missing, else ``refusal``."""
+    """Reads the text of a plain file. Raises FileNotFoundError where it is missing, else ``refusal``."""
     try:
         return content(path, refusal=refusal).decode("utf-8")
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def text(path: Path, refusal: type[MnistganError] = FormatError) -> str:
 
 
 def json_document(content: str | bytes, name: str) -> Any:
-    """What a JSON text holds; ``name`` stands in messages.
+    """Parses JSON text; ``name`` stands in messages.
 
     Raises FormatError where it is no JSON, too large, nested too deep, or has a number of too many digits.
     """
@@ -95,7 +95,7 @@ def _demand_shallow(value: Any, levels: int) -> None:
 
 
 def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
-    """What a YAML 1.2 text holds; ``name`` stands in messages.
+    """Parses YAML 1.2 text; ``name`` stands in messages.
 
     Raises ``refusal``, with the line where there is one, where it is no YAML, names a key twice, is too large or,
     with every alias written out, would be, is nested too deep, or has a number of too many digits.
@@ -130,14 +130,14 @@ def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
 
 
 class _TooMuchError(MarkedYAMLError):
-    """A YAML text is past a bound."""
+    """A YAML text exceeds a bound."""
 
     def __init__(self, problem: str, node: Any):
         super().__init__(problem=problem, problem_mark=node.start_mark)
 
 
 class _Counting(Composer):
-    """Stops at a text's node too many, which is found before it is put into the tree.
+    """A YAML composer that stops at one node too many, before it is put into the tree.
 
     ``max_depth``, ``warn_double_anchors``, ``compose_node`` and ``parser`` are as ruamel.yaml 0.19.1 has them.
     """
@@ -155,13 +155,13 @@ class _Counting(Composer):
 
 
 class _Sizes:
-    """How long the parts of a YAML tree are with their aliases written out. An alias is the very node that it names."""
+    """Measures the parts of a YAML tree with their aliases written out. An alias is the very node that it names."""
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
 
     def of(self, node: Any, levels: int = MOST_LEVELS) -> int:
-        """The characters of a node. Raises _TooMuchError where these, a number in it or its levels are too many."""
+        """Counts a node's characters. Raises _TooMuchError where these, a number in it or its levels are too many."""
         if id(node) in self._known:
             return self._known[id(node)]
         if not levels:  # which an alias within what it names comes to

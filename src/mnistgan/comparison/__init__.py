@@ -1,1 +1,1 @@
-"""Two states of the pipeline compared: whether the one is better, from seeds and not from luck. No libraries at all."""
+"""Compares two measured results: whether one is better by more than chance. Imports no library at all."""

@@ -1,4 +1,4 @@
-"""How far two groups of seeds differ, and how surely: Welch's test, Fisher's exact test, Holm's adjustment."""
+"""Tests whether two groups of seeds differ: Welch's test, Fisher's exact test, Holm's adjustment."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from mnistgan.comparison import distributions
 
 @dataclass(frozen=True)
 class Difference:
-    """An estimate with its standard error (> 0) and the degrees of freedom of that error, to be read by Student's t."""
+    """An estimate with its standard error (> 0) and that error's degrees of freedom, for Student's t."""
 
     estimate: float
     standard_error: float
@@ -19,18 +19,18 @@ class Difference:
 
     @property
     def p(self) -> float:
-        """How often a difference at least so large, either way, comes of no difference."""
+        """Two-sided p value: how often chance alone gives a difference at least so large."""
         return distributions.two_sided(self.estimate / self.standard_error, self.degrees)
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """The two-sided interval of ``level``."""
+        """Two-sided confidence interval at ``level``."""
         half = distributions.quantile((1 + level) / 2, self.degrees) * self.standard_error
         return self.estimate - half, self.estimate + half
 
 
 @dataclass(frozen=True)
 class SeedSpread:
-    """A standard deviation between seeds, and the degrees of freedom that it is known by."""
+    """A standard deviation between seeds, with its degrees of freedom."""
 
     deviation: float
     degrees: float
@@ -54,7 +54,7 @@ def difference(a: Sequence[float], b: Sequence[float], spread: SeedSpread | None
 
 
 def welch(a: Sequence[float], b: Sequence[float]) -> Difference | None:
-    """The difference of two independent groups of 2 or more, their spreads not taken to be equal.
+    """Difference of two independent groups of 2 or more values whose variances may differ (Welch).
 
     None where neither varies. B. L. Welch, "The generalization of Student's problem", 1947.
     """
@@ -66,7 +66,7 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Difference | None:
 
 
 def pooled(groups: Sequence[Sequence[float]]) -> SeedSpread | None:
-    """The spread within groups, whatever lies between them; None where no group has two values."""
+    """Pools the spread within groups, whatever lies between them; None where no group has two values."""
     groups = [group for group in groups if len(group) >= 2]
     degrees = sum(len(group) - 1 for group in groups)
     if not degrees:
@@ -75,14 +75,14 @@ def pooled(groups: Sequence[Sequence[float]]) -> SeedSpread | None:
 
 
 def fisher(hits_a: int, count_a: int, hits_b: int, count_b: int) -> float:
-    """Fisher's exact test, two-sided: how often chance splits the hits at least as unlikely as this."""
+    """Fisher's exact test, two-sided: how often chance splits the hits in a way at least as unlikely as this."""
     hits, total = hits_a + hits_b, math.comb(count_a + count_b, hits_a + hits_b)
     ways = [math.comb(count_a, k) * math.comb(count_b, hits - k) for k in range(hits + 1)]
     return sum(way for way in ways if way <= ways[hits_a]) / total
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P values adjusted so that the chance of one false finding or more among them all stays below the level.
+    """Adjusts p values (Holm) so that one false finding or more among them all stays less likely than the level.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", 1979.
     """

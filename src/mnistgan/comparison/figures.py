@@ -1,4 +1,4 @@
-"""What one evaluation found: every number of its file by a dotted name, its pins, and its verdict."""
+"""Reads one evaluation: every number by a dotted name, its pins (what measured it) and its verdict."""
 
 import math
 import re
@@ -53,12 +53,12 @@ class Figures:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """The words that the verdict's parts begin with: ``("healthy",)``, ``("memorised", "unsure")``."""
+        """First words of the verdict's parts: ``("healthy",)``, ``("memorised", "unsure")``."""
         return tuple(re.split(r"[\s:]", part.strip())[0] for part in (self.verdict or "").split(";") if part.strip())
 
     @property
     def collapsed(self) -> bool:
-        """Whether a class is dropped, or a fifth of the samples repeat: a seed that no average should hold.
+        """Whether a class is dropped or a fifth of the samples repeat: a seed that no average should hold.
 
         The verdict's own word is stricter: it names a digit at nine tenths of its share, which seeds may differ by.
         """
@@ -66,7 +66,7 @@ class Figures:
 
     @cached_property
     def signature(self) -> tuple[object, ...]:
-        """Equal for equal pins and figures, NaN included."""
+        """A value that is equal for equal pins and figures, NaN included."""
         return (self.pins, *sorted((name, repr(value)) for name, value in self.leaves.items()))
 
 

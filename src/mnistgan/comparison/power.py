@@ -1,4 +1,4 @@
-"""How many seeds a difference takes to be seen, from the spread between seeds and never from the difference seen."""
+"""Computes how many seeds it takes to see a difference, from the spread between seeds alone."""
 
 import math
 from bisect import bisect_left
@@ -30,7 +30,7 @@ class SeedsNeeded:
         return low if low == high else f"{low} to {high}"
 
     def beyond(self, present: int) -> "SeedsNeeded":
-        """How many more than ``present`` those are; at least 0."""
+        """How many more seeds than ``present`` those are; at least 0."""
         more = [None if number is None else max(0, number - present) for number in (self.low, self.high)]
         return SeedsNeeded(*more)
 
@@ -52,7 +52,7 @@ def power(effect: float, seeds: int, level: float = LEVEL) -> float:
 
 
 def power_of_one(effect: float, degrees: int, level: float = LEVEL) -> float:
-    """The same of one seed a side, judged by a recorded spread of ``degrees`` of freedom."""
+    """Computes the same for one seed a side, judged by a recorded spread of ``degrees`` of freedom."""
     return _beyond(effect / math.sqrt(2), degrees, distributions.quantile(1 - level / 2, degrees))
 
 
@@ -79,7 +79,7 @@ def seeds_needed(spread: SeedSpread, margin: float) -> SeedsNeeded:
 
 
 def deviation_range(spread: SeedSpread) -> tuple[float, float]:
-    """The 80% interval of the true deviation."""
+    """The 80% confidence interval of the true deviation."""
     tails = ((1 + _SURE) / 2, (1 - _SURE) / 2)
     low, high = (
         spread.deviation * math.sqrt(spread.degrees / distributions.chi_square_quantile(tail, spread.degrees))

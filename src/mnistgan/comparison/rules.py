@@ -1,4 +1,4 @@
-"""gate.yaml: rules that a person reads, and whether two results keep them.
+"""Judges results by the rules of gate.yaml.
 
 A rule passes where the one-sided 95% bound of what it asks about is inside its margin, fails where the whole interval
 between the two one-sided bounds is outside, and is inconclusive between.
@@ -44,7 +44,7 @@ _NORMAL = NormalDist().inv_cdf(ONE_SIDED)
 
 
 class Outcome(StrEnum):
-    """What became of a rule, or of all of them."""
+    """Whether a rule, or all of them, passed, failed or can't be judged."""
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Judged:
-    """A rule with its outcome, and the figures that it rests on in words."""
+    """A rule with its outcome, and in words the figures that it rests on."""
 
     name: str
     rule: str
@@ -63,7 +63,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Bound:
-    """A metric of the head is at least, or at most, a number, or so much of what real images get."""
+    """Rule: a metric of the head is at least, or at most, a number, or a share of what real images get."""
 
     name: str
     least: bool
@@ -71,7 +71,7 @@ class Bound:
     of_real: bool
 
     def judge(self, case: "Case") -> tuple[Outcome, str]:
-        """Judge the head, by the sampling's interval where one seed has one, by the seeds' where there are more."""
+        """Judges the head by its sampling interval, or by the interval over seeds where there are several."""
         metric = case.metric(self.name)
         values = case.values(metric, case.head)
         if gap := case.gap(metric, head=values):
@@ -94,13 +94,13 @@ class Bound:
 
 @dataclass(frozen=True)
 class NoWorse:
-    """A metric of the head is worse than the base's by no more than a share of the base's."""
+    """Rule: a metric of the head is worse than the base's by no more than a percentage."""
 
     name: str
     share: float
 
     def judge(self, case: "Case") -> tuple[Outcome, str]:
-        """Judge the change by the spread between seeds; without one, by the sampling's interval, and pass nothing."""
+        """Judges the change by the spread between seeds; without one by the sampling interval, which can't pass it."""
         metric = case.metric(self.name)
         base, head = case.values(metric, case.base), case.values(metric, case.head)
         if gap := case.gap(metric, base=base, head=head):
@@ -144,7 +144,7 @@ class NoWorse:
         return sign, 1 + math.copysign(self.share, sign * fmean(base)), 0.0
 
     def _change(self, metric: Metric, base: Sequence[float], harm: float) -> float:
-        """The change of the metric, as a share of the base, that a harm means."""
+        """Turns a harm on the metric's scale into a change of the metric, as a share of the base."""
         sign, factor, shift = self._allowed(metric, base)
         if metric.scale is Scale.LOG:
             return math.expm1(harm + shift)
@@ -154,13 +154,13 @@ class NoWorse:
 
 @dataclass(frozen=True)
 class OneOf:
-    """The verdict of the head is one of these words."""
+    """Rule: the verdict of the head is one of these words."""
 
     name: str
     words: tuple[str, ...]
 
     def judge(self, case: "Case") -> tuple[Outcome, str]:
-        """Judge every seed of the head."""
+        """Judges every seed of the head."""
         said = "; ".join(f"{member.figures.verdict or 'no verdict in ' + member.name}" for member in case.head.members)
         if any(set(member.figures.findings) - set(self.words) for member in case.head.members):
             return Outcome.FAIL, said
@@ -175,7 +175,7 @@ SAMPLING = "the spread between seeds is unknown, the sampling's alone passes not
 
 @dataclass(frozen=True)
 class Case:
-    """What rules are held against."""
+    """The head and the base that rules are judged on."""
 
     base: Side
     head: Side
@@ -198,7 +198,7 @@ class Case:
         return [scaled for scaled in map(metric.scale.of, leaves) if math.isfinite(scaled)]
 
     def gap(self, metric: Metric, **values: Sequence[float]) -> str | None:
-        """Which side lacks the metric, has no number for it, or an interval that its number lies beside."""
+        """Says which side lacks the metric, a number for it, or an interval that holds it; None where neither."""
         sides: Mapping[str, Side] = {"base": self.base, "head": self.head}
         for name, found in values.items():
             side = sides[name]
@@ -211,14 +211,14 @@ class Case:
         return None
 
     def real(self, metric: Metric) -> float | None:
-        """What real images get."""
+        """The figure that real images get."""
         found = [member.figures.leaves.get(metric.real or "") for member in self.head.members]
         known = [value for value in found if value is not None]
         return fmean(known) if known else None
 
 
 def parse(document: Any, name: str) -> dict[str, tuple[str, Rule]]:
-    """The rules of a parsed gate.yaml, each with its own text, by the figure that it is about.
+    """Parses gate.yaml's content into rules, each with its own text, by the figure that it is about.
 
     Raises GateError with every rule that is not understood, and the forms that there are.
     """
@@ -239,7 +239,7 @@ def parse(document: Any, name: str) -> dict[str, tuple[str, Rule]]:
 
 
 def _rule(name: str, text: object) -> Rule:
-    """A rule from its words. Raises ValueError, saying why, where they make none."""
+    """Parses a rule's words. Raises ValueError, saying why, where they make none."""
     words = " ".join(text.split()) if isinstance(text, str) else ""
     if name == VERDICT:
         if not _WORDS.fullmatch(words) or words.startswith(("at least", "at most", "no worse")):
@@ -258,7 +258,7 @@ def _rule(name: str, text: object) -> Rule:
 
 
 def _finite(digits: str) -> float:
-    """The number that is written. Raises ValueError where it is beyond what a float can hold: it would rule nothing."""
+    """Parses a number. Raises ValueError where it is beyond what a float can hold: it would rule nothing."""
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError(f"the number is too large; at most {sys.float_info.max:.1e}")
@@ -272,7 +272,7 @@ def judge(
     recorded: Sequence[SeedRow],
     base_in_doubt: bool = False,
 ) -> list[Judged]:
-    """Each rule's outcome; where the base's figures are in doubt, one that compares with them is inconclusive.
+    """Judges each rule; one that compares with the base is inconclusive where the base's figures are in doubt.
 
     ``recorded``: rows of a seeds.csv, of which those of the base's or the head's recipe tell the spread between seeds.
     Raises PinsError where rulers differ, UsageError where a rule names a figure that neither side has.
@@ -287,7 +287,7 @@ def judge(
 
 
 def judge_alone(rules: Mapping[str, tuple[str, Rule]], head: Side) -> Outcome:
-    """What becomes of the rules about the head alone; those that compare with a base are left out.
+    """Judges the rules about the head alone; those that compare with a base are left out.
 
     Inconclusive where there are none, or where one names a figure that the head lacks.
     """
@@ -299,7 +299,7 @@ def judge_alone(rules: Mapping[str, tuple[str, Rule]], head: Side) -> Outcome:
 
 
 def overall(judged: Sequence[Judged], doubts: Sequence[str] = ()) -> Outcome:
-    """Fail if any failed; else inconclusive if any is, there are doubts of the figures, or nothing was judged."""
+    """Combines outcomes: fail if any failed; else inconclusive if any is, figures are in doubt, or none was judged."""
     outcomes = {one.outcome for one in judged}
     if Outcome.FAIL in outcomes:
         return Outcome.FAIL
@@ -307,14 +307,14 @@ def overall(judged: Sequence[Judged], doubts: Sequence[str] = ()) -> Outcome:
 
 
 def _outcome(low: float, high: float) -> Outcome:
-    """Of a distance beyond the limit, from its two one-sided bounds."""
+    """Outcome by where the limit lies between an estimate's two one-sided bounds."""
     if high <= 0:
         return Outcome.PASS
     return Outcome.FAIL if low > 0 else Outcome.INCONCLUSIVE
 
 
 def _half(found: Difference) -> float:
-    """From an estimate to its one-sided bound."""
+    """Distance from an estimate to its one-sided bound."""
     if math.isinf(found.degrees):
         return _NORMAL * found.standard_error
     return distributions.quantile(ONE_SIDED, found.degrees) * found.standard_error
@@ -327,7 +327,7 @@ def _shifted(found: Difference, shift: float) -> Difference:
 def _spread(
     metric: Metric, base: Sequence[float], head: Sequence[float], recorded: RecordedSpread | None
 ) -> tuple[SeedSpread | None, str]:
-    """What tells the spread between seeds where a side has one: a record, else the other side's seeds."""
+    """Finds the spread between seeds where a side has one: a record's, else the other side's seeds'."""
     if recorded:
         spread = recorded.of(metric)
         return spread, f"recorded spread of recipe {recorded.recipe}, {spread.degrees + 1 if spread else 0} seeds"
@@ -335,7 +335,7 @@ def _spread(
 
 
 def _spread_of_head(metric: Metric, scaled: Sequence[float], head: Side) -> tuple[float, float, str]:
-    """The head's value, how far its one-sided bounds lie from it, and what gave them."""
+    """The head's value, how far its one-sided bounds lie from it, and what they come from."""
     values = [metric.scale.back(value) for value in scaled]
     if len(values) >= 2:
         spread = difference([0.0, 0.0], values)  # against what does not vary: the mean, by its own spread
@@ -345,7 +345,7 @@ def _spread_of_head(metric: Metric, scaled: Sequence[float], head: Side) -> tupl
 
 
 def _sampling_error(metric: Metric, side: Side, on_scale: bool = True) -> float:
-    """The standard error that latents' sampling gives the mean of a side; 0 where its files have no interval."""
+    """Standard error of a side's mean by the sampling of latents; 0 where its files have no interval."""
     errors = [_error_of(metric, member, on_scale) for member in side.members]
     return math.hypot(*errors) / len(errors)
 

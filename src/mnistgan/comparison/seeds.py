@@ -1,4 +1,4 @@
-"""metrics/seeds.csv: what seeds of one recipe gave, and so how far two trainings differ by luck.
+"""Reads and writes metrics/seeds.csv: the figures of several seeds of a recipe, and so the spread between seeds.
 
 One row a seed: the recipe's name, its digest, the seed, the verdict, the pins, then every number of its evaluation by
 its dotted name. The digest is of the recipe's params, the data and the pins: elsewhere the spread was not measured.
@@ -24,14 +24,14 @@ DIGEST = 12  # hex digits
 
 
 def recipe_digest(knobs: Mapping[str, Any], data: str, pins: str) -> str:
-    """What a spread holds for: a recipe's resolved params, the data's digest, and the pins, as 12 hex digits."""
+    """Digest, 12 hex digits, of all that a spread holds for: a recipe's params, the data's digest, and the pins."""
     content = json.dumps({"recipe": dict(knobs), "data": data, "pins": pins}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:DIGEST]
 
 
 @dataclass(frozen=True)
 class SeedRow:
-    """One seed's training, measured."""
+    """One seed's figures."""
 
     recipe: str
     digest: str
@@ -41,7 +41,7 @@ class SeedRow:
 
 @dataclass(frozen=True)
 class RecordedSpread:
-    """The seeds of one recipe, whose spread judges two trainings of one seed each."""
+    """The recorded seeds of one recipe, by whose spread two trainings of one seed each are judged."""
 
     rows: tuple[SeedRow, ...]
 
@@ -52,7 +52,7 @@ class RecordedSpread:
 
     @property
     def healthy(self) -> list[SeedRow]:
-        """Those whose samples did not collapse."""
+        """The seeds whose samples did not collapse."""
         return [row for row in self.rows if not row.figures.collapsed]
 
     def of(self, metric: Metric) -> SeedSpread | None:
@@ -69,7 +69,7 @@ def spread_of(rows: Iterable[SeedRow], digest: str | None) -> RecordedSpread | N
 
 
 def dumps(rows: Iterable[SeedRow]) -> str:
-    """The text of a seeds.csv, sorted by recipe and seed, so that the same rows give the same bytes."""
+    """Writes the rows as CSV text, sorted by recipe and seed, so that the same rows give the same bytes."""
     rows = sorted(rows, key=lambda row: (row.recipe, row.digest, row.seed))
     names = list(dict.fromkeys(name for row in rows for name in row.figures.leaves))
     text = io.StringIO()
@@ -87,7 +87,7 @@ def _cell(value: float | None) -> str:
 
 
 def loads(text: str, name: str) -> list[SeedRow]:
-    """The rows of a seeds.csv; ``name`` stands in messages.
+    """Parses a seeds.csv; ``name`` stands in messages.
 
     Raises FormatError on another header, one without FID or with a column twice, a row of another length, what is no
     number, a FID that is not above 0, and a seed, or the figures of a healthy one, that come twice.
@@ -133,6 +133,6 @@ def _row(header: Sequence[str], cells: Sequence[str], where: str) -> SeedRow:
 
 
 def _is_impossible(name: str, value: float) -> bool:
-    """Whether seeds are told apart by its logarithm, which this has not."""
+    """Whether a figure is not above 0, and so has no logarithm to compare seeds by."""
     metric = KNOWN.get(name)
     return metric is not None and metric.scale is Scale.LOG and not 0 < value < math.inf

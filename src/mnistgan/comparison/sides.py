@@ -1,4 +1,6 @@
-"""What is compared: trainings that were measured, alone or as a group; and whether records contradict each other."""
+"""The two sides of a comparison: one training or a group of seeds each; and whether their records contradict each
+other.
+"""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,7 +18,7 @@ OF_REAL = 0.01
 
 @dataclass(frozen=True)
 class Trained:
-    """One training, measured. What no record says is None, and contradicts nothing."""
+    """A measured training. A field that no record tells is None, and contradicts nothing."""
 
     name: str
     figures: Figures
@@ -38,17 +40,17 @@ class Side:
 
     @property
     def healthy(self) -> tuple[Trained, ...]:
-        """Those whose samples did not collapse."""
+        """The trainings whose samples did not collapse."""
         return tuple(member for member in self.members if not member.figures.collapsed)
 
     @property
     def collapsed(self) -> int:
-        """How many collapsed."""
+        """How many trainings collapsed."""
         return len(self.members) - len(self.healthy)
 
 
 def distinct(side: Side) -> tuple[Side, list[str]]:
-    """The side without members that are another's copy, and a note of them: the same seed twice is no second seed.
+    """Leaves out members that are copies of another, with a note: the same seed twice is no second seed.
 
     Seeds that collapsed to the same picture have the same figures, and are several all the same.
     """
@@ -80,12 +82,12 @@ def contradiction(a: Side, b: Side) -> str | None:
 
 
 def measured_otherwise(a: Side, b: Side) -> str | None:
-    """:func:`contradiction`, or else that the same weights got their figures, and the same ones, by other code."""
+    """Says why the sides can't be compared: a contradiction, or the same weights measured by other code; else None."""
     return contradiction(a, b) or _first(_measured_again, a, b)
 
 
 def measured_by_others(a: Side, b: Side) -> str | None:
-    """What of measuring alone differs between any of these trainings, so that no difference is theirs for sure."""
+    """Lists what differs in the measuring alone (code, rulers, params), so that a difference may be due to that."""
     known = [member.measuring for member in (*a.members, *b.members) if member.measuring is not None]
     names = dict.fromkeys(name for held in known for name in held if not name.startswith(OF_TRAINING))
     changed = [name for name in names if len({held.get(name) for held in known}) > 1]
@@ -133,7 +135,7 @@ def _furthest(one: Trained, other: Trained) -> str:
 
 
 def _by_whom(one: Trained, other: Trained) -> str:
-    """What measured otherwise, as far as that is recorded."""
+    """Names what measured otherwise, as far as that is recorded."""
     if one.measuring is None or other.measuring is None:
         unknown = [member.name for member in (one, other) if member.measuring is None]
         return f", measured by what {' and '.join(unknown)} does not record" if len(unknown) == 1 else ""
@@ -143,7 +145,7 @@ def _by_whom(one: Trained, other: Trained) -> str:
 
 
 def _of_real(one: Trained, other: Trained) -> str | None:
-    """What real images get depends on the pins alone, so that under the same pins it is the same."""
+    """Says where real images get other figures under the same pins, which alone decide these."""
     for metric in KNOWN.values():
         values = [member.figures.leaves.get(metric.real or "", math.nan) for member in (one, other)]
         if all(map(math.isfinite, values)) and not math.isclose(*values, rel_tol=OF_REAL):

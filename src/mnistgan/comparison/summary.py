@@ -1,4 +1,4 @@
-"""What seeds of one recipe gave, a metric at a time: the mean, how far seeds differ, how surely the mean is known."""
+"""Summarises the seeds of one recipe: each metric's mean, spread and confidence interval."""
 
 import math
 from collections.abc import Sequence

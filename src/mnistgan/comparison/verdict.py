@@ -1,4 +1,4 @@
-"""Two states compared: better, worse, can't tell yet, identical or measured otherwise; and every metric beside."""
+"""Compares two sides: better, worse, can't tell yet, identical or measured otherwise; and every metric."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ MARGIN = 0.25  # the share of FID that planning the number of seeds aims at
 
 
 class Verdict(StrEnum):
-    """What a comparison says of B, seen from A."""
+    """Verdict on B compared with A."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 class Basis(StrEnum):
-    """What tells how large a difference chance makes."""
+    """Where the size of a chance difference is known from."""
 
     GROUPS = "groups"
     """Seeds on both sides: Welch's test."""
@@ -91,7 +91,7 @@ class Compared:
 
     @property
     def improves(self) -> bool | None:
-        """Whether the estimate goes the better way; None where neither is, or no way is known to be better."""
+        """Whether B's is better; None where neither is, or where no direction is known to be better."""
         if math.isnan(self.estimate) or self.estimate == 0 or self.metric.better is Better.UNKNOWN:
             return None
         if self.metric.better is Better.NEAR:
@@ -102,7 +102,7 @@ class Compared:
 
     @property
     def verdict(self) -> Verdict:
-        """What this metric says by itself."""
+        """The verdict of this metric by itself."""
         if self.p is None or self.p >= LEVEL or self.improves is None:
             return Verdict.CANT_TELL
         return Verdict.BETTER if self.improves else Verdict.WORSE
@@ -119,7 +119,7 @@ class Collapses:
 
     @property
     def any(self) -> bool:
-        """Whether any did."""
+        """Whether any seed collapsed."""
         return self.a + self.b > 0
 
     @property
@@ -129,7 +129,7 @@ class Collapses:
 
     @property
     def verdict(self) -> Verdict:
-        """What they say at half the level, which is their part of it."""
+        """The verdict of the collapses, at half the level, which is their part of it."""
         if not self.any or self.p >= LEVEL / 2:
             return Verdict.CANT_TELL
         return Verdict.WORSE if self.b / self.of_b > self.a / self.of_a else Verdict.BETTER
@@ -137,7 +137,7 @@ class Collapses:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that two sides have to say to one another."""
+    """The result of comparing two sides."""
 
     a: Side
     b: Side
@@ -157,12 +157,12 @@ class Comparison:
 
     @property
     def level(self) -> float:
-        """The level that the primary metric is judged at."""
+        """The significance level of the primary metric."""
         return level(self.collapses)
 
 
 def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = MARGIN) -> Comparison:
-    """Compare two sides of one member or more each.
+    """Compares two sides of one member or more each.
 
     ``recorded``: the rows of a seeds.csv, of which those of A's or B's recipe tell the spread where a side has one
     seed. ``margin``: the share of FID, for instance 0.25, whose detection the number of seeds aims at. Raises PinsError
@@ -202,7 +202,7 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
 
 
 def level(collapses: Collapses) -> float:
-    """The level of the primary metric: where a seed collapsed, it shares 5% with Fisher's test, half each."""
+    """Significance level of the primary metric: 5%, halved with Fisher's test where a seed collapsed."""
     return LEVEL / 2 if collapses.any else LEVEL
 
 

@@ -1,4 +1,4 @@
-"""A comparison in words: the one line that stands first, and what a reader must know besides."""
+"""Words a comparison: its headline, figures as text, and notes."""
 
 import math
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ NOTHING = "–"
 
 
 def number(value: float) -> str:
-    """Four digits; NaN said as such."""
+    """Formats with four digits; NaN as such."""
     return "NaN" if math.isnan(value) else f"{value:.4g}"
 
 
 def headline(found: Comparison) -> str:
-    """The verdict, what decided it, and on can't tell yet how many more seeds it would take."""
+    """The verdict, the figures that decided it, and on can't tell yet how many more seeds it would take."""
     word = WORDS[found.verdict]
     if found.verdict is Verdict.IDENTICAL:
         return f"{word}: {same(found.a, found.b)}"
@@ -51,7 +51,7 @@ def _headline_change(found: Comparison) -> str:
 
 
 def same(a: Side, b: Side) -> str:
-    """What is known to be the same of two identical sides."""
+    """Says what is known to be the same of two identical sides."""
     members = (*a.members, *b.members)
     if any(member.weights is None for member in members):
         return "the same pins and figures"
@@ -60,7 +60,7 @@ def same(a: Side, b: Side) -> str:
 
 
 def change(compared: Compared, level: float = 0.95) -> str:
-    """The difference with its interval: in percent where the logarithm is tested, else in the metric's unit."""
+    """Words the difference with its interval: in percent where the logarithm is tested, else in the metric's unit."""
 
     def put(estimate: float) -> str:
         if compared.metric.scale is Scale.LOG:
@@ -105,7 +105,7 @@ def _why_no_basis(found: Comparison) -> str:
 
 
 def collapsed(found: Comparison) -> str:
-    """How many seeds collapsed."""
+    """Says how many seeds collapsed."""
     of = found.collapses
     return (
         f"collapsed {of.a} of {of.of_a} and {of.b} of {of.of_b}, counted and not averaged in "
@@ -114,7 +114,7 @@ def collapsed(found: Comparison) -> str:
 
 
 def more_seeds(found: Comparison) -> str:
-    """How many more seeds would show a difference of the margin."""
+    """Says how many more seeds would show a difference of the margin."""
     target = f"a difference of {found.margin:.0%} in FID"
     if found.more_seeds is None:
         return "how many seeds it takes is unknown without a spread; two a side give one"
@@ -126,20 +126,20 @@ def more_seeds(found: Comparison) -> str:
 
 
 def equals(p: float | None) -> str:
-    """A p value after the letter: "= 0.03", or "< 0.0001"."""
+    """Formats a p value after its letter: "= 0.03", or "< 0.0001"."""
     shown = p_value(p)
     return shown if shown.startswith("<") else f"= {shown}"
 
 
 def p_value(p: float | None) -> str:
-    """Two digits, and no more zeros than a reader counts."""
+    """Formats a p value: two digits, and no more zeros than a reader counts."""
     if p is None:
         return NOTHING
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def value(of: Value) -> str:
-    """A metric's value with its interval, or why there is none."""
+    """Formats a metric's value with its interval, or says why there is none."""
     if of.absent:
         return "missing"
     text = number(of.mean)
@@ -150,7 +150,7 @@ def value(of: Value) -> str:
 
 
 def says(compared: Compared) -> str:
-    """What a metric says by itself, in the last column."""
+    """Words a metric's own verdict, for the last column."""
     if compared.a.absent or compared.b.absent:
         return "new" if compared.a.absent else "missing in B"
     if math.isnan(compared.estimate):
@@ -167,7 +167,7 @@ def says(compared: Compared) -> str:
 
 
 def notes(found: Comparison) -> Iterator[str]:
-    """What a reader must know besides: copies in a group, whose spread judged, verdicts, what is missing or new."""
+    """Lists notes for the reader: copies in a group, which spread judged, verdicts, missing or new figures."""
     yield from found.notes
     if found.basis is Basis.RECORDED and found.spread is not None:
         yield from _about_spread(found)

@@ -1,4 +1,4 @@
-"""Labelled images as the stages hand them on: one NPZ a split."""
+"""Reads and writes labelled images, one NPZ a split, as the stages hand them on."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mnistgan.errors import FormatError
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images; one that exists is whole.
+    """Labelled images; checked when made.
 
     ``images`` is uint8 [N, 28, 28], 0 background and 255 full ink; ``labels`` is uint8 [N], each 0 to 9; N >= 1.
     Raises FormatError when built from anything else.
@@ -41,12 +41,12 @@ class Images:
 
     @property
     def class_counts(self) -> tuple[int, ...]:
-        """How many images each of the ten classes has."""
+        """Number of images of each of the ten classes."""
         return tuple(int(count) for count in np.bincount(self.labels, minlength=CLASSES))
 
     @property
     def digest(self) -> str:
-        """Hex sha256 of both arrays' names, types, shapes and values: it does not depend on any file format."""
+        """Hex sha256 of both arrays' names, types, shapes and values, whatever the file format."""
         digest = hashlib.sha256()
         for name, array in (("images", self.images), ("labels", self.labels)):
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -55,7 +55,7 @@ class Images:
 
 
 def load(path: Path) -> Images:
-    """Read a split. Raises DataError when the file is missing, FormatError when it is anything but a whole split."""
+    """Reads a split. Raises DataError when the file is missing, FormatError when it is anything but a whole split."""
     found = files.read_arrays(path)
     if set(found) != {"images", "labels"}:
         raise FormatError(f"{path}: holds the arrays {sorted(found)}; should be images and labels")
@@ -66,7 +66,7 @@ def load(path: Path) -> Images:
 
 
 def save(path: Path, images: Images) -> None:
-    """Write a split, in one rename; the same images give the same bytes."""
+    """Writes a split, in one rename; the same images give the same bytes."""
     files.write_arrays(path, {"images": images.images, "labels": images.labels})
 
 

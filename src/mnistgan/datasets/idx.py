@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files, read strictly.
+"""Parses the IDX format of the MNIST files, strictly.
 
 A header (two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32) and the raw
 values, nothing after them. http://yann.lecun.com/exdb/mnist/ describes it.
@@ -20,7 +20,7 @@ _DIMENSION_BYTES = 4
 
 
 def parse_images(content: bytes, name: str) -> np.ndarray:
-    """Read an IDX file of images.
+    """Parses an IDX file of images.
 
     Returns uint8 [N, 28, 28], read-only, 0 is background and 255 full ink; ``name`` stands in messages.
     Raises FormatError when anything is not exactly so: magic, type, dimensions, truncated, trailing bytes, N = 0.
@@ -32,7 +32,7 @@ def parse_images(content: bytes, name: str) -> np.ndarray:
 
 
 def parse_labels(content: bytes, name: str) -> np.ndarray:
-    """Read an IDX file of labels.
+    """Parses an IDX file of labels.
 
     Returns uint8 [N], read-only, each 0 to 9; ``name`` stands in messages.
     Raises FormatError as :func:`parse_images` does, and on a label above 9.

@@ -1,4 +1,4 @@
-"""Which training images are set aside for validation."""
+"""Chooses the training images that are set aside for validation."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from mnistgan.errors import DataError
 
 
 def stratified(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split images in two, each class in the same proportion, as ``seed`` says.
+    """Splits images in two, each class in the same proportion, as ``seed`` says.
 
     ``labels`` is uint8 [N]. Returns the indices kept (int64 [N - size]) and those set aside (int64 [size]), both
     ascending, so that the images keep their order. Raises DataError unless 0 < size < N.
@@ -24,7 +24,7 @@ def stratified(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np
 
 
 def _quotas(labels: np.ndarray, size: int) -> dict[int, int]:
-    """How many of each class are set aside: proportional, rounded by largest remainder, ``size`` in total."""
+    """Number of each class to set aside: proportional, rounded by largest remainder, ``size`` in total."""
     classes, counts = np.unique(labels, return_counts=True)
     quotas, remainders = np.divmod(size * counts.astype(np.int64), len(labels))
     largest_first = np.argsort(-remainders, kind="stable")

@@ -1,4 +1,4 @@
-"""A training's grids: images tiled without borders, and cut apart again. Exact pixels, no picture for the eye."""
+"""Reads and writes a training's grids: PNGs of images tiled without borders, exact to the pixel."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ _EPOCH = re.compile(r"epoch_(\d{4,})\.png")
 
 
 def tile(images: np.ndarray, columns: int) -> np.ndarray:
-    """Tile images [N, 28, 28] row by row into [rows*28, columns*28]; the places after the last image are black."""
+    """Tiles images [N, 28, 28] row by row into [rows*28, columns*28]; the places after the last image are black."""
     count = len(images)
     rows = -(-count // columns)
     padded = np.zeros((rows * columns, SIDE, SIDE), np.uint8)
@@ -26,7 +26,7 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def untile(grid: np.ndarray) -> np.ndarray:
-    """Cut a grid [rows*28, columns*28] into images [rows*columns, 28, 28], row by row.
+    """Cuts a grid [rows*28, columns*28] into images [rows*columns, 28, 28], row by row.
 
     Raises FormatError when the sides are no multiples of 28.
     """
@@ -37,19 +37,19 @@ def untile(grid: np.ndarray) -> np.ndarray:
 
 
 def write(folder: Path, epoch: int, images: np.ndarray) -> None:
-    """Write the grid of an epoch: images uint8 [256, 28, 28] as ``epoch_NNNN.png``."""
+    """Writes the grid of an epoch: images uint8 [256, 28, 28] as ``epoch_NNNN.png``."""
     with replacing(folder / f"epoch_{epoch:04d}.png") as beside:
         Image.fromarray(tile(images, TRAINING_SIDE)).save(beside, optimize=True)
 
 
 def clear(folder: Path) -> None:
-    """Remove the grids of an earlier training."""
+    """Removes the grids of an earlier training."""
     for path in by_epoch(folder).values() if folder.is_dir() and any(folder.iterdir()) else ():
         path.unlink()
 
 
 def by_epoch(folder: Path) -> dict[int, Path]:
-    """Find a training's grids, ``epoch_NNNN.png``, by epoch in rising order.
+    """Finds a training's grids, ``epoch_NNNN.png``, by epoch in rising order.
 
     Raises DataError where the folder is missing or holds none.
     """
@@ -63,7 +63,7 @@ def by_epoch(folder: Path) -> dict[int, Path]:
 
 
 def read(path: Path) -> np.ndarray:
-    """Read a training's grid as grey pixels, uint8 [448, 448]. Raises FormatError where it is no such picture."""
+    """Reads a training's grid as grey pixels, uint8 [448, 448]. Raises FormatError where it is no such picture."""
     try:
         demand_plain(path)
         with Image.open(path, formats=["PNG"]) as image:  # reads the header alone

@@ -1,1 +1,1 @@
-"""Images measured by the rulers: the report of all metrics, the verdict, and the controls that both must see."""
+"""Measures images by the rulers: all metrics, the verdict, and the controls (known faults) that both must see."""

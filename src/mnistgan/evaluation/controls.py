@@ -1,4 +1,4 @@
-"""Controls: sets of images with a known fault, and doses of four faults, that an evaluation must see.
+"""Makes controls: sets of real images with a known fault, and doses of four faults, that an evaluation must see.
 
 Every set is made of real images, so what is wrong with it is known. All but the copies are made of validation, which
 the rulers never trained on. That leaves novelty no fresh images of the same writers (MNIST's test images are by other
@@ -25,59 +25,59 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Control:
-    """``make`` gives so many images uint8 [count, 28, 28] with the fault that ``what`` says."""
+    """A set of images with a known fault: ``make`` builds uint8 [count, 28, 28], ``what`` names the fault."""
 
     what: str
     make: Callable[[RealData, int], np.ndarray]
 
 
 def seen(real: RealData) -> int:
-    """How many of the training images, the first ones, copies are of."""
+    """Number of training images, the first ones, that copies are taken from."""
     return int(SEEN * len(real.train))
 
 
 def validation(real: RealData, count: int) -> np.ndarray:
-    """Validation images as they are: what a perfect generator would draw."""
+    """Returns validation images as they are, which a perfect generator would draw."""
     images: np.ndarray = real.validation.images[subset(len(real.validation), count, "validation")]
     return images
 
 
 def training(real: RealData, count: int, place: int = 0) -> np.ndarray:
-    """``count`` of the seen training images, copied; each ``place`` from 0 gives other ones."""
+    """Copies ``count`` of the seen training images; each ``place`` from 0 gives other ones."""
     images: np.ndarray = real.train.images[fixed_order(seen(real))[place * count : (place + 1) * count]]
     return images
 
 
 def noised(images: np.ndarray) -> np.ndarray:
-    """Normal noise of 96 grey levels added to every pixel."""
+    """Adds normal noise of 96 grey levels to every pixel."""
     added = images + NOISE * _normal(images.shape)
     noisy: np.ndarray = np.clip(np.rint(added), 0, 255).astype(np.uint8)
     return noisy
 
 
 def thinned(images: np.ndarray) -> np.ndarray:
-    """Strokes eroded: each pixel the darkest of its 3 x 3 neighbours."""
+    """Erodes strokes: each pixel becomes the darkest of its 3 x 3 neighbours."""
     return 255 - thickened(255 - images)
 
 
 def binarised(images: np.ndarray) -> np.ndarray:
-    """Every pixel black or white."""
+    """Makes every pixel black or white."""
     return np.where(images > 127, 255, 0).astype(np.uint8)
 
 
 def inverted(images: np.ndarray) -> np.ndarray:
-    """Black on white."""
+    """Inverts to black on white."""
     return 255 - images
 
 
 def one_digit(real: RealData, count: int, digit: int = MISSING_DIGIT) -> np.ndarray:
-    """One digit alone: as many as there are in validation and train, over and over."""
+    """Repeats one digit alone: as many images as there are in validation and train, over and over."""
     images = np.concatenate([part.images[part.labels == digit] for part in (real.validation, real.train)])
     return _repeat(images, count)
 
 
 def few_repeated(real: RealData, count: int, few: int) -> np.ndarray:
-    """``few`` validation images over and over."""
+    """Repeats ``few`` validation images over and over."""
     return _repeat(validation(real, count)[fixed_order(count)[:few]], count)
 
 
@@ -119,23 +119,23 @@ CONTROLS: Mapping[str, Control] = {
 
 
 def copied(real: RealData, count: int, dose: float) -> np.ndarray:
-    """A share ``dose`` of the images replaced by training images."""
+    """Replaces a share ``dose`` of the images by training images."""
     return _dosed(real, count, dose, lambda some: training(real, count)[: len(some)])
 
 
 def repeated(real: RealData, count: int, dose: float) -> np.ndarray:
-    """A share ``dose`` of the images replaced by others of the set, 100 of them over and over."""
+    """Replaces a share ``dose`` of the images by others of the set, 100 of them over and over."""
     kept = validation(real, count)[fixed_order(count)[-FEW:]]
     return _dosed(real, count, dose, lambda some: _repeat(kept, len(some)))
 
 
 def spoiled_by_noise(real: RealData, count: int, dose: float) -> np.ndarray:
-    """A share ``dose`` of the images noised."""
+    """Adds noise to a share ``dose`` of the images."""
     return _dosed(real, count, dose, noised)
 
 
 def class_removed(real: RealData, count: int, dose: float) -> np.ndarray:
-    """A share ``dose`` of the 8s left out, other digits of validation and then of train in their place."""
+    """Replaces a share ``dose`` of the 8s by other digits, of validation and then of train."""
     rows = subset(len(real.validation), count, "validation")
     images, labels = real.validation.images[rows], real.validation.labels[rows]
     eights = np.flatnonzero(labels == MISSING_DIGIT)
@@ -154,17 +154,17 @@ DOSED: Mapping[str, Callable[[RealData, int, float], np.ndarray]] = {
 
 
 def dosed_name(fault: str, dose: float) -> str:
-    """What the set with a dose of a fault is called."""
+    """Name of the set with a dose of a fault."""
     return f"{fault} {dose:g}"
 
 
 def spread_sets() -> list[str]:
-    """What the sets of training images are called that show how far chance moves a metric."""
+    """Names of the sets of training images that show how far chance moves a metric."""
     return [f"training {place}" for place in range(SPREAD_SETS)]
 
 
 def every_set() -> dict[str, Callable[[RealData, int], np.ndarray]]:
-    """All sets by name, each made from the real images and a count: controls, doses, and those of chance."""
+    """Lists all sets by name, each made from the real images and a count: controls, doses, and those of chance."""
     sets = {name: control.make for name, control in CONTROLS.items()}
     sets |= {dosed_name(fault, dose): partial(_at, make, dose) for fault, make in DOSED.items() for dose in DOSES}
     return sets | {name: partial(training, place=place) for place, name in enumerate(spread_sets())}

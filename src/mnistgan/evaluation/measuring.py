@@ -1,4 +1,4 @@
-"""Generated images against real ones: every metric, beside what real data gets for it.
+"""Measures generated images against real ones: every metric, beside what real images get for it.
 
 N generated images stand against N test images. A floor, or a real value, is what N validation images get in the
 generated images' place. The no-8 unit is the FID of N real images without a single 8, the same under any ruler: a
@@ -45,7 +45,7 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """A set of images and what both rulers see in it."""
+    """A set of images with both rulers' features of it."""
 
     images: np.ndarray
     classifier: Features
@@ -69,7 +69,7 @@ LAYERS: Mapping[str, Callable[[_Measured], np.ndarray]] = {
 
 
 class Reference:
-    """The real images that sets of ``count`` images are measured against, with what both rulers see in them.
+    """The real images that sets of ``count`` images are measured against, with both rulers' features of them.
 
     It is made once; each :meth:`measure` then costs its own set alone. Raises MetricError where there are fewer than
     ``count`` test or validation images.
@@ -100,7 +100,7 @@ class Reference:
     def measure(
         self, generated: np.ndarray, seen: Seen = "train", fresh: Fresh = "validation", progress: Progress = silent
     ) -> Evaluation:
-        """Measure images uint8 [count, 28, 28] of a generator that has seen the images ``seen``.
+        """Measures images uint8 [count, 28, 28] of a generator that has seen the images ``seen``.
 
         ``fresh`` are those held beside them to see whether samples stand nearer to what was seen: validation, or the
         training images past the first so many that were seen, or test for one that has seen all others. Raises
@@ -194,7 +194,7 @@ class Reference:
 
 
 def _of(name: str, progress: Progress) -> Progress:
-    """Progress that tells whose task it is."""
+    """Prefixes progress with whose task it is."""
 
     def report(task: str, done: int, total: int, note: str = "") -> None:
         progress(f"{name}: {task}", done, total, note)
@@ -255,6 +255,6 @@ def _pixels(samples: _Measured, truth: _Measured, floor: _Measured) -> Report:
 
 
 def class_rows(balance: ClassBalance) -> Iterable[tuple[int, float, float]]:
-    """Each digit with its share among the samples and among the training images, rounded."""
+    """Lists each digit with its share among the samples and among the training images, rounded."""
     for digit, (share, prior) in enumerate(zip(balance.shares, balance.prior, strict=True)):
         yield digit, rounded(share), rounded(prior)

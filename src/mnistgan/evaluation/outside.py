@@ -1,4 +1,4 @@
-"""Images from outside, checked before they are loaded, so that anybody's generator can be measured by the rulers.
+"""Loads images from any file or folder, checked first, so that anybody's generator can be measured.
 
 Taken: ``.npy``; ``.npz`` with one array, or one named ``images``; a folder of PNG files. Nothing is unpickled, and
 no more of a file is held than the images asked for.
@@ -35,14 +35,14 @@ DIM, LIGHT = 64, 170  # levels: no digit is so faint all over; MNIST's mean is 3
 
 @dataclass(frozen=True)
 class Samples:
-    """Images from outside, uint8 [count, 28, 28], and of how many they are."""
+    """Images from outside, uint8 [count, 28, 28], and out of how many they were drawn."""
 
     images: np.ndarray
     total: int
 
     @property
     def drawn(self) -> str:
-        """Which images these are, in words."""
+        """Says in words which images these are."""
         count = len(self.images)
         if count == self.total:
             return f"all {count:,} images"
@@ -50,7 +50,7 @@ class Samples:
 
     @property
     def oddity(self) -> str | None:
-        """What makes it likely that the pixels do not mean what MNIST's do: 0 background, 255 full ink."""
+        """Says why the pixels may not mean what MNIST's do (0 background, 255 full ink); None where they seem to."""
         if (highest := int(self.images.max())) < DIM:
             return f"no pixel is above {highest} of 255: are they scaled as {TAKEN.partition(', shaped')[0]}?"
         if (mean := float(self.images.mean())) > LIGHT:
@@ -59,7 +59,7 @@ class Samples:
 
 
 def read(path: Path, count: int, progress: Progress = silent) -> Samples:
-    """Images of a file or folder: all in their order, or ``count`` drawn by a fixed seed where there are more.
+    """Reads images of a file or folder: all in their order, or ``count`` drawn by a fixed seed where there are more.
 
     The first ones would not do, since what is sorted by class begins with few of them. Raises DataError where there
     are no or too few images, FormatError where a shape, a dtype, a range or a file's own structure is not as taken.
@@ -84,7 +84,7 @@ def read(path: Path, count: int, progress: Progress = silent) -> Samples:
 
 @contextmanager
 def _stream(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
-    """The NPY bytes of a file, or of the one member of an NPZ that holds the images; their size; what to call them."""
+    """Opens the NPY bytes of a file, or of an NPZ's member that holds the images; with their size and name."""
     if path.suffix == ".npy":
         with path.open("rb") as file:
             yield file, path.stat().st_size, str(path)
@@ -100,7 +100,7 @@ def _stream(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
 
 
 def _read_rows(stream: IO[bytes], size: int, count: int, where: str) -> tuple[np.ndarray, int]:
-    """Rows of an NPY stream, whose header is checked before any of them is read, and how many it has."""
+    """Reads rows of an NPY stream, whose header is checked before any of them is read, and counts all that it has."""
     shape, fortran, dtype, start = _header(stream, where)
     if dtype != np.uint8 and dtype.kind != "f":
         raise FormatError(f"{where}: dtype is {dtype}; takes {TAKEN}{MENDS.get(dtype.kind, '')}")
@@ -123,12 +123,12 @@ def _read_rows(stream: IO[bytes], size: int, count: int, where: str) -> tuple[np
 
 
 def _chosen(total: int, count: int) -> np.ndarray:
-    """Which of the images are taken: all in their order where there are as many as asked for."""
+    """Indices of the images that are taken: all in their order where there are as many as asked for."""
     return subset(total, count, "outside")
 
 
 def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Shape, whether in Fortran order, dtype, and where the rows begin."""
+    """Reads the header: shape, whether in Fortran order, dtype, and the offset of the rows."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     head = io.BytesIO(stream.read(LARGEST_HEADER))
     try:

@@ -1,4 +1,4 @@
-"""What each metric sees of the controls and of the doses: how far it moves, and the smallest dose that moves it.
+"""Measures what each metric sees of the controls: how far it moves, and the smallest dose that moves it.
 
 A metric sees a set where it stands five spreads or more from what real validation images give it. Its spread is the
 standard deviation over disjoint sets of as many training images, which differ by nothing but chance.
@@ -28,12 +28,12 @@ Figures = Mapping[str, float]
 
 
 def figures(report: Report) -> dict[str, float]:
-    """Each metric's figure by its dotted name."""
+    """Collects each metric's figure by its dotted name."""
     return {name: report[name.split(".")[0]][name.split(".")[1]] for name in METRICS}
 
 
 def spreads(real: Report, others: Sequence[Report]) -> dict[str, float]:
-    """The spread of each metric over sets of real images; of a share of copies, that of its own interval at ``real``.
+    """Spread of each metric over sets of real images; for shares of copies, that of their interval at ``real``.
 
     Sets of training images are copies by their nature, so they can't tell how far chance moves that share.
     """
@@ -51,21 +51,21 @@ def spreads(real: Report, others: Sequence[Report]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """``real`` and ``spread``: each metric's figure for real images and how far chance moves it."""
+    """``real`` and ``spread``: each metric's figure for real images, and how far chance moves it."""
 
     real: Figures
     spread: Figures
 
     def sees(self, name: str, value: float) -> bool:
-        """Whether a metric at ``value`` stands further from real images than chance has it."""
+        """Whether a metric at ``value`` stands further from real images than chance moves it."""
         return abs(value - self.real[name]) > SPREADS * self.spread[name]
 
     def seen_by(self, set_of: Figures) -> list[str]:
-        """The metrics that see a set."""
+        """Lists the metrics that see a set."""
         return [name for name in METRICS if self.sees(name, set_of[name])]
 
     def smallest_dose(self, name: str, doses: Mapping[str, Figures]) -> str | None:
-        """The smallest dose from which on a metric sees every larger one; None where it does not see the largest."""
+        """Smallest dose from which on a metric sees every larger one; None where it does not see the largest."""
         smallest = None
         for dose in sorted(doses, key=float, reverse=True):
             if not self.sees(name, doses[dose][name]):

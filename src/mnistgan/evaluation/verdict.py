@@ -1,4 +1,4 @@
-"""One word on a generator, with its evidence: healthy, collapsed, memorised or unsure.
+"""Gives the verdict on a generator, with its evidence: healthy, collapsed, memorised or unsure.
 
 Each piece of evidence is a figure of the report that a dose of a known fault moves. Its threshold lies half-way between
 what the figure is at a dose of 5% and at one of 20%: a generator for which a fifth of the samples is at fault trips it.
@@ -27,7 +27,7 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """A figure, the dose that moves it, and how it and its bound are said; ``{digit}`` is the worst digit."""
+    """A figure, the fault whose doses set its threshold, and how both are worded; ``{digit}`` is the worst digit."""
 
     verdict: str
     section: str
@@ -59,13 +59,13 @@ EVIDENCE = (
 
 @dataclass(frozen=True)
 class Thresholds:
-    """``limits``: the threshold of each piece of evidence by its key; ``pins``: what the doses were measured by."""
+    """``limits``: the threshold of each figure by its key; ``pins``: those that the doses were measured under."""
 
     limits: Mapping[str, float]
     pins: Pins
 
     def demand(self, pinned: Pins) -> None:
-        """Raises RulerError where they were set by other rulers than ``pinned`` names, and so would mean nothing."""
+        """Raises RulerError where other rulers than ``pinned`` set them, so that they would mean nothing."""
         if (self.pins.classifier, self.pins.pixels) != (pinned.classifier, pinned.pixels):
             raise RulerError(
                 f"{FILE}: thresholds set by the rulers {self.pins.classifier} and {self.pins.pixels}, here are "
@@ -74,7 +74,7 @@ class Thresholds:
 
 
 def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
-    """The threshold of each piece of evidence, by key, from figures by dosed fault and dose (``"0.05"``, ``"0.2"``)."""
+    """Threshold of each figure, by key, from figures by dosed fault and dose (``"0.05"``, ``"0.2"``)."""
     return {
         evidence.key: rounded(sum(doses[evidence.dose][dose][evidence.key] for dose in (QUIET, TRIPS)) / 2)
         for evidence in EVIDENCE
@@ -82,7 +82,7 @@ def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[s
 
 
 def load(folder: Path) -> Thresholds:
-    """The pinned thresholds, kept beside the rulers.
+    """Loads the pinned thresholds, kept beside the rulers.
 
     Raises RulerError where they are missing, are none, or say not by which rulers they were set.
     """
@@ -110,7 +110,7 @@ def verdict(report: Report, limits: Mapping[str, float]) -> str:
 
 
 def faults(report: Report, limits: Mapping[str, float]) -> dict[str, str]:
-    """Each fault that is found, in one word, with its evidence; none where the verdict is ``healthy``."""
+    """Finds faults, in one word each, with their evidence; none where the verdict is ``healthy``."""
     found: dict[str, list[str]] = {}
     for evidence in EVIDENCE:
         if _trips(evidence, report, limits[evidence.key]):
@@ -119,7 +119,7 @@ def faults(report: Report, limits: Mapping[str, float]) -> dict[str, str]:
 
 
 def recorded(report: Report, limits: Mapping[str, float]) -> dict[str, Any]:
-    """The verdict as a metrics file holds it: its words as ``verdict``, and what they go by as the list ``evidence``.
+    """The verdict as a metrics file holds it: its words as ``verdict``, its reasons as the list ``evidence``.
 
     DVC shows every word and number of a metrics file in its tables, and leaves lists out: so its columns stay narrow.
     """

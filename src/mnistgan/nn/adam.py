@@ -22,7 +22,7 @@ class Adam:
         self.second = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in self.variables]
 
     def apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor, learning_rate: tf.Tensor) -> None:
-        """Update the variables; ``step`` (int64 scalar) counts from 0."""
+        """Updates the variables; ``step`` (int64 scalar) counts from 0."""
         updates = tf.cast(step + 1, tf.float32)
         for variable, first, second, gradient in zip(self.variables, self.first, self.second, gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(

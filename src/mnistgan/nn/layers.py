@@ -32,7 +32,7 @@ class FourierConv2DTranspose(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the kernel and the three transforms for images of this size."""
+        """Makes the kernel and the three transforms for images of this size."""
         _, height, width, channels = input_shape
         if height != width or height is None or channels is None:
             raise ValueError(f"{self.name}: got images of shape {input_shape}; takes [N, size, size, C]")

@@ -17,13 +17,13 @@ def arrays(network: keras.Model) -> dict[str, np.ndarray]:
 
 
 def load(network: keras.Model, named: dict[str, np.ndarray], source: str) -> None:
-    """Set the network's weights, if they all fit; ``source`` stands in messages. Raises as :func:`check` does."""
+    """Sets the network's weights, if they all fit; ``source`` stands in messages. Raises as :func:`check` does."""
     check(network, named, source)
     network.set_weights([named[name] for name in names(network)])
 
 
 def check(network: keras.Model, named: dict[str, np.ndarray], source: str) -> None:
-    """Hold weights to the network's names and shapes.
+    """Holds weights to the network's names and shapes.
 
     Raises FormatError where a name is missing or unknown, a shape differs, or a value is not finite.
     """

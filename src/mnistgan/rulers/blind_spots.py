@@ -1,4 +1,4 @@
-"""What each ruler forgives: real images spoiled in ways that a classifier may not see, measured in no-8 units."""
+"""Spoils real images in ways that a ruler may not see, to measure what it forgives."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,41 +8,41 @@ SHIFT, STEP = 2, 8  # pixels; grey levels of 255
 
 
 def haze(images: np.ndarray) -> np.ndarray:
-    """Every pixel lighter by 8 grey levels."""
+    """Makes every pixel lighter by 8 grey levels."""
     return _grey(images.astype(np.int16) + STEP)
 
 
 def checkerboard(images: np.ndarray) -> np.ndarray:
-    """Every other pixel lighter by 8 grey levels, the rest darker."""
+    """Makes every other pixel lighter by 8 grey levels, the rest darker."""
     rows, columns = np.indices((28, 28))
     return _grey(images + np.where((rows + columns) % 2, STEP, -STEP).astype(np.int16))
 
 
 def shifted(images: np.ndarray) -> np.ndarray:
-    """Moved by 2 pixels to the right, where the margin is black."""
+    """Moves images by 2 pixels to the right, where the margin is black."""
     return np.roll(images, SHIFT, axis=2)
 
 
 def thickened(images: np.ndarray) -> np.ndarray:
-    """Strokes dilated: each pixel the lightest of its 3 x 3 neighbours."""
+    """Dilates strokes: each pixel becomes the lightest of its 3 x 3 neighbours."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     lightest: np.ndarray = np.max([padded[:, y : y + 28, x : x + 28] for y in range(3) for x in range(3)], axis=0)
     return lightest
 
 
 def blurred(images: np.ndarray) -> np.ndarray:
-    """Each pixel the mean of its 3 x 3 neighbours."""
+    """Blurs: each pixel becomes the mean of its 3 x 3 neighbours."""
     padded = np.pad(images.astype(np.float32), ((0, 0), (1, 1), (1, 1)))
     return _grey(np.rint(sum(padded[:, y : y + 28, x : x + 28] for y in range(3) for x in range(3)) / 9.0))
 
 
 def repeated(images: np.ndarray) -> np.ndarray:
-    """The first 1,000 images, over and over: no picture is wrong, most of the variety is gone."""
+    """Repeats the first 1,000 images over and over: no picture is wrong, most of the variety is gone."""
     return images[np.arange(len(images)) % min(1000, len(images))]
 
 
 def untouched(images: np.ndarray) -> np.ndarray:
-    """As they are: the floor."""
+    """Returns images as they are: the floor."""
     return images
 
 

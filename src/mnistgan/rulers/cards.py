@@ -1,4 +1,4 @@
-"""A ruler on disk: plain arrays in ``NAME.npz``, and in ``NAME.json`` a card that says what they are.
+"""Reads and writes a ruler: plain arrays in ``NAME.npz``, and in ``NAME.json`` its card, which describes them.
 
 The card holds the digest of the arrays' file. It is checked before the arrays are parsed, so that a ruler that was
 swapped, edited or half-copied never measures anything.
@@ -21,17 +21,17 @@ Card = dict[str, Any]
 
 
 def arrays_path(folder: Path, name: str) -> Path:
-    """Where a ruler's arrays lie."""
+    """Path of a ruler's arrays."""
     return folder / f"{name}.npz"
 
 
 def card_path(folder: Path, name: str) -> Path:
-    """Where a ruler's card lies."""
+    """Path of a ruler's card."""
     return folder / f"{name}.json"
 
 
 def save(folder: Path, name: str, arrays: Mapping[str, np.ndarray], card: Card) -> str:
-    """Write a ruler and its card, the digest added; return the digest."""
+    """Writes a ruler and its card, the digest added; returns the digest."""
     path = arrays_path(folder, name)
     files.write_arrays(path, arrays)
     digest = files.sha256(path)
@@ -40,7 +40,7 @@ def save(folder: Path, name: str, arrays: Mapping[str, np.ndarray], card: Card) 
 
 
 def read(folder: Path, name: str) -> tuple[Arrays, Card]:
-    """Read a ruler, its digest first.
+    """Reads a ruler, its digest checked first.
 
     Raises RulerError where a file is missing, the card is no JSON or holds no digest, or the arrays' bytes are not
     those that the card names.
@@ -69,7 +69,7 @@ def _card(path: Path) -> Card:
 
 
 def demand(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]], where: str) -> None:
-    """Hold float32 arrays to their names and shapes. Raises RulerError that names the first that differs."""
+    """Checks float32 arrays' names and shapes. Raises RulerError that names the first that differs."""
     if sorted(arrays) != sorted(shapes):
         raise RulerError(f"{where}: holds {', '.join(sorted(arrays))}; expected {', '.join(sorted(shapes))}; {RESTORE}")
     for name, shape in shapes.items():

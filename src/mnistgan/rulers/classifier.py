@@ -39,7 +39,7 @@ Weights = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Features:
-    """What the classifier says of N images: ``penultimate`` float32 [N, 64]; ``logits`` float32 [N, 10]."""
+    """The classifier's features of N images: ``penultimate`` float32 [N, 64]; ``logits`` float32 [N, 10]."""
 
     penultimate: np.ndarray
     logits: np.ndarray
@@ -50,12 +50,12 @@ class Features:
         return probabilities(self.logits)
 
     def take(self, rows: np.ndarray) -> "Features":
-        """The features of some of the images, by index or by mask."""
+        """Selects some of the images, by index or by mask."""
         return Features(self.penultimate[rows], self.logits[rows])
 
 
 def features_graph(weights: Weights, images: tf.Tensor) -> tf.Tensor:
-    """The penultimate layer, float32 [N, 64], of float32 images [N, 28, 28, 1] in [0, 1]."""
+    """Computes the penultimate layer, float32 [N, 64], of float32 images [N, 28, 28, 1] in [0, 1]."""
     x = images
     for layer in ("conv_1", "conv_2", "conv_3"):
         x = tf.nn.conv2d(x, weights[f"{layer}/kernel"], strides=1, padding="SAME")
@@ -67,12 +67,12 @@ def features_graph(weights: Weights, images: tf.Tensor) -> tf.Tensor:
 
 
 def logits_graph(weights: Weights, penultimate: tf.Tensor) -> tf.Tensor:
-    """The logits, float32 [N, 10], of the penultimate layer."""
+    """Computes the logits, float32 [N, 10], from the penultimate layer."""
     return tf.nn.bias_add(tf.matmul(penultimate, weights["logits/kernel"]), weights["logits/bias"])
 
 
 def scaled(images: tf.Tensor) -> tf.Tensor:
-    """Images uint8 [N, 28, 28] as float32 [N, 28, 28, 1] in [0, 1]."""
+    """Scales images uint8 [N, 28, 28] to float32 [N, 28, 28, 1] in [0, 1]."""
     return tf.cast(images, tf.float32)[..., tf.newaxis] / 255.0
 
 
@@ -100,7 +100,7 @@ _forward = tf.function(
 
 
 class Classifier:
-    """The network with its weights; ``digest`` is the sha256 of the file that they came from."""
+    """The network with its weights; ``digest`` is the sha256 of the file that holds them."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], digest: str) -> None:
         cards.demand(dict(arrays), SHAPES, "the classifier's arrays")
@@ -108,7 +108,7 @@ class Classifier:
         self._weights = {name: tf.constant(array) for name, array in arrays.items()}
 
     def features(self, images: np.ndarray, progress: Progress = silent, task: str = "features") -> Features:
-        """Both layers' features of images uint8 [N, 28, 28].
+        """Computes both layers' features of images uint8 [N, 28, 28].
 
         An image's features have the same bytes alone and in a batch, since every call is one padded chunk; in another
         place of a chunk some processors round its sums otherwise.
@@ -131,7 +131,7 @@ class Classifier:
 
 
 def load(folder: Path) -> Classifier:
-    """Load the pinned classifier from ``folder``. Raises RulerError where it is not whole and as on its card."""
+    """Loads the pinned classifier from ``folder``. Raises RulerError where it is not whole and as on its card."""
     arrays, card = cards.read(folder, NAME)
     cards.demand(arrays, SHAPES, str(cards.arrays_path(folder, NAME)))
     return Classifier(arrays, card[cards.DIGEST])

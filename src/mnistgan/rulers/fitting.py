@@ -1,4 +1,4 @@
-"""How the classifier ruler is trained: on the training images alone, the epoch chosen on validation.
+"""Trains the classifier ruler on the training images alone; the epoch is chosen on validation.
 
 Every draw is stateless, keyed by (seed, step), so that the same data, recipe and machine give the same bytes.
 """
@@ -18,7 +18,7 @@ from mnistgan.rulers.classifier import Classifier, features_graph, logits_graph,
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the classifier is trained; its card repeats it."""
+    """Knobs of the classifier's training; its card repeats them."""
 
     seed: int = 0
     epochs: int = 12
@@ -34,7 +34,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch's averaged weights do on validation."""
+    """How well one epoch's averaged weights do on validation."""
 
     number: int
     accuracy: float
@@ -43,7 +43,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit:
-    """The chosen epoch's weights, which epoch that was, and what every epoch gave."""
+    """The chosen epoch's weights, its number, and the results of every epoch."""
 
     arrays: dict[str, np.ndarray]
     chosen: Epoch
@@ -51,13 +51,13 @@ class Fit:
 
 
 def make_deterministic(recipe: Recipe) -> None:
-    """Make TensorFlow give the same bytes each time, for the whole process; must run before its first operation."""
+    """Makes TensorFlow give the same bytes each time, for the whole process; must run before its first operation."""
     tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
     tf.config.experimental.enable_op_determinism()
 
 
 def fit(train: Images, validation: Images, recipe: Recipe, progress: Progress = silent) -> Fit:
-    """Train the classifier on ``train``; keep the epoch with the best accuracy on ``validation`` (ties: the lower
+    """Trains the classifier on ``train``; keeps the epoch with the best accuracy on ``validation`` (ties: the lower
     cross-entropy). Test images are no argument, and can't be looked at."""
     step, averages = _trainer(train, recipe)
     steps_an_epoch = len(train.images) // recipe.batch_size
@@ -99,7 +99,7 @@ def _judge(arrays: Mapping[str, np.ndarray], validation: Images, number: int) ->
 
 
 def _trainer(train: Images, recipe: Recipe) -> tuple[Callable[[tf.Tensor, tf.Tensor], None], dict[str, tf.Variable]]:
-    """One training step (of image indices and the step's number), and the averaged weights that it moves."""
+    """Builds one training step (of image indices and the step's number), and the averaged weights that it moves."""
     images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
     weights = {name: tf.Variable(array) for name, array in _initial(recipe.seed).items()}
     averages = {name: tf.Variable(weight) for name, weight in weights.items()}
@@ -150,7 +150,7 @@ def _adam(weight: tf.Variable, gradient: tf.Tensor, moments: list[tf.Variable], 
 
 
 def _augmented(images: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
-    """Images turned about their centre and shifted, each by its own draw; bilinear, black outside."""
+    """Turns images about their centre and shifts them, each by its own draw; bilinear, black outside."""
     draws = tf.random.stateless_uniform([recipe.batch_size, 3], seed, -1.0, 1.0)
     angle = draws[:, 0] * math.radians(recipe.rotation)
     cosine, sine, centre = tf.cos(angle), tf.sin(angle), 13.5

@@ -1,4 +1,4 @@
-"""Both rulers made from the data, each with the card that says how far it can be trusted."""
+"""Makes both rulers from the data, each with a card that says how far it can be trusted."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class Comparison:
 
 
 def make_classifier(real: RealData, recipe: fitting.Recipe, progress: Progress = silent) -> Ruler:
-    """Train the classifier and write its card; test is measured once, after the epoch was chosen."""
+    """Trains the classifier and write its card; test is measured once, after the epoch was chosen."""
     fit = fitting.fit(real.train, real.validation, recipe, progress)
     network = Classifier(fit.arrays, "not saved yet")
     card = {
@@ -75,7 +75,7 @@ def make_classifier(real: RealData, recipe: fitting.Recipe, progress: Progress =
 
 
 def make_pixels(real: RealData) -> Ruler:
-    """Fit the pixel ruler and write its card."""
+    """Fits the pixel ruler and write its card."""
     arrays = pixels.fit(real.train.images)
     ruler = PixelRuler(arrays, "not saved yet")
     card = {
@@ -95,7 +95,7 @@ def make_pixels(real: RealData) -> Ruler:
 
 
 def compare(made: Path, pinned: Path, test: Images) -> Comparison:
-    """Compare the rulers in one folder with those in another. Raises RulerError where one is not what its card says."""
+    """Compares the rulers in one folder with those in another. Raises RulerError where one is not as on its card."""
     new, old = classifier.load(made), classifier.load(pinned)
     said, said_before = (network.features(test.images).logits.argmax(axis=1) for network in (new, old))
     return Comparison(
@@ -107,7 +107,7 @@ def compare(made: Path, pinned: Path, test: Images) -> Comparison:
 
 
 def _same_arrays(made: Path, pinned: Path, name: str) -> bool:
-    """Whatever their archives' headers are: those of the pinned rulers are of an earlier form."""
+    """Whether the arrays are the same; their archives' headers may differ, the pinned ones' are of an earlier form."""
     (new, _), (old, _) = (cards.read(folder, name) for folder in (made, pinned))
     return new.keys() == old.keys() and all(np.array_equal(new[key], old[key]) for key in new)
 

@@ -1,4 +1,4 @@
-"""What a figure was measured by, as one short id; figures under different pins do not compare."""
+"""Pins: one short id of all that a figure was measured by. Figures under different pins do not compare."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Pins:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The parts of an id. Raises PinsError for text that is none."""
+        """Parses an id. Raises PinsError for text that is none."""
         parts = text.split("-")
         if len(parts) != len(fields(cls)) or not all(parts):
             raise PinsError(f"pins {text!r}: expected {len(fields(cls))} parts joined by dashes; evaluate again")
@@ -45,8 +45,8 @@ NAMES = {
 def pins(
     classifier: str, layers: Sequence[str], pixels: str, splits: Sequence[str], samples: int, latent_seed: int | None
 ) -> Pins:
-    """The pins of an evaluation: the classifier's digest and layers, the pixel ruler's digest, the digests of train,
-    validation and test, N, and the latents' seed (None for images from outside)."""
+    """Makes the pins of an evaluation from the classifier's digest and layers, the pixel ruler's digest, the digests of
+    train, validation and test, N, and the latents' seed (None for images from outside)."""
     return Pins(
         _short([classifier, *layers]),
         _short([pixels]),

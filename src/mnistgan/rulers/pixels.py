@@ -20,7 +20,7 @@ CHUNK = 500
 
 
 class PixelRuler:
-    """The components and the mean they are measured from; ``digest`` is the sha256 of the file they came from."""
+    """The components and their mean; ``digest`` is the sha256 of the file that holds them."""
 
     def __init__(self, arrays: dict[str, np.ndarray], digest: str) -> None:
         cards.demand(arrays, SHAPES, "the pixel ruler's arrays")
@@ -70,7 +70,7 @@ def explained(images: np.ndarray, ruler: PixelRuler) -> float:
 
 
 def load(folder: Path) -> PixelRuler:
-    """Load the pinned pixel ruler from ``folder``. Raises RulerError where it is not whole and as on its card."""
+    """Loads the pinned pixel ruler from ``folder``. Raises RulerError where it is not whole and as on its card."""
     arrays, card = cards.read(folder, NAME)
     cards.demand(arrays, SHAPES, str(cards.arrays_path(folder, NAME)))
     return PixelRuler(arrays, card[cards.DIGEST])

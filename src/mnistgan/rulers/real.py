@@ -1,4 +1,4 @@
-"""Real images to measure against, and the sets of them that floors and units are made of."""
+"""Selects the real images to measure against, and the sets that floors and units are made of."""
 
 from dataclasses import dataclass
 
@@ -37,13 +37,13 @@ def subset(total: int, count: int, name: str) -> np.ndarray:
 
 
 def fixed_order(count: int) -> np.ndarray:
-    """0..count-1 shuffled, the same way each time."""
+    """Shuffles 0..count-1, the same way each time."""
     # Of raw keys, since NumPy may change how it shuffles.
     return np.argsort(np.random.PCG64(SUBSET_SEED).random_raw(count), kind="stable")
 
 
 def without_digit(real: RealData, count: int, digit: int = MISSING_DIGIT) -> Images:
-    """``count`` real images without one digit: validation's, then as many of train's, in their order, as it takes."""
+    """Selects ``count`` real images without one digit: validation's first, then as many of train's as it takes."""
     images, labels = (
         np.concatenate([getattr(split, field)[split.labels != digit] for split in (real.validation, real.train)])
         for field in ("images", "labels")

@@ -1,4 +1,4 @@
-"""Figures as files hold them."""
+"""Rounds figures for files."""
 
 import sys
 from typing import Any, TypeGuard
@@ -9,7 +9,7 @@ SIGNIFICANT_DIGITS = 6
 
 
 def rounded(value: Any) -> Any:
-    """Nested numbers to six significant digits: a last bit of another machine is no difference."""
+    """Rounds nested numbers to six significant digits, so that a last bit of another machine makes no difference."""
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, float | np.floating):

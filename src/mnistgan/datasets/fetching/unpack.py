@@ -1,4 +1,4 @@
-"""Files as they are served, unpacked within limits."""
+"""Unpacks downloaded files within limits."""
 
 import zlib
 
@@ -15,7 +15,7 @@ def packed_limit(size: int) -> int:
 
 
 def gunzip(content: bytes, name: str, limit: int) -> bytes:
-    """Unpack one .gz file of at most ``limit`` bytes.
+    """Unpacks one .gz file of at most ``limit`` bytes.
 
     Raises FormatError when it isn't gzip, is truncated or corrupt, goes on after its end, or unpacks to more than
     ``limit`` bytes; it stops there, however much would come.

@@ -1,1 +1,1 @@
-"""Pictures of a generator: sheets of digits, curves and an animation, from arrays to bytes."""
+"""Draws pictures of a generator: sheets of digits, curves and an animation, from arrays to bytes."""

@@ -1,4 +1,4 @@
-"""The fixed latents' grid over the epochs, as frames of an animation."""
+"""Animates the fixed latents' grid over the epochs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,14 +14,14 @@ _BAR = 6
 
 
 def spread(epochs: Sequence[int], most: int) -> list[int]:
-    """Choose at most ``most`` (2 or more) of the epochs, evenly spread, the first and the last always among them."""
+    """Chooses at most ``most`` (2 or more) of the epochs, evenly spread, the first and the last always among them."""
     ordered = sorted(epochs)
     places = np.linspace(0, len(ordered) - 1, min(most, len(ordered)))
     return [ordered[round(place)] for place in places]
 
 
 def frames(grids: Mapping[int, np.ndarray]) -> Iterator[Image.Image]:
-    """Draw a frame (mode L) for each epoch's grid [H, W] uint8, in order, with its epoch and a bar of how far it is."""
+    """Draws a frame (mode L) for each epoch's grid [H, W] uint8, in order, with its epoch and a progress bar."""
     last = max(grids)
     for epoch in sorted(grids):
         yield _frame(grids[epoch], epoch, last)

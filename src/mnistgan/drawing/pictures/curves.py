@@ -1,4 +1,4 @@
-"""Curves and charts: titles, axes with units, colours that colour-blind people tell apart."""
+"""Draws curves and charts as PNG: titles, axes with units, colours that colour-blind people tell apart."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ class Training:
 
 
 class Best(StrEnum):
-    """Where a metric is best."""
+    """Which value of a metric is best: the lowest, the highest, or that of real images."""
 
     LOWER = "lower is better"
     HIGHER = "higher is better"
@@ -47,7 +47,7 @@ class Best(StrEnum):
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric of the generator beside what real images get for it, with an interval where it has one."""
+    """A metric's value, its interval if it has one, and what real images get."""
 
     name: str
     best: Best
@@ -57,7 +57,7 @@ class Measure:
 
 
 def losses(training: Training) -> Image.Image:
-    """Draw both losses over epochs, with where they stand when the discriminator can't tell real from generated."""
+    """Draws both losses over epochs, and the level at which the discriminator can't tell real from generated."""
     drawing = _Drawing()
     with drawing.axes(
         "Losses while training", "Binary cross-entropy; dashed: a discriminator that always says 1/2"
@@ -73,7 +73,7 @@ def losses(training: Training) -> Image.Image:
 
 
 def probabilities(training: Training) -> Image.Image:
-    """Draw the discriminator's mean probability that an image is real, for real and for generated images."""
+    """Draws the discriminator's mean probability that an image is real, for real and for generated images."""
     drawing = _Drawing()
     with drawing.axes(
         "What the discriminator believes", "Mean probability that an image is real; dashed: can't tell"
@@ -88,7 +88,7 @@ def probabilities(training: Training) -> Image.Image:
 
 
 def class_histogram(share: np.ndarray, prior: np.ndarray, samples: int) -> Image.Image:
-    """Draw how often each digit is generated, share [10], against real images' prior [10].
+    """Draws how often each digit is generated, share [10], against real images' prior [10].
 
     The grey band is where 95% of the shares of ``samples`` draws from the prior would fall, a class at a time.
     """
@@ -120,7 +120,7 @@ def class_histogram(share: np.ndarray, prior: np.ndarray, samples: int) -> Image
 
 
 def metrics(measures: Sequence[Measure], samples: int) -> Image.Image:
-    """Draw each metric on a scale of its own: the generator's value with its interval, and what real images get."""
+    """Draws each metric on a scale of its own: the generator's value with its interval, and that of real images."""
     rows = -(-len(measures) // _METRIC_COLUMNS)
     drawing = _Drawing((_METRIC_INCHES[0], _HEAD + 2 * _EDGE + _METRIC_INCHES[1] * rows), rows, _METRIC_COLUMNS)
     caption = f"{samples:,} samples against as many test images, each metric on its own scale; bars: 95% intervals"
@@ -169,7 +169,7 @@ def _measure(axes: Axes, measure: Measure) -> None:
 
 
 class _Drawing:
-    """A figure in the project's look that becomes a picture when its block ends."""
+    """A Matplotlib figure in the project's look that becomes a PNG when its block ends."""
 
     image: Image.Image
 
@@ -195,7 +195,7 @@ class _Drawing:
             self.image = Image.frombytes("RGBA", canvas.get_width_height(), pixels.getvalue()).convert("RGB")
 
     def _head(self, figure: Figure, title: str, caption: str, axes: Axes) -> None:
-        """Title, caption and legend under each other at the upper left; the rest is the axes'."""
+        """Places title, caption and legend under each other at the upper left; the rest is the axes'."""
         left = _EDGE / self._width
         top = 1 - _EDGE / self._height
         inch = 1 / self._height

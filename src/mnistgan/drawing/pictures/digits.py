@@ -1,4 +1,4 @@
-"""The sheets of digits: what the generator makes, how it came there, and beside what is real. All in mode L."""
+"""Draws the sheets of digits: samples, progress over epochs, interpolation, real beside generated. All in mode L."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,13 @@ _BY_DIGIT_COLUMNS = 16
 
 
 def samples(images: np.ndarray, columns: int, scale: int) -> Image.Image:
-    """Draw the fixed latents' images [N, 28, 28] by the final weights as one grid."""
+    """Draws the fixed latents' images [N, 28, 28] by the final weights as one grid."""
     caption = "The fixed latents that every grid of the training shows, drawn by the final weights; none was chosen."
     return sheet(f"{len(images)} samples", caption, [Panel(rows_of(images, columns), columns)], scale)
 
 
 def progress(by_epoch: Mapping[int, np.ndarray], scale: int) -> Image.Image:
-    """Draw what the same latents give over epochs: images [N, 28, 28] for each epoch, one row each, top to bottom."""
+    """Draws the same latents over epochs: images [N, 28, 28] for each epoch, one row each, top to bottom."""
     rows = [Row(images, f"epoch {epoch}") for epoch, images in sorted(by_epoch.items())]
     columns = max(len(row.images) for row in rows)
     caption = "Each column is one latent; epoch 0 is before training."
@@ -25,14 +25,14 @@ def progress(by_epoch: Mapping[int, np.ndarray], scale: int) -> Image.Image:
 
 
 def interpolation(walks: np.ndarray, scale: int) -> Image.Image:
-    """Draw walks between two latents, images [R, S, 28, 28], one walk a row."""
+    """Draws walks between two latents, images [R, S, 28, 28], one walk a row."""
     caption = "Each row goes from one latent (left) to another (right) in even steps along a great circle."
     panel = Panel([Row(walk) for walk in walks], walks.shape[1])
     return sheet("Walks through the latent space", caption, [panel], scale)
 
 
 def real_and_generated(real: np.ndarray, generated: np.ndarray, columns: int, scale: int) -> Image.Image:
-    """Draw real images [N, 28, 28] beside as many generated ones."""
+    """Draws real images [N, 28, 28] beside as many generated ones."""
     caption = "Test images that no training saw, spread over the whole set, and samples; neither was chosen."
     panels = [
         Panel(rows_of(real, columns), columns, "Real"),
@@ -42,7 +42,7 @@ def real_and_generated(real: np.ndarray, generated: np.ndarray, columns: int, sc
 
 
 def by_digit(images: np.ndarray, digits: np.ndarray, scale: int) -> Image.Image:
-    """Draw samples [N, 28, 28] in ten rows by the digit [N] that the classifier reads in each."""
+    """Draws samples [N, 28, 28] in ten rows by the digit [N] that the classifier reads in each."""
     caption = (
         f"The first {_BY_DIGIT_COLUMNS} of each digit among {len(images):,} samples, and the digit's share of them; "
         "a sample in the wrong row is one that the classifier misreads, or no digit."

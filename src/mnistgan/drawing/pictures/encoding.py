@@ -1,4 +1,4 @@
-"""Pictures to bytes: the same picture gives the same bytes, stamped with the weights that drew it and nothing else."""
+"""Encodes pictures: the same picture gives the same bytes, stamped with the digest of the weights that drew it."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ _GREYS = (16, 8, 4, 2)
 
 
 def png(image: Image.Image, digest: str) -> bytes:
-    """Encode as an optimised PNG whose text chunk ``generator-sha256`` holds ``digest``; no date, no software."""
+    """Encodes as an optimised PNG whose text chunk ``generator-sha256`` holds ``digest``; no date, no software."""
     stamp = PngImagePlugin.PngInfo()
     stamp.add_text(DIGEST_KEY, digest)
     buffer = io.BytesIO()
@@ -20,7 +20,7 @@ def png(image: Image.Image, digest: str) -> bytes:
 
 
 def small_png(image: Image.Image, digest: str, limit: int) -> bytes:
-    """Encode a grey picture (mode L) in at most ``limit`` bytes, with the most of 16, 8, 4 or 2 greys that fit.
+    """Encodes a grey picture (mode L) in at most ``limit`` bytes, with the most of 16, 8, 4 or 2 greys that fit.
 
     Raises ValueError when not even two greys fit.
     """
@@ -32,7 +32,7 @@ def small_png(image: Image.Image, digest: str, limit: int) -> bytes:
 
 
 def gif(frames: Iterable[Image.Image], durations: list[int], digest: str) -> bytes:
-    """Encode grey frames (mode L) as a GIF that loops; ``durations`` in milliseconds, one a frame.
+    """Encodes grey frames (mode L) as a GIF that loops; ``durations`` in milliseconds, one a frame.
 
     GIF counts hundredths of a second, so durations are rounded to 10 ms. The comment holds ``generator-sha256`` and
     the digest. Frames are taken one at a time.
@@ -57,7 +57,7 @@ def _palette_frames(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
 
 
 def _with_greys(image: Image.Image, greys: int) -> Image.Image:
-    """Round a grey picture to evenly spaced greys, black and white among them, as a palette picture."""
+    """Rounds a grey picture to evenly spaced greys, black and white among them, as a palette picture."""
     levels = np.rint(np.asarray(image, np.float64) * ((greys - 1) / 255)).astype(np.uint8)
     reduced = Image.fromarray(levels).convert("P")
     palette = np.rint(np.linspace(0, 255, greys)).astype(int)

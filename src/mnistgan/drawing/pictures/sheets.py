@@ -1,4 +1,4 @@
-"""Sheets of digits with a title, a line that says what is seen, and labels; grey, pixel for pixel enlarged."""
+"""Lays out sheets of images with a title, a caption and labels; grey, every pixel enlarged alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 @dataclass(frozen=True)
 class Row:
-    """Images [k, 28, 28] uint8 side by side, what stands left of them, and what stands where images are missing."""
+    """Images [k, 28, 28] uint8 side by side, their label, and the text where images are missing."""
 
     images: np.ndarray
     label: str = ""
@@ -36,12 +36,12 @@ class Panel:
 
 
 def rows_of(images: np.ndarray, columns: int) -> list[Row]:
-    """Cut images [N, 28, 28] into unlabelled rows, left to right, top to bottom."""
+    """Cuts images [N, 28, 28] into unlabelled rows, left to right, top to bottom."""
     return [Row(images[start : start + columns]) for start in range(0, len(images), columns)]
 
 
 def rows_by_class(images: np.ndarray, digits: np.ndarray, columns: int) -> list[Row]:
-    """Sort images [N, 28, 28] by the digit [N] that each is read as: ten rows of the first ``columns`` of each digit.
+    """Sorts images [N, 28, 28] by the digit [N] that each is read as: ten rows of the first ``columns`` of each digit.
 
     A row is labelled with its digit and the digit's share of the N; one with too few images says how many there are.
     """
@@ -56,7 +56,7 @@ def rows_by_class(images: np.ndarray, digits: np.ndarray, columns: int) -> list[
 
 
 def sheet(title: str, caption: str, panels: Sequence[Panel], scale: int = 2) -> Image.Image:
-    """Draw panels side by side under a title and a caption, every pixel of an image as ``scale`` x ``scale``.
+    """Draws panels side by side under a title and a caption, every pixel of an image as ``scale`` x ``scale``.
 
     Returns a picture in mode L. The tiles end one margin above the lower edge.
     """
@@ -64,7 +64,7 @@ def sheet(title: str, caption: str, panels: Sequence[Panel], scale: int = 2) -> 
 
 
 def margin(scale: int) -> int:
-    """Pixels between the tiles and the lower and right edges of a sheet."""
+    """Width in pixels of the margin between the tiles and the lower and right edges of a sheet."""
     return _MARGIN * scale
 
 

@@ -1,4 +1,4 @@
-"""One look for every picture: fonts, greys, and colours that colour-blind people tell apart."""
+"""The look of every picture: fonts, greys, and colours that colour-blind people tell apart."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +44,7 @@ _CURVES: dict[RcKeyType, Any] = {
 
 @lru_cache(maxsize=32)
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Give the DejaVu Sans that comes with Matplotlib, ``size`` pixels high: the same letters on every machine."""
+    """Returns the DejaVu Sans that comes with Matplotlib, ``size`` pixels high: the same letters on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     path = Path(mpl.get_data_path()) / "fonts" / "ttf" / name
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
@@ -52,7 +52,7 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 @contextmanager
 def curves() -> Iterator[None]:
-    """Draw Matplotlib figures in the project's look within the block, whatever the user's matplotlibrc says."""
+    """Draws Matplotlib figures in the project's look within the block, whatever the user's matplotlibrc says."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_CURVES)

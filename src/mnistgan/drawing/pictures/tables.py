@@ -1,4 +1,4 @@
-"""What other stages wrote, read for drawing: training curves, class shares, metrics."""
+"""Reads what other stages wrote, for drawing: training curves, class shares, metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _METRICS: Mapping[str, _Known] = {
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics that a picture shows, how many samples they were measured on, and by what.
+    """The metrics that a picture shows, the number of samples, and the pins that they were measured under.
 
     ``smallest_ratio`` is the share over the prior of the digit that is least of its prior; None where it is not told.
     """
@@ -59,7 +59,7 @@ class Metrics:
 
 
 def metrics(path: Path) -> Metrics:
-    """Read the metrics that stand beside what real images get; others are passed over.
+    """Reads the metrics that stand beside what real images get; others are passed over.
 
     Raises DataError when the file is missing, FormatError when it is not JSON, lacks ``samples`` or its pins, holds no
     metric, or one that is no finite number.
@@ -95,7 +95,7 @@ def _measure(known: _Known, metric: Mapping[str, Any], where: str) -> Measure:
 
 
 def training(path: Path) -> Training:
-    """Read the training's curves; none are left out, and a training too short for a row has empty curves.
+    """Reads the training's curves; none are left out, and a training too short for a row has empty curves.
 
     Raises DataError when the file is missing, FormatError when a column is missing or not finite numbers.
     """
@@ -104,7 +104,7 @@ def training(path: Path) -> Training:
 
 
 def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the share of each digit among the samples and its prior, both [10].
+    """Reads the share of each digit among the samples and its prior, both [10].
 
     Raises DataError when the file is missing, FormatError when it has not one row for each digit in order.
     """

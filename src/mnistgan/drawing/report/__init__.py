@@ -1,1 +1,1 @@
-"""A comparison as one page: what is drawn and where, as plain Python, for a template that writes it as HTML."""
+"""Builds the report: a comparison as one HTML page with drawings as SVG."""

@@ -1,4 +1,4 @@
-"""From values to places in a drawing: linear and logarithmic axes with round ticks."""
+"""Maps values to places in a drawing: linear and logarithmic axes with round ticks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ def can_be_drawn(value: float) -> bool:
 
 
 def _extent(low: float, high: float) -> float:
-    """What an axis from ``low`` to ``high`` spans; where that is nothing, the value's own size, or 1 for 0."""
+    """Ends of an axis from ``low`` to ``high``; where these are equal, the value's own size wide, or 1 for 0."""
     if high - low > _DISTINCT * abs(high) + 1 / LARGEST:
         return high - low
     return abs(high) if abs(high) > 1 / LARGEST else 1.0
@@ -24,7 +24,7 @@ def _extent(low: float, high: float) -> float:
 
 @dataclass(frozen=True)
 class Tick:
-    """A round value, where it stands, and how it is written."""
+    """A round value, its place, and its text."""
 
     value: float
     place: float
@@ -60,7 +60,7 @@ class Axis:
         return round(self.start + (self.end - self.start) * (at - low) / (high - low), 2)
 
     def ticks(self, most: int = 5, percent: bool = False) -> tuple[Tick, ...]:
-        """Round values on the axis, 2 to ``most`` of them where there are so many; shares of 1 in ``percent``."""
+        """Rounds values on the axis, 2 to ``most`` of them where there are so many; shares of 1 in ``percent``."""
         values = (self._log_values(most) if self.log else []) or self._linear_values(most)
         texts = (f"{100 * value:.6g}%" if percent else f"{value:.6g}" for value in values)
         return tuple(Tick(value, self.place(value), text) for value, text in zip(values, texts, strict=True))

@@ -1,4 +1,4 @@
-"""What a training and its looks at validation wrote, read from CSV and laid over each other."""
+"""Draws two trainings' curves over each other as SVG, from their CSVs."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ Table = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Chart:
-    """What one drawing shows of a table: columns with what each is of, and whether its axis is logarithmic."""
+    """A drawing's columns of a table with the text of each, and whether its axis is logarithmic."""
 
     columns: Mapping[str, str]
     title: str
@@ -50,7 +50,7 @@ LOOKS = (
 
 @dataclass(frozen=True)
 class Line:
-    """One side's curve: an SVG path, points where there are few enough to see, and where its name stands."""
+    """One side's curve: an SVG path, points where there are few enough to see, and the place of its name."""
 
     letter: str
     name: str
@@ -73,7 +73,7 @@ class Drawn:
 
 
 def parse(text: str, name: str) -> Table:
-    """The columns of a CSV of numbers; what is no number, such as a list of digits, is NaN.
+    """Parses the columns of a CSV of numbers; text that is no number, such as a list of digits, is NaN.
 
     ``name`` stands in messages. Raises FormatError on a row of another length than the header, or no column of epochs.
     """
@@ -96,7 +96,7 @@ def _number(cell: str) -> float:
 
 
 def draw(chart: Chart, a: Table | None, b: Table | None) -> Drawn | None:
-    """Lay the columns of two tables over each other; None where neither has a number there."""
+    """Lays the columns of two tables over each other; None where neither has a number there."""
     found = [
         (letter, column, points)
         for column in chart.columns
@@ -139,7 +139,7 @@ def _line(letter: str, of: str, points: Sequence[tuple[float, float]], across: A
 
 
 def _apart(lines: Iterable[Line]) -> list[Line]:
-    """The lines, from the top down, their names moved down where they would touch one above."""
+    """Moves lines' names down where they would touch one above; from the top down."""
     placed: list[Line] = []
     for line in sorted(lines, key=lambda line: line.name_place[1]):
         x, y = line.name_place
@@ -166,7 +166,7 @@ class Listing:
 
 
 def listing(charts: Sequence[Chart], table: Table) -> Listing:
-    """The table of what the drawings show."""
+    """Builds the table of the drawn values."""
     columns = (EPOCH, *(column for chart in charts for column in chart.columns if column in table))
     count = len(table[EPOCH])
     rows = (tuple(Number.of(table[column][row]) for column in columns) for row in spread(count, MOST_ROWS))

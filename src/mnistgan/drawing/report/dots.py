@@ -1,4 +1,4 @@
-"""Dot plots: one quantity of two sides on an axis of its own, with intervals and what to judge it by."""
+"""Draws dot plots: one quantity of two sides on an axis of its own, with intervals and reference values."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Dots:
-    """Where the marks of one row stand, from left to right on a line ``WIDTH`` long."""
+    """Places of one row's marks, from left to right on a line ``WIDTH`` long."""
 
     ticks: tuple[Tick, ...]
     a: Mark | None
@@ -41,7 +41,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a row's text says of one side; ``units``: the same in units of a missing digit."""
+    """One side's text of a row; ``units``: the same in units of a missing digit."""
 
     number: Number | None
     low: Number | None = None
@@ -78,7 +78,7 @@ def draw(
     log: bool = False,
     percent: bool = False,
 ) -> Dots:
-    """Place two values with their intervals, and what they are judged by, on ``axis``, else on one of their own."""
+    """Places two values with their intervals, and what they are judged by, on ``axis``, else on one of their own."""
     if axis is None:
         shown = [value for side in (a, b) if side for value in (side[0], *_ends(side[1]))]
         axis = axis_over([*shown, *(value for value in (real, no_8) if value is not None)], log)
@@ -111,7 +111,7 @@ def _ends(interval: Interval | None) -> tuple[float, ...]:
 
 
 def metric_rows(found: Comparison) -> Iterator[MetricRow]:
-    """A row a metric, the one that decides first."""
+    """Builds a row for each metric, the one that decides first."""
     for compared in (found.primary, *found.others):
         yield _metric_row(compared, found.a, found.b)
 

@@ -1,4 +1,4 @@
-"""Numbers as a page shows them: rounded for the eye, with the whole value beside for a machine."""
+"""Formats numbers for a page: rounded for the eye, with the whole value beside for a machine."""
 
 import math
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from mnistgan.comparison import wording
 
 @dataclass(frozen=True)
 class Number:
-    """A value and what a reader sees of it."""
+    """A value and its text."""
 
     value: float
     text: str
 
     @classmethod
     def of(cls, value: float) -> "Number":
-        """Four digits."""
+        """Rounds to four digits."""
         return cls(value, wording.number(value))
 
     @classmethod
     def share(cls, value: float) -> "Number":
-        """In percent."""
+        """Formats in percent."""
         return cls(value, "NaN" if math.isnan(value) else f"{value:.1%}")

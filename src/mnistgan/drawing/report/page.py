@@ -1,4 +1,4 @@
-"""The page: all that it shows, and the template that turns it into one HTML file which asks for nothing else."""
+"""Builds the report's page: all that it shows, and one HTML file that asks for nothing else."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ SCRIPT = "slider.js"
 
 @dataclass(frozen=True)
 class Party:
-    """One side, as the head of the page names it."""
+    """One side's names and facts, for the head of the page."""
 
     letter: str
     name: str
@@ -42,7 +42,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Stop:
-    """A place of the slider: what it says, and which frame of each side it shows."""
+    """A place of the slider: its text, and the frame of each side that it shows."""
 
     label: str
     a: int
@@ -105,7 +105,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Causes:
-    """One kind of what the figures come of: params, data or code; what differs stands first."""
+    """Params, data or code of both sides; what differs stands first."""
 
     title: str
     differing: tuple[Pair, ...]
@@ -135,7 +135,7 @@ class Page:
 
 
 def html(page: Page) -> str:
-    """The page as one HTML file, every text in it escaped; it may run no script but its own, and load nothing."""
+    """Renders the page as one HTML file, all text escaped; it may run no script but its own, and load nothing."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -159,5 +159,5 @@ def html(page: Page) -> str:
 
 
 def _digest(script: str) -> str:
-    """What a content security policy names a script by."""
+    """Digest by which a content security policy names a script."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

@@ -1,4 +1,4 @@
-"""The samples that pictures hold: cut out of a sheet, sorted by how sure the classifier is, put into a page.
+"""Cuts samples out of a picture and sorts them by how sure the classifier is.
 
 The classifier is the pinned ruler, worked out in NumPy: 256 images take it a tenth of the time that importing
 TensorFlow does. Its probabilities are for the eye; what is measured is measured by :mod:`mnistgan.rulers.classifier`.
@@ -41,7 +41,7 @@ class Ranked:
 
 
 def read(content: bytes, name: str) -> np.ndarray:
-    """A grey picture's pixels, uint8 [H, W]. Raises FormatError where it is no PNG, or a large one."""
+    """Reads a grey PNG as uint8 [H, W]. Raises FormatError where it is no PNG, or a large one."""
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             if image.width * image.height > MOST_PIXELS:
@@ -54,7 +54,7 @@ def read(content: bytes, name: str) -> np.ndarray:
 
 
 def cut(sheet: np.ndarray) -> np.ndarray | None:
-    """The 256 samples [256, 28, 28] of a sheet of 16 by 16; None where its sides are not those of such a sheet.
+    """Cuts a sheet of 16 by 16 into its 256 samples [256, 28, 28]; None where its sides are not those of such a sheet.
 
     As render draws it: every pixel enlarged to 2 x 2 or 3 x 3, 2 pixels between samples, and a margin as wide at the
     left and right as below, which is 12 pixels of the enlarged.
@@ -75,7 +75,7 @@ def cut(sheet: np.ndarray) -> np.ndarray | None:
 
 
 def embedded(pixels: np.ndarray) -> str:
-    """Grey pixels uint8 [H, W] as a PNG of 16 greys within a ``data:`` address."""
+    """Encodes grey pixels uint8 [H, W] as a PNG of 16 greys within a ``data:`` address."""
     greys = np.rint(pixels * ((_GREYS - 1) / 255)).astype(np.uint8)
     image = Image.fromarray(greys).convert("P")
     image.putpalette([level * 17 for level in range(_GREYS) for _ in range(3)])
@@ -85,7 +85,7 @@ def embedded(pixels: np.ndarray) -> str:
 
 
 def rank(images: np.ndarray, weights: Mapping[str, np.ndarray]) -> Ranked:
-    """Sort images uint8 [N, 28, 28] by the classifier's greatest probability, and show the ends.
+    """Sorts images uint8 [N, 28, 28] by the classifier's greatest probability, and show the ends.
 
     Raises RulerError where the weights are not a classifier's.
     """
@@ -101,7 +101,7 @@ def rank(images: np.ndarray, weights: Mapping[str, np.ndarray]) -> Ranked:
 
 
 def _share(confidence: float) -> Number:
-    """In percent, never rounded up to a certainty that a classifier does not have."""
+    """Formats in percent, never rounded up to a certainty that a classifier does not have."""
     text = ">99.9%" if confidence > 0.999 else f"{confidence:.1%}"
     return Number(float(confidence), text)
 

@@ -1,4 +1,4 @@
-"""How often each digit is drawn, beside MNIST's own shares."""
+"""Builds the report's rows of class shares: how often each digit is drawn, beside MNIST's own share."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ class Shares:
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
-        """What a metrics/classes.csv holds; ``name`` stands in messages.
+        """Parses a metrics/classes.csv; ``name`` stands in messages.
 
         Raises FormatError where it has not a row for each digit, or a share outside 0..1.
         """
@@ -58,7 +58,7 @@ class ShareRow:
 
 
 def rows(a: Shares | None, b: Shares | None, samples: float) -> Iterator[ShareRow]:
-    """A row a digit, with the band in which 95% of the shares of so many draws from MNIST would fall."""
+    """Builds a row for each digit, with the band that holds 95% of the shares of as many draws from MNIST."""
     known = a or b
     if known is None:
         return
