@@ -1,4 +1,4 @@
-"""What every metric asks of its input, asked once, at the boundary."""
+"""Checks the input of every metric: shapes, types, finite values."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _LARGEST = 1e30  # KID raises features to the sixth power and sums 10^8 of them:
 
 
 def features(array: NDArray[Any], name: str, least: int = 2) -> Floats:
-    """Features [N, D] as float64. Raises MetricError unless finite, two-dimensional and N >= ``least``."""
+    """Returns features [N, D] as float64. Raises MetricError unless finite, two-dimensional and N >= ``least``."""
     array = np.asarray(array)
     if array.ndim != 2 or array.shape[1] == 0:
         raise MetricError(f"{name}: got shape {list(array.shape)}; expected features [N, D] with D of 1 or more")
@@ -41,7 +41,7 @@ def features(array: NDArray[Any], name: str, least: int = 2) -> Floats:
 
 
 def same_dimension(first: Floats, second: Floats, names: tuple[str, str]) -> None:
-    """Raise MetricError unless both sets of features [N, D] and [M, D] have one D."""
+    """Raises MetricError unless both sets of features [N, D] and [M, D] have one D."""
     if first.shape[1] != second.shape[1]:
         raise MetricError(
             f"{names[0]} has {first.shape[1]} features, {names[1]} has {second.shape[1]}; "
@@ -50,7 +50,7 @@ def same_dimension(first: Floats, second: Floats, names: tuple[str, str]) -> Non
 
 
 def varying(values: Floats, name: str) -> None:
-    """Raise MetricError where features [N, D] are the same for every sample."""
+    """Raises MetricError where features [N, D] are the same for every sample."""
     if not np.ptp(values, axis=0).any():
         raise MetricError(
             f"{name}: features never vary, so no sample is nearer than another; check the feature network"
@@ -58,14 +58,14 @@ def varying(values: Floats, name: str) -> None:
 
 
 def pair(generated: NDArray[Any], real: NDArray[Any], least: int = 2) -> tuple[Floats, Floats]:
-    """Generated [N, D] and real [M, D] features as float64. Raises MetricError as :func:`features` does."""
+    """Returns generated [N, D] and real [M, D] features as float64. Raises MetricError as :func:`features` does."""
     first, second = features(generated, "generated", least), features(real, "real", least)
     same_dimension(first, second, ("generated", "real"))
     return first, second
 
 
 def images(array: NDArray[Any], name: str) -> Images:
-    """Images uint8 [N, 28, 28], N >= 1. Raises MetricError for anything else."""
+    """Returns images uint8 [N, 28, 28], N >= 1. Raises MetricError for anything else."""
     array = np.asarray(array)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[1:] != (SIDE, SIDE) or len(array) == 0:
         raise MetricError(
@@ -75,7 +75,7 @@ def images(array: NDArray[Any], name: str) -> Images:
 
 
 def labels(array: NDArray[Any], name: str, classes: int, count: int | None = None) -> Integers:
-    """Labels [N] in 0..classes-1 as int64. Raises MetricError for other values or, if given, another ``count``."""
+    """Returns labels [N] in 0..classes-1 as int64. Raises MetricError for other values or another ``count``."""
     array = np.asarray(array)
     if array.ndim != 1 or array.dtype.kind not in "iu" or len(array) == 0:
         raise MetricError(f"{name}: got {array.dtype} {list(array.shape)}; expected whole numbers [N], N of 1 or more")
@@ -87,7 +87,7 @@ def labels(array: NDArray[Any], name: str, classes: int, count: int | None = Non
 
 
 def probabilities(array: NDArray[Any]) -> Floats:
-    """Class probabilities [N, C] as float64. Raises MetricError unless each row is >= 0 and sums to 1."""
+    """Returns class probabilities [N, C] as float64. Raises MetricError unless each row is >= 0 and sums to 1."""
     values = features(array, "probabilities", least=1)
     if values.min() < 0 or np.abs(values.sum(axis=1) - 1).max() > 1e-4:
         raise MetricError(
@@ -98,7 +98,7 @@ def probabilities(array: NDArray[Any]) -> Floats:
 
 
 def boolean(array: NDArray[Any], name: str) -> Bools:
-    """Flags [N] as bool. Raises MetricError for another dtype or shape."""
+    """Returns flags [N] as bool. Raises MetricError for another dtype or shape."""
     array = np.asarray(array)
     if array.dtype != np.bool_ or array.ndim != 1:
         raise MetricError(f"{name}: got {array.dtype} {list(array.shape)}; expected bool [N]")

@@ -1,4 +1,4 @@
-"""Class balance: whether samples fall into the classes as often as the training data does."""
+"""Measures class balance: whether samples fall into the classes as often as the training data does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ClassBalance:
 
 @dataclass(frozen=True)
 class ClassShare:
-    """A class by name, and the share of it that is meant."""
+    """A class and a share that belongs to it."""
 
     name: str
     share: float
@@ -51,7 +51,7 @@ def class_prior(labels: NDArray[Any], classes: int = len(DIGITS)) -> Floats:
 
 
 def class_balance(labels: NDArray[Any], prior: NDArray[Any], names: Sequence[str] = DIGITS) -> ClassBalance:
-    """Compare the classes that samples fall into, labels [N], with the prior [C].
+    """Compares the classes that samples fall into, labels [N], with the prior [C].
 
     Of N draws from the prior, 2 N KL follows chi-squared with C - 1 degrees of freedom, hence (C - 1) / (2 N) expected.
     Raises MetricError where labels or prior don't fit the names, or N is too small to expect 5 of each class.

@@ -1,4 +1,4 @@
-"""Classifier score: the Inception score, with a digit classifier in Inception's place.
+"""Computes the classifier score: the Inception score, with a digit classifier in Inception's place.
 
 Salimans et al., "Improved Techniques for Training GANs", arXiv 1606.03498.
 """
@@ -28,7 +28,7 @@ def classifier_score(probabilities: NDArray[Any]) -> float:
 
 
 def unsure(probabilities: NDArray[Any], threshold: float = UNSURE_BELOW) -> Bools:
-    """Which [N] samples the classifier gives no class a probability of ``threshold`` or more.
+    """Flags the samples [N] to which the classifier gives no class a probability of ``threshold`` or more.
 
     Raises MetricError unless the rows are probabilities and the threshold lies in 0..1.
     """
@@ -39,5 +39,5 @@ def unsure(probabilities: NDArray[Any], threshold: float = UNSURE_BELOW) -> Bool
 
 
 def unsure_share(probabilities: NDArray[Any], threshold: float = UNSURE_BELOW) -> float:
-    """Share of samples that are :func:`unsure`, 0..1; aim at that of real data."""
+    """Share of samples that are :func:`unsure`, 0..1; best where it is that of real data."""
     return float(unsure(probabilities, threshold).mean())

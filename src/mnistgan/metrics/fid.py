@@ -1,4 +1,4 @@
-"""Fréchet (inception) distance: how far apart two sets lie if each is taken for a Gaussian in feature space.
+"""Computes the Fréchet (inception) distance: how far apart two sets lie, each taken for a Gaussian in feature space.
 
 Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", arXiv 1706.08500.
 """
@@ -42,7 +42,7 @@ class Gaussian:
 
 
 def gaussian(features: NDArray[Any], name: str = "features") -> Gaussian:
-    """Mean and covariance of features [N, D].
+    """Computes mean and covariance of features [N, D].
 
     Raises MetricError where N <= D: the covariance would lack dimensions for want of samples, not of variety, and
     the distance would mean nothing. Features that never vary are fine: their variance is truly zero.
@@ -70,7 +70,7 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
 
 
 def fid(generated: NDArray[Any], real: NDArray[Any]) -> float:
-    """FID of generated [N, D] against real [M, D] features, in the features' squared unit; 0 is best.
+    """Computes FID of generated [N, D] against real [M, D] features, in the features' squared unit; 0 is best.
 
     It is biased upwards by about a/N + b/M: compare it at one N and M, and with the floor that real data gives.
     Raises MetricError for unlike dimensions, values that aren't finite, or N or M of D or fewer.
@@ -82,7 +82,7 @@ def fid(generated: NDArray[Any], real: NDArray[Any]) -> float:
 def fid_interval(
     generated: NDArray[Any], real: NDArray[Any], blocks: int = 20, progress: Progress = silent
 ) -> Interval:
-    """FID of generated [N, D] against real [M, D] with a 95% interval by the jackknife over ``blocks`` blocks.
+    """Computes FID of generated [N, D] against real [M, D], with a 95% interval by a jackknife over ``blocks``.
 
     The real set is held fixed: the interval says where FID at this N would fall for other latents, bias included.
     Leaving blocks out, unlike drawing with replacement, doesn't add the bias of 1/N a second time. Blocks are runs of
@@ -104,7 +104,7 @@ def fid_interval(
 
 
 def fid_infinity(generated: NDArray[Any], real: NDArray[Any], progress: Progress = silent) -> float:
-    """FID that generated [N, D] would reach for N without end, against the same real [M, D]; may be below 0.
+    """Estimates the FID of generated [N, D] for N without end, against the same real [M, D]; may be below 0.
 
     Chong and Forsyth, "Effectively Unbiased FID and Inception Score", arXiv 1911.07023: FID is a straight line in 1/N,
     read here at 1/N = 0. They fit it through random subsets; here each point is the mean over all of 1 to 5 disjoint
@@ -128,7 +128,7 @@ def _gaussian(values: Floats) -> Gaussian:
 
 
 def _each_left_out(samples: Floats, blocks: int) -> Iterator[Gaussian]:
-    """The Gaussian of all samples but one block, for each block, from sums taken once."""
+    """Computes the Gaussian of all samples but one block, for each block, from sums taken once."""
     centre = samples.mean(axis=0)
     parts = np.array_split(samples - centre, blocks)
     sums = np.stack([part.sum(axis=0) for part in parts])

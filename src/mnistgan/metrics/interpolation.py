@@ -1,4 +1,4 @@
-"""Interpolation: whether images change step by step along a line between two latents, or jump.
+"""Measures interpolation: whether images change step by step along a line between two latents, or jump.
 
 A generator that learnt to draw moves evenly; a lookup table stands still and then jumps to another stored image. That
 interpolations tell the two apart is an observation of Radford et al., "Unsupervised Representation Learning with Deep
@@ -25,7 +25,7 @@ class Interpolation:
 
 
 def interpolation(paths: NDArray[Any]) -> Interpolation:
-    """Measure paths uint8 [P, S, 28, 28], each the images along one line, S of 3 or more; a step's length is Euclidean.
+    """Measures paths uint8 [P, S, 28, 28], each the images along a line, S of 3 or more; steps are Euclidean.
 
     Raises MetricError for another shape or dtype.
     """

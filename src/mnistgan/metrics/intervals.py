@@ -1,4 +1,4 @@
-"""A figure with the interval that its sampling gives it."""
+"""Confidence intervals of a figure under sampling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Z = 1.959963984540054  # the normal distribution's 97.5% point
 
 
 def student(degrees: int) -> float:
-    """Student's 97.5% point to 4e-4 for 9 ``degrees`` of freedom or more, by its expansion about the normal's.
+    """Student's 97.5% point, to 4e-4 for 9 ``degrees`` of freedom or more, by its expansion about the normal's.
 
     Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.7.5.
     """

@@ -1,4 +1,4 @@
-"""Kernel (inception) distance: the squared maximum mean discrepancy of two sets under a cubic kernel.
+"""Computes the kernel (inception) distance: the squared maximum mean discrepancy of two sets under a cubic kernel.
 
 Bińkowski et al., "Demystifying MMD GANs", arXiv 1801.01401.
 """
@@ -28,7 +28,7 @@ class Kid:
 
 
 def kid(generated: NDArray[Any], real: NDArray[Any], blocks: int = 10, progress: Progress = silent) -> Kid:
-    """KID of generated [N, D] against real [M, D] features under k(x, y) = (x·y / D + 1)³.
+    """Computes KID of generated [N, D] against real [M, D] features under k(x, y) = (x·y / D + 1)³.
 
     The value is the U-statistic over all pairs: unbiased at any N and M, so it falls below 0 about half the time
     where the two sets are alike, and is never clipped. The standard error is that of the mean of ``blocks`` estimates
@@ -46,7 +46,7 @@ def kid(generated: NDArray[Any], real: NDArray[Any], blocks: int = 10, progress:
 
 
 def _extended(values: Floats) -> Floats:
-    """Features [N, D + 1] whose dot products are x·y / D + 1, so that one matrix product gives them."""
+    """Extends features to [N, D + 1] whose dot products are x·y / D + 1, so that one matrix product gives them."""
     scaled = values / np.sqrt(values.shape[1])
     return np.concatenate([scaled, np.ones((len(values), 1))], axis=1)
 

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: whether samples lie where real data lies, and whether they reach all of it.
+"""Computes precision, recall, density and coverage: whether samples lie where real data lies, and reach all of it.
 
 Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models", arXiv 1904.06991;
 Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", arXiv 2002.09797.
@@ -35,7 +35,7 @@ class Manifold:
 
 
 def manifold(generated: NDArray[Any], real: NDArray[Any], k: int = 5, progress: Progress = silent) -> Manifold:
-    """Compare generated [N, D] with real [N, D] features by balls that reach each sample's k-th nearest other.
+    """Compares generated [N, D] with real [N, D] features by balls that reach each sample's k-th nearest other.
 
     Raises MetricError where the two counts differ (all four drift with them: 2,000 against 10,000 real on real covers
     .60, not .97), N <= k, values aren't finite, or the real features never vary.

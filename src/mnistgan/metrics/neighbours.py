@@ -1,4 +1,4 @@
-"""Nearest neighbours, from distances taken in blocks of rows: no N x N matrix is ever held."""
+"""Finds nearest neighbours, by distances taken in blocks of rows: no N x N matrix is ever held."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUERIES, _REFERENCES = 1152, 4096  # of float32 scores at once, variants counte
 
 
 def squared_distances(rows: Floats, columns: Floats, progress: Progress, task: str) -> Iterator[tuple[slice, Floats]]:
-    """Squared Euclidean distances of rows [N, D] to columns [M, D], as (which rows, [rows, M]), one buffer reused.
+    """Yields squared distances of rows [N, D] to columns [M, D], as (which rows, [rows, M]), one buffer reused.
 
     A distance of zero may come out as rounding, of either sign: compare through :func:`within`.
     """
@@ -31,7 +31,7 @@ def squared_distances(rows: Floats, columns: Floats, progress: Progress, task: s
 
 
 def kth_nearest(points: Floats, k: int, progress: Progress = silent, task: str = "neighbours") -> Floats:
-    """Squared distance [N] of each of the points [N, D] to its k-th nearest other point; k in 1..N-1."""
+    """Finds the squared distance [N] of each of the points [N, D] to its k-th nearest other point; k in 1..N-1."""
     centred = points - points.mean(axis=0)
     result = np.empty(len(points))
     for rows, distances in squared_distances(centred, centred, progress, task):
@@ -40,7 +40,7 @@ def kth_nearest(points: Floats, k: int, progress: Progress = silent, task: str =
 
 
 def within(radii: Floats, points: Floats) -> Floats:
-    """The squared radii [N] about points [N, D], less what rounding can do to a distance of that length.
+    """Lowers the squared radii [N] about points [N, D] by what rounding can do to a distance of that length.
 
     Below the result means strictly nearer than the radius, also where equal points make radii zero or distances tie.
     """
@@ -50,7 +50,7 @@ def within(radii: Floats, points: Floats) -> Floats:
 
 
 def nearest(queries: NDArray[Any], references: NDArray[Any], progress: Progress, task: str) -> Integers:
-    """Index [N] of the reference [K, D] nearest to any of the S variants of each query [N, S, D]; the first of ties.
+    """Finds the first index [N] of the reference [K, D] nearest to any of the S variants of each query [N, S, D].
 
     The search runs in float32, whose rounding confuses neighbours only where they tie to one part in 10^5.
     """

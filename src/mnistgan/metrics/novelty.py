@@ -1,4 +1,4 @@
-"""Novelty: whether samples stand nearer to the training images than chance has it, as copies do.
+"""Measures novelty: whether samples stand nearer to the training images than chance has it, as copies do.
 
 The reference images are the training set and a held-out one. A generator that learnt the distribution knows nothing
 of which is which, so a sample's nearest reference image is a training image as often as training images are among
@@ -46,14 +46,14 @@ class Novelty:
 
     @property
     def excess(self) -> float:
-        """How many of its standard deviations ``train_share`` stands above the null."""
+        """How many of its standard deviations ``train_share`` stands above the share that chance gives."""
         return (self.train_share - self.null_share) / self.null_deviation
 
 
 def novelty_in_pixels(
     generated: NDArray[Any], train: NDArray[Any], held_out: NDArray[Any], progress: Progress = silent
 ) -> Novelty:
-    """Novelty of generated images by their pixels, each shifted by -1, 0 and 1 px both ways; the nearest shift counts.
+    """Measures novelty by pixels, each image shifted by -1, 0 and 1 px both ways; the nearest shift counts.
 
     All are uint8 [N, 28, 28]. Distances are Euclidean within the 64 principal components of all reference images,
     which hold 86% of MNIST's variance: a tenth of the work of all pixels over nine shifts, a copy still lies at
@@ -72,7 +72,7 @@ def novelty_in_pixels(
 def novelty_in_features(
     generated: NDArray[Any], train: NDArray[Any], held_out: NDArray[Any], progress: Progress = silent
 ) -> Novelty:
-    """Novelty of generated [N, D] against train [T, D] and held-out [V, D] features, by Euclidean distance.
+    """Measures novelty of generated [N, D] against train [T, D] and held-out [V, D] features (Euclidean).
 
     Raises MetricError for unlike dimensions, values that aren't finite, or references that are all the same.
     """
@@ -94,7 +94,7 @@ def novelty_in_features(
 
 
 def _novelty(found: Integers, train: int, held_out: int) -> Novelty:
-    """From the index of each sample's nearest reference, the held-out first."""
+    """Computes novelty from the index of each sample's nearest reference, the held-out ones first."""
     null = train / (train + held_out)
     share = float(np.mean(found >= held_out))
     draws = len(found) ** 2 / float(np.sum(np.bincount(found).astype(np.float64) ** 2))

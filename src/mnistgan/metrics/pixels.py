@@ -1,4 +1,4 @@
-"""What classifiers are blind to: how much ink, how clean the background, how sharp the strokes.
+"""Measures what classifiers are blind to: how much ink, how clean the background, how sharp the strokes.
 
 The radial power spectrum as a check on generators is that of Durall et al., "Watch your Up-Convolution",
 arXiv 2003.01826: upsampling leaves traces at high frequencies.
@@ -21,7 +21,7 @@ _ROUNDING = 1 / 12 / 255**2  # variance that rounding to whole grey levels adds:
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """What the pixels of a set of images are like, each to be held against real images."""
+    """Pixel statistics of a set of images, each to be held against those of real images."""
 
     ink: float
     """Mean pixel in 0..1, 0 black."""
@@ -33,7 +33,7 @@ class Pixels:
 
 
 def pixels(images: NDArray[Any], name: str = "images") -> Pixels:
-    """Ink, background and spectrum of images uint8 [N, 28, 28]. Raises MetricError for anything else."""
+    """Computes ink, background and spectrum of images uint8 [N, 28, 28]. Raises MetricError for anything else."""
     values = checks.images(images, name)
     return Pixels(
         ink=float(values.mean(dtype=np.float64) / 255),
@@ -43,7 +43,7 @@ def pixels(images: NDArray[Any], name: str = "images") -> Pixels:
 
 
 def spectrum_gap(generated: Pixels, real: Pixels) -> float:
-    """How far two spectra differ, in dB: the root mean square over the radial frequencies; 0 is best."""
+    """Root mean square difference of two spectra over the radial frequencies, in dB; 0 is best."""
     ratio = (generated.spectrum + _ROUNDING) / (real.spectrum + _ROUNDING)
     return float(np.sqrt(np.mean((10 * np.log10(ratio)) ** 2)))
 

@@ -1,4 +1,4 @@
-"""Repetition: samples that stand nearer to another sample than real images of their class do to one another.
+"""Measures repetition: samples that stand nearer to another sample than real images of their class do to one another.
 
 The birthday test of Arora and Zhang, "Do GANs Actually Learn the Distribution?", arXiv 1706.08224, with real data's
 own near-doubles in place of the eye.
@@ -61,7 +61,7 @@ def repetition(
 
 
 def _first_percentile(real: Floats, name: str) -> float:
-    """Of the squared distances from real samples of a class to their nearest other."""
+    """First percentile of the squared distances from real samples of a class to their nearest other."""
     if len(real) < _LEAST_REAL:
         raise MetricError(f"real: got {len(real)} samples of class {name}; expected {_LEAST_REAL} or more to find 1%")
     near = float(np.quantile(kth_nearest(real, 1), EXPECTED))

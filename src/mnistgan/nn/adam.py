@@ -1,4 +1,4 @@
-"""Adam with its moments in the open (Kingma and Ba, arXiv 1412.6980)."""
+"""The Adam optimizer with its moments in the open (Kingma and Ba, arXiv 1412.6980)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A network's weights as named arrays and back, held to names and shapes on the way."""
+"""Turns a network's weights into named arrays and back, checked by name and shape."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ def load(network: keras.Model, named: dict[str, np.ndarray], source: str) -> Non
 
 
 def check(network: keras.Model, named: dict[str, np.ndarray], source: str) -> None:
-    """Holds weights to the network's names and shapes.
+    """Checks weights against the network's names and shapes.
 
     Raises FormatError where a name is missing or unknown, a shape differs, or a value is not finite.
     """

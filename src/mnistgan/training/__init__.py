@@ -1,1 +1,1 @@
-"""The loop, the step, and all that a training carries from one step to the next."""
+"""Trains a model: the loop, checkpoints, the average of weights, and looks at validation."""

@@ -1,4 +1,4 @@
-"""The exponential moving average of a generator's weights, and BatchNorm statistics that fit it.
+"""Averages a network's weights over steps, and measures BatchNorm statistics that fit the average.
 
 Averaging the weights of a GAN's generator steadies what it draws (Yazıcı et al., arXiv 1806.04498). Statistics that
 BatchNorm gathered while training belong to other weights, so they are measured afresh.
@@ -23,7 +23,7 @@ class Average:
         self.weights = [tf.Variable(weight, trainable=False) for weight in network.trainable_variables]
 
     def update(self, step: tf.Tensor) -> None:
-        """Move the average towards the network by 1 - min(decay, (1 + t) / (10 + t)), for ``step`` t from 0.
+        """Moves the average towards the network by 1 - min(decay, (1 + t) / (10 + t)), for ``step`` t from 0.
 
         The ramp lets the first weights fade within a few steps instead of 1 / (1 - decay).
         """
@@ -33,13 +33,13 @@ class Average:
             average.assign_sub((1.0 - keep) * (average - weight))
 
     def copy_to(self, network: keras.Model) -> None:
-        """Set a network's trainable weights to the average; its BatchNorm statistics stay."""
+        """Sets a network's trainable weights to the average; its BatchNorm statistics stay."""
         for average, weight in zip(self.weights, network.trainable_variables, strict=True):
             weight.assign(average)
 
 
 def recompute_batchnorm(network: keras.Sequential, latents: np.ndarray) -> None:
-    """Set every BatchNorm's moving statistics to those of its inputs over latents float32 [N, latent_size].
+    """Sets every BatchNorm's moving statistics to those of its inputs over latents float32 [N, latent_size].
 
     Layer by layer, each seeing what the layers before it make with their new statistics, so that it normalises to mean
     0 and variance 1 over these latents as it did over a batch while training. In chunks, to bound memory.

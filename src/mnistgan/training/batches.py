@@ -1,4 +1,4 @@
-"""Which images each step sees: a function of (seed, step), so that a resumed training needs no reader's position."""
+"""Chooses the images of each step as a function of (seed, step), so that a resumed training needs no position."""
 
 from dataclasses import dataclass
 

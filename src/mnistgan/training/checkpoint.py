@@ -1,4 +1,4 @@
-"""Checkpoints of one training: written beside and renamed, read back newest first, a broken one passed over."""
+"""Saves and restores checkpoints, each written beside and renamed; a broken one is passed over."""
 
 import math
 import re
@@ -26,11 +26,11 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def age(self) -> float:
-        """Seconds since the last save, or since this object was made: what a kill now would cost."""
+        """Seconds since the last save, or since this object was made: the work that a kill now would lose."""
         return time.monotonic() - self._saved
 
     def save(self, state: TrainingState) -> Path:
-        """Write the state, then delete all but the newest two.
+        """Writes the state, then delete all but the newest two.
 
         Raises DivergedError if a weight is not finite, CheckpointError if the disk refuses the file.
         """
@@ -48,7 +48,7 @@ class Checkpoints:
         return path
 
     def restore(self, state: TrainingState, warn: Callable[[str], None]) -> Path | None:
-        """Take ``state`` over from the newest checkpoint that is whole; None, and as it was, where there is none.
+        """Takes ``state`` over from the newest checkpoint that is whole; None, and as it was, where there is none.
 
         ``warn`` is told of each one that is broken; they are deleted, or they would pass for the newest for ever. A
         broken grid, which can't be drawn again, takes all of them with it.
@@ -74,7 +74,7 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Delete every checkpoint and grid."""
+        """Deletes every checkpoint and grid."""
         for path in (*self.newest_first(), *self.folder.glob("grid_*.npz")):
             path.unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ class Checkpoints:
             raise CheckpointError(f"{path}: can't be written: {error.strerror}; earlier ones are whole") from error
 
     def save_grid(self, epoch: int, images: np.ndarray) -> None:
-        """Keep an epoch's grid uint8 [N, 28, 28] beside the checkpoints: a resumed training can't draw it again."""
+        """Keeps an epoch's grid uint8 [N, 28, 28] beside the checkpoints: a resumed training can't draw it again."""
         self._write(self.folder / f"grid_{epoch:06d}.npz", {"images": images})
 
     def grids(self, until: float = math.inf) -> dict[int, np.ndarray]:

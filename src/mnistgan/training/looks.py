@@ -1,4 +1,4 @@
-"""What a training's looks at validation say: which one is best, and whether the generator has collapsed.
+"""Reads and writes the looks at validation while training: which one is best, and whether the generator has collapsed.
 
 Of the standard library alone: whoever tells of a training reads its looks without loading what made them.
 """
@@ -46,11 +46,11 @@ class Look:
 
     @property
     def is_collapsed(self) -> bool:
-        """Whether it is no better than a generator without a digit, or one that repeats a fifth of its samples."""
+        """Whether it is no better than a generator that lacks a digit, or that repeats a fifth of its samples."""
         return bool(self.evidence())
 
     def evidence(self) -> list[str]:
-        """What says that it is collapsed; empty where it isn't."""
+        """Says why it is collapsed; empty where it isn't."""
         digits = self.dropped_digits.replace(" ", ", ")
         found = {
             f"{'digit' if self.dropped == 1 else 'digits'} {digits} nearly gone ({self.dropped} of 10)": self.dropped
@@ -68,7 +68,7 @@ COLUMNS = tuple(column.name for column in fields(Look))
 
 @dataclass(frozen=True)
 class Collapse:
-    """Looks in a row that are all collapsed, three or more; as text, the sentence with its evidence."""
+    """Three or more collapsed looks in a row; as text, the sentence with its evidence."""
 
     looks: Sequence[Look]
     lasts: bool
@@ -76,7 +76,7 @@ class Collapse:
 
     @classmethod
     def of(cls, looks: Sequence[Look]) -> Self | None:
-        """The last collapse that a training's looks show; None where they show none."""
+        """Finds the last collapse among a training's looks; None where they show none."""
         found, run = None, list[Look]()
         for look in looks:
             run = [*run, look] if look.is_collapsed else []
@@ -104,7 +104,7 @@ def best(looks: Sequence[Look]) -> Look | None:
 
 
 def table(looks: Sequence[Look]) -> str:
-    """The looks as CSV, a line each."""
+    """Writes the looks as CSV, a line each."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
@@ -113,7 +113,7 @@ def table(looks: Sequence[Look]) -> str:
 
 
 def parse(text: str, name: str = "metrics/looks.csv") -> list[Look]:
-    """The looks that :func:`table` wrote, exactly; ``name`` stands in messages.
+    """Parses the looks that :func:`table` wrote, exactly; ``name`` stands in messages.
 
     Raises FormatError on other columns, a row of another length, or what is no number.
     """

@@ -1,4 +1,4 @@
-"""Convolutions and matrix products in bfloat16.
+"""Chooses the precision of convolutions and matrix products: bfloat16 where the processor has instructions for it.
 
 TensorFlow's own graph pass puts casts around the operations that gain by it, and may take along what is cheap between
 them; weights, moments and running averages stay float32 (mixed precision, Micikevicius et al., arXiv 1710.03740;

@@ -1,4 +1,4 @@
-"""The learning rate by step."""
+"""Computes the learning rate of a step."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A generator held against validation images while it trains; what it looks at is decided once."""
+"""Measures a generator on validation images while it trains."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ LOOK_STREAM = 8  # sets a look's latents apart from BatchNorm's, every grid's an
 
 
 class Validation:
-    """2,000 of the validation images, always the same ones, as both rulers see them; all where there are fewer.
+    """The validation images that looks compare with: 2,000, always the same ones, or all where there are fewer.
 
     ``train`` gives the classes' prior. ``seed`` draws the latents, as many as there are images, the same each time:
     what changes from look to look is the generator alone. Raises MetricError where there are too few images of a class
