@@ -1,4 +1,4 @@
-"""``python -m pipeline``: every command, and the one place where an error becomes an exit code.
+"""Runs ``python -m pipeline``: registers every command, and turns each error into a message and an exit code.
 
 Exit codes: 0 done, the gate passed; 1 the gate failed, or what is there is not what was recorded; 2 bad params, bad
 data, bad use, or a disk that refuses; 3 the gate is inconclusive; 70 a bug; 130 interrupted, resumable.
@@ -77,7 +77,7 @@ COMMANDS = (
 
 
 def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command, whose paths are those of dvc.yaml, refused in a folder below its repository's root."""
+    """Wraps a command so that it is refused in a folder below its repository's root: its paths are dvc.yaml's."""
 
     @functools.wraps(command)
     def run(**options: Any) -> Any:
@@ -92,7 +92,7 @@ for command in (*STAGES, *COMMANDS):
 
 
 def main() -> None:
-    """Run the command line; the project's own errors become one message on stderr and their exit code.
+    """Runs the command line; the project's own errors become one message on stderr and their exit code.
 
     SIGTERM ends it as Ctrl-C does, so that what is half-written is removed and children are ended.
     """
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def _told(error: Exception) -> int:
-    """Say what ended a command; its exit code."""
+    """Says what ended a command; its exit code."""
     if isinstance(error, ClickException):
         error.show()
         return error.exit_code

@@ -1,4 +1,4 @@
-"""What a person sees on the terminal: progress on stderr, one line of results on stdout."""
+"""Prints to the terminal: progress on stderr, one line of results on stdout."""
 
 import codecs
 import io
@@ -21,7 +21,7 @@ PLAIN = dict(zip("→×±…↑↓≈²–·‘’“”─━│└├", ("->",
 
 
 def settle() -> None:
-    """Make stdin, stdout and stderr such that printing never fails a command, whatever a person or service set up.
+    """Makes stdin, stdout and stderr such that printing never fails a command, whatever a person or service set up.
 
     What their encoding can't hold is printed in plain characters; what nobody reads any more goes nowhere.
     """
@@ -46,7 +46,7 @@ def _plainly(error: UnicodeError) -> tuple[str, int]:
 
 
 def _outlet(number: int, before: TextIO | None) -> io.TextIOWrapper:
-    """A stream like ``before``; like none where that is closed."""
+    """Wraps a stream; a closed one becomes one that goes nowhere."""
     return io.TextIOWrapper(
         io.BufferedWriter(_Outlet(number, "w", closefd=False)),
         encoding=getattr(before, "encoding", "utf-8"),
@@ -57,7 +57,7 @@ def _outlet(number: int, before: TextIO | None) -> io.TextIOWrapper:
 
 
 class _Outlet(io.FileIO):
-    """A file whose reader may leave, as `head` does: the command goes on, and its exit code says what it found."""
+    """A file whose reader may leave, as `head` does: the command goes on, and its exit code stays."""
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
@@ -69,7 +69,7 @@ class _Outlet(io.FileIO):
 
 
 def lacking(error: ImportError) -> int:
-    """Say that this Python lacks a library; the exit code for that."""
+    """Says that this Python lacks a library; returns the exit code for that."""
     print(
         f"error: {error}: {sys.executable} is not the environment that requirements.lock names; "
         "`make venv` makes it, then `. .venv/bin/activate`",
@@ -79,23 +79,23 @@ def lacking(error: ImportError) -> int:
 
 
 def summary(line: str) -> None:
-    """Print a command's result: one line with its numbers, on stdout."""
+    """Prints a command's result: one line with its numbers, on stdout."""
     print(line, flush=True)
 
 
 def say(line: str) -> None:
-    """Print on stderr what a person may want to know on the way."""
+    """Prints a remark on stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 def warn(line: str) -> None:
-    """Print a warning on stderr."""
+    """Prints a warning on stderr."""
     print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Show tasks as bars with the time left on a terminal, as a plain line now and then elsewhere; on stderr."""
+    """Shows tasks as bars with the time left on a terminal, as a plain line now and then elsewhere; on stderr."""
     if sys.stderr.isatty():
         with _bars() as report:
             yield report
@@ -128,7 +128,7 @@ def _bars() -> Iterator[Progress]:
 
 
 class _PlainLines:
-    """A line when a task starts, ends, and every ten seconds between."""
+    """Prints a line when a task starts, ends, and every ten seconds between."""
 
     def __init__(self) -> None:
         self._started: dict[str, tuple[float, int]] = {}  # a resumed task does not start at 0

@@ -1,4 +1,4 @@
-"""What of the environment is settled before any command: who calls, where a path leads, what no proxy is for."""
+"""Prepares the environment before any command: who calls, where a relative path leads, what no proxy is asked for."""
 
 import os
 import pwd
@@ -25,7 +25,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def settle() -> None:
-    """Take relative paths from the main repository, and let no proxy be asked for this machine itself.
+    """Resolves relative paths from the main repository, and keeps any proxy from being asked for this machine.
 
     A stage of an experiment works in a folder of its own, which lacks what git does not hold and is deleted.
     """
@@ -41,7 +41,7 @@ def settle() -> None:
 
 
 def _be_somebody(folder: Path) -> None:
-    """Give who has no home or no name, as a container's user may, both: DVC, MLflow, npm and others presume them.
+    """Sets a home and a user name where there is none, as in a container: DVC, MLflow, npm and others need them.
 
     The Makefile does so for a `dvc` that it calls. Nothing that a person has is set anew.
     """
@@ -59,7 +59,7 @@ def _be_somebody(folder: Path) -> None:
 
 
 def with_sources_here(params: "Params") -> "Params":
-    """Params whose folders of data are found from an experiment's own folder too: it lacks what git does not hold."""
+    """Resolves folders of data from the main repository: an experiment's own folder lacks what git does not hold."""
     sources = [_source_here(source) for source in params.prepare.sources]
     return params.model_copy(update={"prepare": params.prepare.model_copy(update={"sources": sources})})
 

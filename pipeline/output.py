@@ -1,4 +1,4 @@
-"""How commands that compare tell what they found: a table on the terminal, Markdown, JSON."""
+"""Formats results as a table on the terminal, Markdown or JSON."""
 
 import json
 import math
@@ -28,7 +28,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write it as JSON, to 
 
 
 def check_outputs(places: Mapping[str, Path | None]) -> None:
-    """Look at where each option writes to, before any work.
+    """Checks the places that options write to, before any work.
 
     Raises UsageError where two go to one place, one can't be written, or is something else than what this option wrote
     before.
@@ -44,7 +44,7 @@ def check_outputs(places: Mapping[str, Path | None]) -> None:
 
 
 def _of_another(option: str, path: Path) -> str | None:
-    """Why the file that is there must not be replaced; None where the option wrote it, or there is none."""
+    """Says why the file that is there must not be replaced; None where the option wrote it, or there is none."""
     try:
         content = path.read_bytes().strip() if path.exists() else b""
     except OSError as error:
@@ -71,12 +71,12 @@ EARLIER: Mapping[str, Callable[[str], bool]] = {
 
 
 def show(line: str) -> None:
-    """Print a line of the result."""
+    """Prints a line of the result."""
     console.summary(line)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table, as wide as the terminal; wide enough not to wrap where there is none.
+    """Prints a table, as wide as the terminal; wide enough not to wrap where there is none.
 
     On a terminal too narrow for its columns, each row as lines instead.
     """
@@ -103,7 +103,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table in Markdown."""
+    """Formats a table as lines of Markdown."""
     return [
         f"| {' | '.join(columns)} |",
         f"|{'---|' * len(columns)}",
@@ -112,14 +112,14 @@ def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is: a branch may have any name."""
+    """Escapes text for Markdown: a branch may have any name."""
     for mark in SPECIAL:
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())
 
 
 def write(option: str, path: Path | None, content: Callable[[], str]) -> None:
-    """Write what an option asks for, to its file or to stdout. Raises UsageError where the file can't be written."""
+    """Writes what an option asks for, to its file or to stdout. Raises UsageError where the file can't be written."""
     if path is None:
         return
     if path == STDOUT:
@@ -134,7 +134,7 @@ def write(option: str, path: Path | None, content: Callable[[], str]) -> None:
 
 
 def as_json(content: Any) -> str:
-    """JSON with null for what is NaN or infinite: JSON has neither."""
+    """Formats JSON, with null for what is NaN or infinite: JSON has neither."""
     return json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Where a command writes: every place is tried before the work, and all that are bad are said at once.
+"""Tries every place that a command writes to before the work, and names all bad ones at once.
 
 Nothing is left where one was tried. What is there is replaced only as an earlier result, so a place is refused too that
 ends otherwise than what goes there, that the command reads or names twice, that dvc.yaml declares for another option
@@ -24,7 +24,7 @@ PROBE = bytes(4096)  # a block: a full disk takes an empty file
 
 @dataclass(frozen=True)
 class Out:
-    """What an option's place is for: a file of this ending or, as ``folder``, many of them."""
+    """Marks an option as a place to write to: a file of this ending or, as ``folder``, many of them."""
 
     ending: str
     """Empty for a file of any."""
@@ -36,7 +36,7 @@ class Out:
 
 
 def tried(*kept: Callable[[], Path]) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Have a command try the place of each option that is annotated with an :class:`Out` before it begins.
+    """Wraps a command so that it first tries the place of each option that is annotated with an :class:`Out`.
 
     ``kept`` give folders that it writes to beside them.
     """
@@ -64,7 +64,7 @@ def demand(
     read: Mapping[str, Path] | None = None,
     kept: Sequence[Path] = (),
 ) -> None:
-    """Raise UsageError, which names every bad one, unless a command may write to all these places.
+    """Raises UsageError, which names every bad one, unless a command may write to all these places.
 
     ``written`` and ``read`` are what its options name, ``kept`` folders of which it has no option.
     """
@@ -83,7 +83,7 @@ def demand(
 
 
 def _declared(command: str) -> tuple[Mapping[str, Path], Sequence[Path]]:
-    """What dvc.yaml has on this command's line, by option, and every stage's outs; nothing where there is none."""
+    """Reads this command's options from dvc.yaml's line, and every stage's outs; nothing where there is none."""
     with suppress(MnistganError):
         outs = [*map(Path, state.outs_of_workspace()), state.SEEDS]
         with suppress(KeyError):  # no stage
@@ -93,12 +93,12 @@ def _declared(command: str) -> tuple[Mapping[str, Path], Sequence[Path]]:
 
 
 def _real(path: Path) -> Path:
-    """One name for a place: links on the way are followed, and one at the end is not, since it is what is replaced."""
+    """Resolves links on the way, and not one at the end, since that is what is replaced: one name for a place."""
     return Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else path.resolve()
 
 
 def refused(path: Path, out: Out) -> str | None:
-    """Why nothing can be written there; None where it can."""
+    """Says why nothing can be written there; None where it can."""
     if not out.folder and out.ending and path.suffix.lower() != out.ending:
         return f"should end in {out.ending}"
     due = "a folder" if out.folder else "a file"
@@ -126,7 +126,7 @@ def _what(path: Path) -> str:
 
 
 def _probe(path: Path, there: Path) -> None:
-    """Raises OSError where ``path`` has a name that is too long, or ``there``, the folder that is, takes no file."""
+    """Raises OSError where ``path``'s name is too long, or ``there``, the folder that exists, takes no file."""
     rest = path.relative_to(there)
     beside = f".{path.name}.{'_' * 8}{path.suffix}"  # as mnistgan.files.replacing names what it writes
     for name in (*rest.parts, str(rest), beside):
@@ -137,7 +137,7 @@ def _probe(path: Path, there: Path) -> None:
 
 
 def _among(path: Path, out: Out, written: Mapping[str, tuple[Path, Out]]) -> str | None:
-    """That it lies in a folder which the command fills, and may give a file of its own this name."""
+    """Says that it lies in a folder which the command fills, and may give a file of its own this name."""
     for option, (folder, other) in written.items():
         if other.folder and other.ending == out.ending and _real(path).parent == _real(folder):
             return f"lies in --{option}, whose files may have that name; name a place outside of it"
@@ -145,7 +145,7 @@ def _among(path: Path, out: Out, written: Mapping[str, tuple[Path, Out]]) -> str
 
 
 def _owned(path: Path, out: Out, others: Sequence[Path]) -> str | None:
-    """What it belongs to; None where it is nobody's."""
+    """Says what it belongs to; None where it is nobody's."""
     for other in others:
         if _real(path).is_relative_to(_real(other)):
             return f"belongs to {other}, which another option or command writes; name another place"

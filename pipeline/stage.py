@@ -1,4 +1,4 @@
-"""Runs a command as a stage: params checked first, journalled, published, bad data told with its mend."""
+"""Runs a stage: checks its params first, journals it, and publishes it as it goes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Let TensorFlow p
 
 @contextmanager
 def running(name: str) -> Iterator["Params"]:
-    """Check params.yaml, then run the block as stage ``name``, journalled and published as it goes.
+    """Checks params.yaml, then runs the block as stage ``name``, journalled and published as it goes.
 
     Raises ParamsError before anything heavy is loaded, UsageError where DVC would lose what it makes. A DataError gets
     the stage added that makes the file anew.
@@ -37,7 +37,7 @@ def running(name: str) -> Iterator["Params"]:
 
 @contextmanager
 def naming(*paths: Path) -> Iterator[None]:
-    """Have a MetricError name the files whose images it is about; it becomes a DataError."""
+    """Turns a MetricError into a DataError that names the files whose images it is about."""
     try:
         yield
     except MetricError as error:
@@ -46,7 +46,7 @@ def naming(*paths: Path) -> Iterator[None]:
 
 @contextmanager
 def _mending() -> Iterator[None]:
-    """Have a DataError, which begins with the files that are bad, end with how to make them anew."""
+    """Adds to a DataError, which begins with the files that are bad, how to make them anew."""
     try:
         yield
     except DataError as error:
@@ -57,7 +57,7 @@ def _mending() -> Iterator[None]:
 
 
 def _makers(paths: list[str]) -> list[str]:
-    """The stages of dvc.yaml that make these files, in its order; none unless each file has one."""
+    """Lists the stages of dvc.yaml that make these files, in its order; none unless each file has one."""
     from pipeline.dvcfiles import state
 
     try:

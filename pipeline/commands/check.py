@@ -1,4 +1,4 @@
-"""Check params.yaml, and whether experiments can run here."""
+"""Checks params.yaml, and whether experiments can run here."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Make the rulers anew and compare them with the pinned ones."""
+"""Makes the rulers anew and compares them with the pinned ones."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Measure images with known faults: what each metric sees, and the verdict's thresholds."""
+"""Measures images with known faults: what each metric sees, and the verdict's thresholds."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -91,7 +91,7 @@ def _record(reports: Mapping[str, Record]) -> Record:
 
 
 def markdown(record: Record) -> Iterator[str]:
-    """The record as docs/controls.md shows it, line by line."""
+    """Formats the record as docs/controls.md, line by line."""
     from mnistgan.evaluation import controls as faults
     from mnistgan.evaluation.sensitivity import METRICS, Sensitivity
 

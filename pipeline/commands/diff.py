@@ -1,4 +1,4 @@
-"""Compare two results: the verdict first, then what differs between them, cause and figure."""
+"""Compares two results: the verdict first, then the causes and figures that differ."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class Told:
         return headline(self.found)
 
     def show(self) -> None:
-        """Print it for a person at a terminal."""
+        """Prints it for a person at a terminal."""
         telling.show(self.headline)
         for line in self.lines():
             telling.show(line)

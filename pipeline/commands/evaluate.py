@@ -1,4 +1,4 @@
-"""Measure a generator's samples against real images."""
+"""Measures a generator's samples against real images."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -26,7 +26,7 @@ PATHS_STREAM = 3  # sets their latents apart from the samples'
 
 
 class TrainedOn(StrEnum):
-    """Which images the generator has seen."""
+    """The images that the generator has seen."""
 
     TRAIN = "train"
     ALL = "all"
@@ -129,7 +129,7 @@ def _drawn(drawer: "Generator", params: "EvaluateParams", progress: "Progress") 
 
 
 def _interpolation(drawer: "Generator", seed: int) -> "Report":
-    """How evenly a generator's images change between latents; images from outside have none."""
+    """Measures how evenly a generator's images change between latents; images from outside have none."""
     import numpy as np
 
     from mnistgan.families import sampling

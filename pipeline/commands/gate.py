@@ -1,4 +1,4 @@
-"""Hold a result to gate.yaml's rules, beside the result that it would follow."""
+"""Judges a result by gate.yaml's rules, beside the result that it would follow."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
 
 
 def read_rules(path: Path) -> Any:
-    """The rules of a file, parsed. Raises GateError where it is missing or holds what is not understood."""
+    """Reads the rules of a file. Raises GateError where it is missing or holds what is not understood."""
     from mnistgan import reading
     from mnistgan.comparison import rules
 
@@ -125,7 +125,7 @@ class Told:
         yield from dict.fromkeys((*self.base.notes, *self.head.notes))
 
     def show(self) -> None:
-        """Print it for a person at a terminal."""
+        """Prints it for a person at a terminal."""
         telling.show(self.headline)
         telling.show_table(self.legend(), COLUMNS, self.rows())
         for note in self.notes():

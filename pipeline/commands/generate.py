@@ -1,4 +1,4 @@
-"""Draw images from a run, a commit's weights or a weights file."""
+"""Draws images from a run's, a commit's or a file's weights."""
 
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ IMAGE_NAME = "{:05d}.png"
 
 
 class Format(StrEnum):
-    """What the images are written as."""
+    """The format that images are written in."""
 
     GRID = "grid"
     NPY = "npy"
@@ -81,7 +81,7 @@ def generate(
 
 
 def _format(out: Path, asked: Format | None) -> Format:
-    """What to write; raises UsageError where ``out``'s ending does not go with it."""
+    """Decides the format; raises UsageError where ``out``'s ending does not go with it."""
     if asked is Format.IMAGES:
         return asked
     told = Format.IMAGES if out.is_dir() else SUFFIXES.get(out.suffix.lower())
@@ -94,7 +94,7 @@ def _format(out: Path, asked: Format | None) -> Format:
 
 
 def _check_place(out: Path, chosen: Format, force: bool) -> None:
-    """Refuse a folder that would be lost. Raises UsageError."""
+    """Refuses a folder whose content would be lost. Raises UsageError."""
     if chosen is not Format.IMAGES or not out.exists():
         return
     if not out.is_dir():
@@ -134,7 +134,7 @@ def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> Non
 
 @contextmanager
 def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator[Path]:
-    """Give a weights file for the block; what is fetched is removed after it."""
+    """Yields a weights file for the block; what is fetched is removed after it."""
     if rev is None and run is None:
         yield weights or WEIGHTS
         return
@@ -149,7 +149,7 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
 
 
 def _of_commit(rev: str, folder: Path) -> Path:
-    """A commit's weights, from DVC's cache, or its remote. Raises UsageError where there are none."""
+    """Finds a commit's weights in DVC's cache, or its remote. Raises UsageError where there are none."""
     from pipeline.dvcfiles import git
     from pipeline.results import history, kept
 
@@ -161,7 +161,7 @@ def _of_commit(rev: str, folder: Path) -> Path:
 
 
 def _by_dvc(rev: str, commit: str, folder: Path) -> Path:
-    """Have DVC itself bring them. Raises UsageError where it can't."""
+    """Fetches them by DVC itself. Raises UsageError where it can't."""
     import dvc.api
     from dvc.exceptions import DvcException, PathMissingError
     from dvc.scm import SCMError
@@ -213,7 +213,7 @@ def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progres
 
 
 def _write_folder(images: "np.ndarray", out: Path, digest: str, progress: Progress) -> None:
-    """Write the folder beside and swap it in; the one that was there is gone only after that."""
+    """Writes the folder beside and swaps it in; the one that was there is gone only after that."""
     from PIL import Image
 
     from mnistgan.drawing.pictures import encoding

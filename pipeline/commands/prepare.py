@@ -1,4 +1,4 @@
-"""Fetch MNIST, check it, and set validation images aside."""
+"""Fetches MNIST, checks it, and sets validation images aside."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""Draw the grids, the progress, the animation and the curves."""
+"""Draws the grids, the progress, the animation and the curves."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is n
 
 @dataclass(frozen=True)
 class Drawn:
-    """What the generator drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
+    """The generator's images: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
 
     samples: "np.ndarray"
     digits: "np.ndarray"
@@ -107,7 +107,7 @@ def render(
 
 
 def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
-    """The first latents' images [12, 28, 28] of at most 12 epochs."""
+    """Picks the first latents' images [12, 28, 28] of at most 12 epochs."""
     from mnistgan.drawing import grids
     from mnistgan.drawing.pictures.animation import spread
 
@@ -116,7 +116,7 @@ def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
 
 
 def _frames(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
-    """The whole grids [448, 448] of at most 60 epochs."""
+    """Reads the whole grids [448, 448] of at most 60 epochs."""
     from mnistgan.drawing import grids
     from mnistgan.drawing.pictures.animation import spread
 
@@ -131,7 +131,7 @@ def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: st
 
 
 def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], dict[str, Image]]":
-    """Read what the charts show; calling what comes back draws them. Raises DataError for shares of other metrics."""
+    """Reads the charts' data; calling what comes back draws them. Raises DataError for shares of other metrics."""
     from mnistgan.drawing.pictures import curves as charts
     from mnistgan.drawing.pictures import tables
 
@@ -149,7 +149,7 @@ def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], di
 
 
 def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pins") -> "Classifier":
-    """The classifier ruler. Raises DataError where an evaluation was made by others than these rulers and params."""
+    """Loads the classifier ruler. Raises DataError where other rulers or params made the evaluation."""
     from mnistgan.rulers import classifier, pixels
     from mnistgan.rulers.pins import check_same
     from mnistgan.rulers.pins import pins as make

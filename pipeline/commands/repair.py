@@ -1,4 +1,4 @@
-"""Mend what a kill may have torn of DVC's own files, and name what is still at work here."""
+"""Mends what a kill may have torn of DVC's own files, and names the stages still at work here."""
 
 import fcntl
 import json
@@ -31,7 +31,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 @dataclass(frozen=True)
 class AtWork:
-    """A stage that works in this folder."""
+    """A stage that is running in this folder."""
 
     stage: str
     pid: int
@@ -55,7 +55,7 @@ def repair() -> None:
 
 
 def at_work(workspace: Path) -> list[AtWork]:
-    """The stages that work in a folder now, as their journals, locked while they live, tell."""
+    """Lists the stages that run in a folder now: their journals are locked while they live."""
     found = []
     for path in sorted((state.main_root() / journal.FOLDER).glob("*.jsonl")):
         starts = [event for event in journal.read(path) if event.kind is Kind.START]
@@ -70,7 +70,7 @@ def at_work(workspace: Path) -> list[AtWork]:
 
 
 def _refuse_beside_others() -> None:
-    """Raises UsageError where a stage works in this folder."""
+    """Raises UsageError where a stage runs in this folder."""
     working = at_work(Path("src"))
     if not working:
         return
@@ -130,7 +130,7 @@ def _mend_rwlock() -> str | None:
 
 @contextmanager
 def _guarded() -> Iterator[None]:
-    """Keep DVC from rewriting its rwlock meanwhile: in that moment a whole one looks torn."""
+    """Keeps DVC from rewriting its rwlock meanwhile: in that moment a whole one looks torn."""
     if not GUARD.parent.is_dir():
         yield
         return
@@ -140,7 +140,7 @@ def _guarded() -> Iterator[None]:
 
 
 def _entries(text: str) -> dict[str, dict[str, Any]] | None:
-    """What an rwlock holds, by mode and path; None where it is torn."""
+    """Reads an rwlock's entries, by mode and path; None where it is torn."""
     try:
         document = json.loads(text)
         entries = {mode: dict(held) for mode, held in document.items()}
@@ -152,7 +152,7 @@ def _entries(text: str) -> dict[str, dict[str, Any]] | None:
 
 
 def _listed(infos: Any) -> list[Any]:
-    """Readers of a path come as a list, its writer alone."""
+    """Returns a list: readers of a path come as one, its writer alone."""
     return infos if isinstance(infos, list) else [infos]
 
 
@@ -172,7 +172,7 @@ def _living(held: dict[str, Any]) -> dict[str, Any]:
 
 
 def _live_dvc(text: str) -> list[int]:
-    """The processes of DVC that live, of those that an rwlock, torn or not, names."""
+    """Lists the living processes of DVC that an rwlock, torn or not, names."""
     return [pid for pid in sorted({int(found) for found in _PID.findall(text)}) if _is_dvc(pid)]
 
 
@@ -223,7 +223,7 @@ def _mend_lock() -> str | None:
 
 
 def _is_record(text: str) -> bool:
-    """Whether this is a lock of DVC, whole as far as its text can tell."""
+    """Whether this is a dvc.lock, whole as far as its text can tell."""
     try:
         state.parts_of_lock(text)
     except FormatError:

@@ -1,4 +1,4 @@
-"""Compare two results in pictures: one HTML file that needs nothing else, and the Markdown of it."""
+"""Compares two results in pictures: one HTML file that needs nothing else, and its text as Markdown."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -90,7 +90,7 @@ def _page(told: diff.Told) -> "Page":
 
 
 def _notes(told: diff.Told) -> Iterator[str]:
-    """What `diff` notes, but for the verdict of a side of one training, which stands in the head of the page."""
+    """Lists the notes of `diff`, but for a single training's verdict, which stands in the head of the page."""
     alone = [side.members[0] for side in (told.found.a, told.found.b) if len(side.members) == 1]
     shown = {f"{member.name} is {member.figures.verdict}" for member in alone}
     yield from (note for note in told.notes() if note not in shown)
@@ -125,7 +125,7 @@ def _shares(told: diff.Told, a: "Exhibits", b: "Exhibits") -> "Shares":
 
 
 def _grids(a: "Exhibits", b: "Exhibits") -> "Grids":
-    """The final pictures of both sides, and before them those of the epochs where both sides have them."""
+    """Collects the final pictures of both sides, and before them those of the epochs that both sides have."""
     from mnistgan.drawing.report.page import Grids
 
     notes = [*a.sheet[1], *b.sheet[1], *_latents(a, b)]
@@ -169,7 +169,7 @@ def _frames(side: "Exhibits", grids: "Mapping[int, np.ndarray]") -> "Iterator[Fr
 def _stops(
     a: "Exhibits", b: "Exhibits", of_a: "Mapping[int, np.ndarray]", of_b: "Mapping[int, np.ndarray]"
 ) -> "Iterator[Stop]":
-    """The places of the slider: every epoch of either side, then the final weights."""
+    """Lists the places of the slider: every epoch of either side, then the final weights."""
     from mnistgan.drawing.report.page import Stop
 
     def frame(epochs: Iterable[int], epoch: int) -> int:
@@ -233,7 +233,7 @@ def _provenance(a: "Exhibits", b: "Exhibits") -> "Iterator[Pair]":
 
 
 def _markdown(told: diff.Told, page: "Page") -> str:
-    """What `diff` says, then the rest of the page that is text."""
+    """Formats what `diff` says, then the rest of the page that is text."""
     sections = [
         told.markdown(),
         *(_section(f"{group.title}, at the end", ("", "A", "B"), _last_rows(group)) for group in page.curves),
@@ -257,7 +257,7 @@ def _share_rows(shares: "Shares") -> Iterator[Sequence[str]]:
 
 
 def _last_rows(group: "Curves") -> Iterator[Sequence[str]]:
-    """Every column of both tables with its last value."""
+    """Lists every column of both tables with its last value."""
     last = [dict(zip(of.columns, of.rows[-1], strict=True)) if of and of.rows else {} for of in (group.a, group.b)]
     for column in dict.fromkeys((*last[0], *last[1])):
         yield column, *(side[column].text if column in side else NOTHING for side in last)

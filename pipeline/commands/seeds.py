@@ -1,4 +1,4 @@
-"""Train the seeds of a recipe, and record how far they differ."""
+"""Trains several seeds of a recipe, and records how far they differ."""
 
 import os
 import time
@@ -79,7 +79,7 @@ def _plan(count: int, overrides: Sequence[str]) -> "Plan":
 
 
 def _prepare() -> None:
-    """Have the data in DVC's cache first: two experiments that make it at once are a race of DVC's own."""
+    """Makes the data first, into DVC's cache: two experiments that make it at once are a race of DVC's own."""
     from pipeline.engines import dvc_queue as queueing
 
     queueing.check_ready()
@@ -88,7 +88,7 @@ def _prepare() -> None:
 
 
 def _train(plan: "Plan", jobs: int) -> "Group":
-    """All seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
+    """Trains all seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
     from pipeline.engines import dvc_queue as queueing
     from pipeline.tracking import groups
 
@@ -116,7 +116,7 @@ class _Work:
         self._names = {plan.name(seed): seed for seed in range(plan.count)}
 
     def until_done(self) -> "list[SeedRow]":
-        """Queue what is missing, and wait; gives all that is recorded then."""
+        """Queues what is missing and waits; returns all that is recorded then."""
         try:
             for name, standing in self._in_hand().items():
                 console.say(f"{standing} already: {name}")
@@ -127,7 +127,7 @@ class _Work:
             raise
 
     def _add_missing(self) -> None:
-        """Queue what is neither recorded nor in hand; what failed before, once more."""
+        """Queues the seeds that are neither recorded nor in hand; those that failed before, once more."""
         in_hand = self._in_hand()
         failed = self._queue.standings(self._names).keys() - in_hand.keys()
         missing = [self._plan.name(seed) for seed in self._plan.missing(self._plan.rows())]
@@ -138,7 +138,7 @@ class _Work:
                 self._queue.add(name, self._plan.settings(self._names[name]))
 
     def _in_hand(self) -> "dict[str, Standing]":
-        """What is queued or runs, by name; what a worker was at that was killed is failed, by DVC's own command."""
+        """Lists the queued and running seeds by name; what a killed worker was at is failed, by DVC's own command."""
         from pipeline.engines.dvc_queue import Standing
 
         running = [name for name, each in self._queue.standings(self._names).items() if each is Standing.ACTIVE]
@@ -148,7 +148,7 @@ class _Work:
         return {name: standing for name, standing in standings.items() if standing is not Standing.FAILED}
 
     def _wait(self) -> "list[SeedRow]":
-        """Until nothing is queued or running, with workers at it."""
+        """Waits, with workers at work, until nothing is queued or running."""
         from pipeline.engines.dvc_queue import Standing
 
         rows, before = self._plan.rows(), None
@@ -171,7 +171,7 @@ class _Work:
                 time.sleep(POLL_SECONDS)
 
     def _start(self, starts: int) -> None:
-        """Start workers; where they were killed, what they were at is queued again."""
+        """Starts workers; where they were killed, what they were at is queued again."""
         if starts == STARTS:
             raise TrainingError(f"DVC's queue starts no worker; see {self._queue.logs()}; {AGAIN}")
         self._add_missing()
@@ -187,7 +187,7 @@ class _Work:
             _publish(Group(tuple(rows), self._plan.count))
 
     def _stop(self) -> None:
-        """Take what waits out of the queue, and have what runs save and end."""
+        """Takes what waits out of the queue, and has what runs save and end."""
         from pipeline.engines.dvc_queue import Standing
 
         console.say("stops once the training is saved; again to leave it running in the queue")
@@ -198,7 +198,7 @@ class _Work:
 
 
 def _publish(group: "Group") -> None:
-    """Show a group in MLflow; an outage is a warning, since the same command or `sync` makes up for it."""
+    """Shows a group in MLflow; an outage is a warning, since the same command or `sync` makes up for it."""
     if os.environ.get(follower.SWITCH) == "off":
         return
     from pipeline.commands import sync
@@ -213,7 +213,7 @@ def _publish(group: "Group") -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Say on Ctrl-C or SIGTERM, which is taken for it, how to go on. Raises Interrupted."""
+    """Says on Ctrl-C or SIGTERM how to go on. Raises Interrupted."""
     try:
         yield
     except KeyboardInterrupt:

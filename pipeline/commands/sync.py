@@ -1,4 +1,4 @@
-"""Publish to MLflow what the files say."""
+"""Publishes to MLflow what the files say."""
 
 import os
 import select
@@ -68,7 +68,7 @@ def sync(
 
 
 def publish_group(store: "Store", root: Path, group: "Group") -> None:
-    """Bring a group's parent run up to date, one process at a time."""
+    """Brings a group's parent run up to date, one process at a time."""
     from pipeline.tracking import store as tracking
 
     with tracking.publishing(root, f"group-{group.digest}"):
@@ -128,7 +128,7 @@ class _Following:
         self._store: Store | None = None
 
     def until_end_of_input(self) -> None:
-        """Publish whenever there is something new, and a last time; only that one's failure is raised.
+        """Publishes whenever there is something new, and a last time; only that one's failure is raised.
 
         A file that is torn, or gone meanwhile, is like a store that is away: it may be whole the next time.
         """
@@ -158,7 +158,7 @@ class _Following:
                 return
 
     def _publish(self, wait_seconds: float = 0.0) -> None:
-        """Publish what is there; a store that failed is let go, since its answer may be what got lost."""
+        """Publishes what is there; a store that failed is let go, since its answer may be what got lost."""
         from pipeline.tracking import store as tracking
 
         try:
@@ -175,6 +175,6 @@ class _Following:
 
 
 def _input_ended() -> bool:
-    """Wait a moment for the end of standard input; whether it came."""
+    """Waits a moment for the end of standard input; whether it came."""
     readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
     return bool(readable) and not os.read(sys.stdin.fileno(), 1024)

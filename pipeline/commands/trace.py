@@ -1,4 +1,4 @@
-"""From one end of a result to all the others: run, commit, params, data, weights, rulers."""
+"""Traces a result to all that belongs to it: run, commit, params, data, weights, rulers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ INDENT = 12
 
 @dataclass(frozen=True)
 class _Found:
-    """States that something leads to, and why it does; or else a run that tells of itself."""
+    """The states that something leads to, and why; or else a run that tells of itself."""
 
     why: str
     states: Sequence[Recorded]
@@ -72,7 +72,7 @@ def _is_file(what: str) -> bool:
 
 
 def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
-    """By a file's bytes: an out of a state, or a picture that names its weights."""
+    """Finds states by a file's bytes: an out of a state, or a picture that names its weights."""
     digest = state.digest(path)
     with path.open("rb") as file:
         drawn_by = history.stamp(file)
@@ -131,13 +131,13 @@ class _Runs:
         self.problem = ""
 
     def named(self, name: str) -> "TracedRun | None":
-        """The run of this id or name, else the newest whose key or weights begin so."""
+        """Finds the run of this id or name, else the newest whose key or weights begin so."""
         exact = (run for run in self._all() if name in (run.id, run.name))
         begun = (run for run in self._all() if any(run.tags.get(tag, "").startswith(name) for tag in RUN_HANDLES))
         return next(exact, next(begun, None) if len(name) >= FEWEST else None)
 
     def of_key(self, run_key: str) -> "list[TracedRun]":
-        """The runs of a key: replicates are several."""
+        """Lists the runs of a key: replicates are several."""
         return [run for run in self._all() if run.tags.get("mnistgan.run_key") == run_key]
 
     @property
@@ -177,7 +177,7 @@ def _told(each: Recorded, runs: _Runs) -> Iterator[str]:
 
 
 def _told_by_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
-    """What a run says by itself, where no record leads on from it."""
+    """Lists what a run says by itself, where no record leads on from it."""
     if run is None:
         yield f"  no {state.LOCK} and no run here has weights of that sha256: fetch the branch or experiment that has"
         yield from [_line("MLflow", runs.problem)] if runs.problem else []
@@ -194,7 +194,7 @@ def _places(each: Recorded) -> Iterator[str]:
 
 
 def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
-    """The commit and machine of each stage that made the state: by the journals here, else as the run says."""
+    """Finds the commit and machine of each stage that made the state: by the journals here, else as the run says."""
     if each.state is None:
         return
     root = state.main_root()
@@ -242,7 +242,7 @@ def _rulers(each: Recorded) -> Iterator[str]:
 
 
 def _best_tags(held: "Sequence[TracedRun]", each: Recorded) -> Mapping[str, str]:
-    """The tags of the run of these very weights, else of any of the key."""
+    """Tags of the run of these very weights, else of any run of the key."""
     same = [run.tags for run in held if run.tags.get("mnistgan.weights") == each.weights]
     return next(iter([*same, *(run.tags for run in held)]), {})
 

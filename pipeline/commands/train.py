@@ -1,4 +1,4 @@
-"""The train stage: params and images in, weights, grids, curves and looks out. It never opens the test images."""
+"""Trains the networks. It never opens the test images."""
 
 import hashlib
 import signal
@@ -262,7 +262,7 @@ def _digest(data: "Images", judge: "Validation") -> str:
 
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a request to save and stop; a second one stops at once.
+    """Turns the first Ctrl-C or SIGTERM into a request to save and stop; a second one stops at once.
 
     One that is ignored, as Ctrl-C is in a shell's background, stays ignored.
     """

@@ -1,4 +1,4 @@
-"""Open MLflow's own pages on the store that the pipeline publishes to."""
+"""Opens MLflow's own pages on the store that the pipeline publishes to."""
 
 import errno
 import glob
@@ -67,7 +67,7 @@ def ui(
 
 
 def _listening_at(host: str, port: int) -> str:
-    """The address that a host's name leads to. Raises UsageError where this machine can't listen there.
+    """Resolves a host's name to an address. Raises UsageError where this machine can't listen there.
 
     Of a name's several addresses, one that this machine lacks, as that of IPv6 where that is off, is passed over.
     """
@@ -101,7 +101,7 @@ def _refusal(host: str, port: int, error: OSError) -> UsageError:
 
 
 def _names(host: str, listening: str, allowed_hosts: str | None) -> Sequence[str]:
-    """The names by which browsers may ask; none where MLflow's own, those of this machine to itself, are enough."""
+    """Lists the names by which browsers may ask; none where MLflow's own, this machine's to itself, are enough."""
     place = ip_address(listening.partition("%")[0])
     if allowed_hosts:
         return [name.strip() for name in allowed_hosts.split(",") if name.strip()]
@@ -113,7 +113,7 @@ def _names(host: str, listening: str, allowed_hosts: str | None) -> Sequence[str
 
 
 def _reached_at() -> str:
-    """The address by which other machines reach this one; its name where it has none that leads out."""
+    """Finds the address by which other machines reach this one; its name where it has none that leads out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # sends nothing; the system chooses the address that it would send from
@@ -123,7 +123,7 @@ def _reached_at() -> str:
 
 
 def _patterns(name: str) -> list[str]:
-    """What MLflow takes for a name: it compares the port too."""
+    """Turns a name into the patterns that MLflow takes: it compares the port too."""
     exact = _bracketed(name)
     if name.endswith("*") or _has_port(name):
         return [exact]
@@ -135,10 +135,10 @@ def _has_port(name: str) -> bool:
 
 
 def _bracketed(name: str) -> str:
-    """A name as it stands in a URL: IPv6 addresses have colons of their own."""
+    """Writes a name as in a URL: IPv6 addresses have colons of their own."""
     return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
 
 
 def _with_port(name: str, port: int) -> str:
-    """A name as it stands in a URL, with the port."""
+    """Writes a name as in a URL, with the port."""
     return name if _has_port(name) else f"{_bracketed(name)}:{port}"

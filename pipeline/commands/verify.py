@@ -1,4 +1,4 @@
-"""Whether what dvc.lock records comes out again, to the bit."""
+"""Checks whether what dvc.lock records comes out again, to the bit."""
 
 import os
 import shlex
@@ -92,7 +92,7 @@ class _Scratch:
     stages: Sequence[str]
 
     def fill(self) -> None:
-        """Copy the code, and of the inputs what none of the stages makes. Raises DataError where one is not here."""
+        """Copies the code, and those inputs that none of the stages makes. Raises DataError where one is not here."""
         (self.root / ".dvc").mkdir()
         for name in CODE:
             shutil.copytree(name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -106,7 +106,7 @@ class _Scratch:
                 kept.bring(path, read, self.root / path)
 
     def run(self, stage: str) -> None:
-        """Run a stage. Raises DataError where it fails."""
+        """Runs a stage. Raises DataError where it fails."""
         words = shlex.split(self.record.declared[stage].command)
         if words[:5] != [*COMMAND, stage]:
             raise UsageError(f"{state.PIPELINE}, {stage}: the command should begin with {' '.join([*COMMAND, stage])}")
@@ -122,12 +122,12 @@ class _Scratch:
 
     @property
     def _environment(self) -> dict[str, str]:
-        """DVC_ROOT is where checkpoints, journals and the store go: here."""
+        """The environment for a stage: DVC_ROOT, where checkpoints, journals and the store go, is here."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
         return {**inherited, "DVC_ROOT": str(self.root), follower.SWITCH: "off"}
 
     def compare(self, stage: str) -> dict[str, list[str]]:
-        """What differs of a stage's outs, by path; nothing said where the bytes are the same.
+        """Compares a stage's outs, by path; nothing is said where the bytes are the same.
 
         The file that names the machine is left out: it says why, and is no result.
         """
@@ -147,21 +147,21 @@ class _Scratch:
         return comparing.differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
 
     def _recorded(self, path: str) -> Path:
-        """A copy of what is recorded, to compare with."""
+        """Copies what is recorded, to compare with."""
         digests = {path: made for part in self.record.parts.values() for path, made in part.outs.items()}
         place = self.root / ".recorded" / path
         kept.bring(path, digests[path], place)
         return place
 
     def facts_of_machine(self) -> Mapping[str, str]:
-        """What the training ran on when it was made again; empty where it was not."""
+        """Reads on what machine the training was made again; empty where it was not."""
         from mnistgan.files import read_json
 
         path = self.record.machine
         return provenance.facts_of_machine(read_json(self.root / path)) if path and "train" in self.stages else {}
 
     def metrics(self) -> list[str] | None:
-        """The metrics outside their intervals; None where that can't be told."""
+        """Lists the metrics outside their intervals; None where that can't be told."""
         from mnistgan.files import read_json
 
         if "evaluate" not in self.stages:
@@ -177,7 +177,7 @@ class _Scratch:
 def _judge(
     differing: Mapping[str, Mapping[str, Sequence[str]]], outside: Sequence[str] | None, machine: Sequence[str]
 ) -> None:
-    """Warn where another machine explains it all. Raises DifferenceError where it does not."""
+    """Warns where another machine explains it all. Raises DifferenceError where it does not."""
     lines = [line for paths in differing.values() for path, found in paths.items() for line in _of_file(path, found)]
     names = ", ".join(differing)
     told = _listed(f"other bytes than {state.LOCK} records: {names}", lines)
@@ -204,7 +204,7 @@ def _of_file(path: str, found: Sequence[str]) -> list[str]:
 
 
 def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapping[str, str]) -> list[str]:
-    """Where this machine and its libraries differ from those that the record was made by, as far as is known.
+    """Lists where this machine and its libraries differ from the record's, as far as is known.
 
     ``trained_on`` is what the training said when it was made again: at which precision is known no sooner.
     """
@@ -225,7 +225,7 @@ def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapp
 
 
 def _versions(record: Record) -> Mapping[str, str]:
-    """The versions that the training was recorded with; none where they are not known."""
+    """Library versions that the training was recorded with; none where they are not known."""
     train = record.parts.get("train")
     try:
         return state.recorded_versions(train, record.workspace) if train else {}
@@ -236,7 +236,7 @@ def _versions(record: Record) -> Mapping[str, str]:
 
 
 def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:
-    """The processor of each of these stages that it is known of: of train by the record, else by the journals here.
+    """Processor of each of these stages, where known: of train by the record, else by the journals here.
 
     Where it is known of none of them, that of train, on which they will have run too.
     """
@@ -248,7 +248,7 @@ def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[st
 
 
 def _journalled_processors(record: Record, versions: Mapping[str, str]) -> dict[str, str]:
-    """The processor that each stage last ran on, as the journals here tell; a stage they don't tell of is left out."""
+    """Processor that each stage last ran on, as the journals here tell; a stage they don't tell of is left out."""
     if not versions or not {"train", "evaluate"} <= record.parts.keys():
         return {}
     now = state.State.of(record.parts, versions)
