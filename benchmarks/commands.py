@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
 from benchmarks.spread import Spread
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml
 
 DVC = [sys.executable, "-m", "dvc"]
 STAGES = ("prepare", "evaluate", "render")
@@ -45,7 +45,7 @@ def noop_repro_seconds(rounds: int) -> Spread:
 
 def stage_seconds(stage: str, rounds: int) -> Spread:
     """A stage by the command that dvc.yaml has for it, its outs in a scratch folder, so that nothing here changes."""
-    declared = state.declared(ROOT)[stage]
+    declared = dvc_yaml.declared(ROOT)[stage]
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as scratch:
         words = elsewhere(shlex.split(declared.command)[2:], declared.outs, Path(scratch))
         return _timed(rounds, lambda: _run([sys.executable, *words]))

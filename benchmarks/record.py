@@ -18,8 +18,8 @@ from benchmarks.training import told
 from mnistgan.errors import DataError, UsageError
 from mnistgan.files import write_bytes
 from mnistgan.training.looks import Look, parse
-from pipeline.dvcfiles import git, state
-from pipeline.runs import journal
+from pipeline.dvcfiles import digests, dvc_lock, git, layout
+from pipeline.runs import journal, keys
 from pipeline.runs.journal import Event, Kind
 
 
@@ -50,25 +50,25 @@ class Trained:
 
         Raises UsageError, DataError or BenchmarkError where a part of it is not to be had.
         """
-        lock = _text(state.LOCK, folder, rev)
-        part = state.parts_of_lock(lock).get("train")
+        lock = _text(layout.LOCK, folder, rev)
+        part = dvc_lock.parts_of(lock).get("train")
         if part is None:
-            raise UsageError(f"{folder / state.LOCK} records no training; run `dvc repro train` first")
+            raise UsageError(f"{folder / layout.LOCK} records no training; run `dvc repro train` first")
         looks_path = part.options["looks"]
-        if rev is None and state.digest(folder / looks_path) != part.outs[str(looks_path)]:
-            raise DataError(f"{folder / looks_path}: not the one that {state.LOCK} records; `dvc repro` makes it anew")
-        key = state.train_key(part, state.recorded_versions(part, folder))
-        path = journal.path_of(state.main_root(folder), key)
+        if rev is None and digests.md5_of(folder / looks_path) != part.outs[str(looks_path)]:
+            raise DataError(f"{folder / looks_path}: not the one that {layout.LOCK} records; `dvc repro` makes it anew")
+        key = keys.train_key(part, keys.recorded_versions(part, folder))
+        path = journal.path_of(layout.main_root(folder), key)
         events = journal.read(path)
         if not events:
             raise DataError(f"{path}: no such journal, so the times of this training are not known")
         speed, share = told(events)
-        params = part.params[str(state.PARAMS)]
+        params = part.params[str(layout.PARAMS)]
         return cls(
             recipe=params["train"]["recipe"],
             seed=params["train"]["seed"],
             batch_size=params[f"recipes.{params['train']['recipe']}"]["batch_size"],
-            key=key[: state.SHORT],
+            key=key[: keys.SHORT],
             processor=_processor(events),
             images_per_second=images_per_second or speed,
             overhead_share=share,

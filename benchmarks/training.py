@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml, layout
 from pipeline.runs import journal
 from pipeline.runs.journal import Event, Kind
 
@@ -69,7 +69,7 @@ class Costs:
 def measure(**changes: int) -> Costs:
     """Train the default recipe with some knobs changed, for instance ``epochs``. Raises BenchmarkError on failure."""
     with _scratch(changes) as folder:
-        words = shlex.split(state.declared(folder)["train"].command)[2:]
+        words = shlex.split(dvc_yaml.declared(folder)["train"].command)[2:]
         left_out = ("DVC_", "MLFLOW_", "MNISTGAN_TRACKING", "GIT_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         with (folder / "output").open("wb") as output:
@@ -117,7 +117,7 @@ class _Watched:
 def _costs(folder: Path, watched: _Watched, ended: datetime) -> Costs:
     from mnistgan import params
 
-    given = params.load(folder / state.PARAMS)
+    given = params.load(folder / layout.PARAMS)
     events = [event for path in (folder / journal.FOLDER).glob("*.jsonl") for event in journal.read(path)]
     speed, share = told(events)
     end = next(event for event in reversed(events) if event.kind is Kind.END and event.stage == "train")
@@ -171,13 +171,13 @@ def _scratch(changes: Mapping[str, int]) -> Iterator[Path]:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in LINKED:
             (folder / part).symlink_to(ROOT / part)
-        for file in (state.PIPELINE, state.LOCK, state.IGNORED):
+        for file in (layout.PIPELINE, layout.LOCK, layout.IGNORED):
             if (ROOT / file).exists():
                 shutil.copyfile(ROOT / file, folder / file)
         yaml = YAML()
-        given = yaml.load((ROOT / state.PARAMS).read_text("utf-8"))
+        given = yaml.load((ROOT / layout.PARAMS).read_text("utf-8"))
         given["recipes"][given["train"]["recipe"]].update(changes)
-        with (folder / state.PARAMS).open("w", encoding="utf-8") as changed:
+        with (folder / layout.PARAMS).open("w", encoding="utf-8") as changed:
             yaml.dump(given, changed)
         yield folder
 

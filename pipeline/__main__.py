@@ -42,7 +42,7 @@ from pipeline.commands import (
     ui,
     verify,
 )
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 
 app = typer.Typer(
     name="python -m pipeline",
@@ -81,7 +81,7 @@ def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def run(**options: Any) -> Any:
-        state.check_at_root()
+        layout.check_at_root()
         return command(**options)
 
     return run

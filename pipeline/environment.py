@@ -5,7 +5,7 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 
 if TYPE_CHECKING:
     from mnistgan.params import Params
@@ -29,10 +29,10 @@ def settle() -> None:
 
     A stage of an experiment works in a folder of its own, which lacks what git does not hold and is deleted.
     """
-    _be_somebody(state.main_root().resolve() / ".dvc" / "tmp")
+    _be_somebody(layout.main_root().resolve() / ".dvc" / "tmp")
     for name in PATHS:
         if given := os.environ.get(name):
-            os.environ[name] = str(state.main_root() / os.path.expanduser(given))  # noqa: PTH111 - Path's raises at ~nobody
+            os.environ[name] = str(layout.main_root() / os.path.expanduser(given))  # noqa: PTH111 - Path's raises at ~nobody
     # Some libraries read the one spelling first, some the other.
     excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     listed = [host.strip() for host in excepted.split(",") if host.strip()]
@@ -66,6 +66,6 @@ def with_sources_here(params: "Params") -> "Params":
 
 def _source_here(source: str) -> str:
     folder = source.removeprefix("folder:")
-    there = state.main_root() / folder
+    there = layout.main_root() / folder
     is_elsewhere = source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir()
     return f"folder:{there}" if is_elsewhere else source

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ParamSpec, get_args, get_type_hints
 
 from mnistgan.errors import MnistganError, UsageError
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import dvc_yaml, git, layout
 
 P = ParamSpec("P")
 PROBE = bytes(4096)  # a block: a full disk takes an empty file
@@ -85,9 +85,9 @@ def demand(
 def _declared(command: str) -> tuple[Mapping[str, Path], Sequence[Path]]:
     """Reads this command's options from dvc.yaml's line, and every stage's outs; nothing where there is none."""
     with suppress(MnistganError):
-        outs = [*map(Path, state.outs_of_workspace()), state.SEEDS]
+        outs = [*map(Path, dvc_yaml.outs()), layout.SEEDS]
         with suppress(KeyError):  # no stage
-            return state.options_of_workspace(command), outs
+            return dvc_yaml.options(command), outs
         return {}, outs
     return {}, []
 

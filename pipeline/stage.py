@@ -58,10 +58,10 @@ def _mending() -> Iterator[None]:
 
 def _makers(paths: list[str]) -> list[str]:
     """Lists the stages of dvc.yaml that make these files, in its order; none unless each file has one."""
-    from pipeline.dvcfiles import state
+    from pipeline.dvcfiles import dvc_yaml
 
     try:
-        outs = {out: name for name, stage in state.declared().items() for out in stage.outs}
+        outs = {out: name for name, stage in dvc_yaml.declared().items() for out in stage.outs}
     except MnistganError:
         return []
     made = {path: name for path in paths for out, name in outs.items() if PurePath(path).is_relative_to(out)}

@@ -20,7 +20,7 @@ from mnistgan.comparison.figures import verdict_of
 from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.params import Params
 from pipeline.__main__ import app
-from pipeline.dvcfiles.state import outs_of_workspace
+from pipeline.dvcfiles import dvc_yaml
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,7 +111,7 @@ OF_SECTIONS = {row["key"].strip("`"): row for row in DOCUMENTED if "default" in 
 
 @by_document
 def test_every_link_and_picture_leads_somewhere(document: Path) -> None:
-    made_by_a_stage = {ROOT / path for path in outs_of_workspace(ROOT)}  # gone while the stage runs
+    made_by_a_stage = {ROOT / path for path in dvc_yaml.outs(ROOT)}  # gone while the stage runs
     broken = []
     for link in LINK.findall(FENCE.sub("", text_of(document))):
         path, _, anchor = link.partition("#")

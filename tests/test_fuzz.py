@@ -30,7 +30,7 @@ from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
 from pipeline.commands import gate
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock
 from pipeline.results import lookup as results
 from tests import committed
 
@@ -102,7 +102,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
         in_file("params.yaml", params.load),
     ),
     "rules": (RULES.encode(), in_file("gate.yaml", gate.read_rules)),
-    "lock": (LOCK.encode(), as_text(state.parts_of_lock)),
+    "lock": (LOCK.encode(), as_text(dvc_lock.parts_of)),
     "metrics, compared": (json.dumps(REPORT).encode(), in_file("it.json", lambda path: results.read(str(path)))),
     "metrics, drawn": (json.dumps(REPORT).encode(), in_file("it.json", tables.metrics)),
     "seeds": (SEEDS.encode(), in_file("it.csv", lambda path: results.read(str(path)))),

@@ -24,8 +24,10 @@ SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
 
 # What watches a stage and words its messages. A change here alters no out, and must not train again.
 OBSERVERS = {
-    *("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py"),
-    *("pipeline/dvcfiles/state.py", "pipeline/commands/sync.py", "pipeline/runs/journal.py"),
+    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("__init__.py")),
+    *("pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py", "pipeline/commands/sync.py"),
+    *(f"pipeline/dvcfiles/{name}.py" for name in ("layout", "digests", "params_yaml", "dvc_lock", "dvc_yaml")),
+    *("pipeline/runs/keys.py", "pipeline/runs/journal.py"),
     *("pipeline/tracking/store.py", "pipeline/tracking/follower.py"),
     "pipeline/runs/provenance.py",
     "pipeline/places.py",

@@ -20,7 +20,7 @@ from mnistgan.errors import DataError, MnistganError, ParamsError
 from mnistgan.evaluation import outside
 from mnistgan.params import load, parse
 from pipeline.commands import gate
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock, dvc_yaml
 from pipeline.results import lookup as results
 from tests import committed
 
@@ -64,8 +64,8 @@ def test_every_reader_of_yaml_is_held_to_the_same_bounds(case: str, tmp_path: Pa
     for read in (
         lambda: parse(path.read_text(), "params.yaml"),
         lambda: gate.read_rules(path),
-        lambda: state.parts_of_lock(path.read_text()),
-        lambda: state.parse_yaml(path.read_text(), "dvc.yaml"),
+        lambda: dvc_lock.parts_of(path.read_text()),
+        lambda: reading.yaml_document(path.read_text(), "dvc.yaml"),
     ):
         with pytest.raises(MnistganError, match=ENDLESS[case][1]):
             read()
@@ -147,8 +147,8 @@ def of_folder(path: Path) -> object:
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "params": ("params.yaml", load),
     "rules": ("gate.yaml", gate.read_rules),
-    "lock": ("dvc.lock", lambda path: state.read_lock(path.parent)),
-    "pipeline": ("dvc.yaml", lambda path: state.outs_of_workspace(path.parent)),
+    "lock": ("dvc.lock", lambda path: dvc_lock.read(path.parent)),
+    "pipeline": ("dvc.yaml", lambda path: dvc_yaml.outs(path.parent)),
     "json": ("it.json", files.read_json),
     "arrays": ("it.npz", arrays.load),
     "digest": ("it.npz", files.sha256),

@@ -13,7 +13,7 @@ from typing import Any
 
 from mnistgan.errors import FormatError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import dvc_lock, git, layout
 from pipeline.runs import journal
 from pipeline.runs.journal import Kind
 
@@ -57,7 +57,7 @@ def repair() -> None:
 def at_work(workspace: Path) -> list[AtWork]:
     """Lists the stages that run in a folder now: their journals are locked while they live."""
     found = []
-    for path in sorted((state.main_root() / journal.FOLDER).glob("*.jsonl")):
+    for path in sorted((layout.main_root() / journal.FOLDER).glob("*.jsonl")):
         starts = [event for event in journal.read(path) if event.kind is Kind.START]
         if not starts or not journal.is_live(path):
             continue
@@ -200,32 +200,32 @@ def _mend_lock() -> str | None:
     from mnistgan import reading
 
     try:
-        content = reading.content(state.LOCK)
+        content = reading.content(layout.LOCK)
     except FileNotFoundError:
         return None
     text = content.decode("utf-8", "replace")
     if _CONFLICT.search(text):
         raise UsageError(
-            f"{state.LOCK}: holds both sides of a merge; take one by `git checkout --ours {state.LOCK}` (or --theirs), "
-            "then `make repro`"
+            f"{layout.LOCK}: holds both sides of a merge; take one by `git checkout --ours {layout.LOCK}` "
+            "(or --theirs), then `make repro`"
         )
     if _is_record(text):
         return None
     from mnistgan.files import write_bytes
 
-    committed = git.blob("HEAD", state.LOCK)  # where git can't be asked, the torn one stays
+    committed = git.blob("HEAD", layout.LOCK)  # where git can't be asked, the torn one stays
     write_bytes(TORN, content)
     if committed is None or not _is_record(committed.decode("utf-8", "replace")):
-        state.LOCK.unlink()
-        return f"{state.LOCK}: was torn, and the last commit has no whole one; moved to {TORN}"
-    write_bytes(state.LOCK, committed)
-    return f"{state.LOCK}: was torn, as a kill leaves it; put back as committed, the torn one is {TORN}"
+        layout.LOCK.unlink()
+        return f"{layout.LOCK}: was torn, and the last commit has no whole one; moved to {TORN}"
+    write_bytes(layout.LOCK, committed)
+    return f"{layout.LOCK}: was torn, as a kill leaves it; put back as committed, the torn one is {TORN}"
 
 
 def _is_record(text: str) -> bool:
     """Whether this is a dvc.lock, whole as far as its text can tell."""
     try:
-        state.parts_of_lock(text)
+        dvc_lock.parts_of(text)
     except FormatError:
         return False
     return True

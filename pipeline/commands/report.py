@@ -8,7 +8,7 @@ import typer
 
 from pipeline import output as telling
 from pipeline.commands import diff
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,7 +189,7 @@ def _ends(a: "Exhibits", b: "Exhibits") -> "Ends":
     notes = [_why_no_samples(side) for side in (a, b) if side.samples is None]
     weights = next((found for side in (a, b) if side.place and (found := side.classifier()) is not None), None)
     if weights is None and len(notes) < 2:
-        notes.append(f"the classifier's weights that {state.LOCK} records are {NOT_HERE}")
+        notes.append(f"the classifier's weights that {layout.LOCK} records are {NOT_HERE}")
 
     def ranked(side: "Exhibits") -> "Ranked | None":
         return None if weights is None or side.samples is None else samples.rank(side.samples, weights)

@@ -11,7 +11,7 @@ import typer
 
 from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageError
 from pipeline import console, places
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml, layout
 from pipeline.places import Out
 from pipeline.tracking import follower
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.engines.planning import Plan
     from pipeline.tracking.groups import Group
 
-OUT = state.SEEDS
+OUT = layout.SEEDS
 POLL_SECONDS = 2.0
 STARTING_SECONDS = 60.0
 """How long a worker may take until it is there."""
@@ -72,7 +72,7 @@ def seeds(
 def _plan(count: int, overrides: Sequence[str]) -> "Plan":
     from pipeline.engines import planning
 
-    state.declared()  # refused here where this is no such repository
+    dvc_yaml.declared()  # refused here where this is no such repository
     if not planning.is_prepared():
         _prepare()
     return planning.plan(count, overrides)
@@ -204,7 +204,7 @@ def _publish(group: "Group") -> None:
     from pipeline.commands import sync
     from pipeline.tracking import store as tracking
 
-    root = state.main_root()
+    root = layout.main_root()
     try:
         sync.publish_group(tracking.Store(root), root, group)
     except TrackingError as error:

@@ -14,7 +14,7 @@ import typer
 
 from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
 from pipeline import console
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 from pipeline.tracking import publication
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def sync(
     own rules, the one with the lowest FID has the alias `best`. MLFLOW_TRACKING_URI names another store than
     mlruns/mlflow.db.
     """
-    root = state.main_root()
+    root = layout.main_root()
     if follow:
         _Following(publication.while_running(follow, since), root).until_end_of_input()
         return

@@ -9,10 +9,10 @@ import typer
 
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import digests, git, layout
 from pipeline.results import history, recorded
 from pipeline.results.history import Recorded
-from pipeline.runs import patches
+from pipeline.runs import keys, patches
 from pipeline.runs.journal import Kind
 from pipeline.tracking import publication
 
@@ -73,7 +73,7 @@ def _is_file(what: str) -> bool:
 
 def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
     """Finds states by a file's bytes: an out of a state, or a picture that names its weights."""
-    digest = state.digest(path)
+    digest = digests.md5_of(path)
     with path.open("rb") as file:
         drawn_by = history.stamp(file)
     names = [(name, each) for each in records for name, made in each.files() if made == digest]
@@ -88,9 +88,9 @@ def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
 def _of_name(what: str, records: Sequence[Recorded]) -> _Found | None:
     blob = history.blob_at(what)
     if blob == "":
-        raise UsageError(f"{what}: that commit has no {state.LOCK}, so no run of the pipeline is recorded there")
+        raise UsageError(f"{what}: that commit has no {layout.LOCK}, so no run of the pipeline is recorded there")
     if blob is not None:
-        return _Found(f"{state.LOCK} there records", [each for each in records if each.blob == blob])
+        return _Found(f"{layout.LOCK} there records", [each for each in records if each.blob == blob])
     if len(what) < FEWEST or set(what) - set("0123456789abcdef"):
         return None
     for title, of in _HANDLES.items():
@@ -105,7 +105,7 @@ def _of_run(what: str, records: Sequence[Recorded], runs: "_Runs") -> _Found | N
         return None
     matching = [each for each in records if each.state and each.state.run_key == run.tags.get("mnistgan.run_key")]
     same = [each for each in matching if each.weights == run.tags.get("mnistgan.weights")]
-    why = "MLflow's run of" if matching else f"MLflow's run of a state that no {state.LOCK} here records"
+    why = "MLflow's run of" if matching else f"MLflow's run of a state that no {layout.LOCK} here records"
     return _Found(why, same or matching, what)
 
 
@@ -149,7 +149,7 @@ class _Runs:
             from pipeline.tracking import store as tracking
 
             try:
-                self._held = tracking.traced_runs(state.main_root())
+                self._held = tracking.traced_runs(layout.main_root())
             except TrackingError as error:
                 self._held, self.problem = [], str(error)
         return self._held
@@ -179,7 +179,7 @@ def _told(each: Recorded, runs: _Runs) -> Iterator[str]:
 def _told_by_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
     """Lists what a run says by itself, where no record leads on from it."""
     if run is None:
-        yield f"  no {state.LOCK} and no run here has weights of that sha256: fetch the branch or experiment that has"
+        yield f"  no {layout.LOCK} and no run here has weights of that sha256: fetch the branch or experiment that has"
         yield from [_line("MLflow", runs.problem)] if runs.problem else []
         return
     yield _line("MLflow", f"{run.id} {run.name!r} {run.status}")
@@ -197,22 +197,22 @@ def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
     """Finds the commit and machine of each stage that made the state: by the journals here, else as the run says."""
     if each.state is None:
         return
-    root = state.main_root()
-    keys = {"train": each.state.train_key, "evaluate": each.state.run_key}
-    events = publication.making_events(root, keys["train"], keys["evaluate"])
+    root = layout.main_root()
+    journals = {"train": each.state.train_key, "evaluate": each.state.run_key}
+    events = publication.making_events(root, journals["train"], journals["evaluate"])
     starts = {event.stage: event for event in events if event.kind is Kind.START}
     for stage, event in starts.items():
         facts = event.facts
-        patch = patches.path_of(root, keys[stage])
+        patch = patches.path_of(root, journals[stage])
         tree = ""
         if facts.get("dirty"):
             tree = f", and the changes in {patch.relative_to(root)}" if patch.exists() else ", and changes not kept"
-        yield _line(stage, f"by commit {str(facts.get('commit'))[: state.SHORT]}{tree}")
+        yield _line(stage, f"by commit {str(facts.get('commit'))[: keys.SHORT]}{tree}")
         yield _line("", f"{event.time:%Y-%m-%d %H:%M} UTC on {facts.get('cpu')}")
     processor = each.processor or tags.get("mnistgan.cpu")
     if "train" not in starts and (commit := tags.get("mlflow.source.git.commit")):
         tree = ", and the run's tree.patch" if tags.get("mnistgan.dirty") == "true" else ""
-        yield _line("train", f"by commit {commit[: state.SHORT]}{tree}, on {processor or 'a processor not known'}")
+        yield _line("train", f"by commit {commit[: keys.SHORT]}{tree}, on {processor or 'a processor not known'}")
     elif not starts:
         yield _line("train", "by which commit is not known: no journal here tells of it")
         yield from [_line("", f"on {processor}")] if processor else []
@@ -224,7 +224,7 @@ def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
     summary = each.read_json("prepare", "summary")
     described = summary.get("splits", {})
     splits = {name: split.get("sha256") for name, split in described.items()}
-    source = publication.data_source(state.main_root(), splits) or tags.get("mnistgan.data_source")
+    source = publication.data_source(layout.main_root(), splits) or tags.get("mnistgan.data_source")
     lines = [each.state.data_digest] if each.state else []
     lines.append(f"from {source}" if source else "from a source that no journal or run here tells of")
     if summary.get("raw") == {file.name: file.sha256 for file in raw.MNIST}:
@@ -257,9 +257,9 @@ def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     commits = {commit.id for each in records for commit in each.commits}
     store = runs.problem or f"MLflow's store ({runs.count} runs)"
     return (
-        f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that {state.LOCK} "
-        f"records in the workspace and {len(commits)} commits, {len(history.experiments())} of them experiments; keys, "
-        f"MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
+        f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that "
+        f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(history.experiments())} of them "
+        f"experiments; keys, MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
         f"{git.how_to_fetch()}, and so may `dvc exp pull` and `dvc pull`"
     )
 

@@ -14,7 +14,7 @@ import typer
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
 from pipeline import console, runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml, params_yaml
 from pipeline.places import Out, tried
 from pipeline.runs import checkpoints, journal
 from pipeline.stage import Verbose, naming, running
@@ -97,9 +97,9 @@ def train(
             judge = _judge(labelled, held_out, rulers, params.train.seed)
         batches = Batches(len(data), params.recipe.batch_size, params.train.seed)
         watcher = _Files(grids, curves, looks, progress, batches)
-        declared = state.options_of_workspace("train")
+        declared = dvc_yaml.options("train")
         is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
-        known = dict(state.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}, ""))
+        known = dict(params_yaml.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}))
         with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)
             loop = Loop(params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)

@@ -13,7 +13,7 @@ import typer
 
 from mnistgan.errors import UsageError
 from pipeline import console
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 
 THIS_MACHINE = "127.0.0.1"
 _MENDS = {
@@ -41,7 +41,7 @@ def ui(
     from pipeline.tracking import address, pages
     from pipeline.tracking import store as tracking
 
-    root = state.main_root()
+    root = layout.main_root()
     store_address = address.uri(root)
     if address.is_server(store_address):
         console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {address.shown(store_address)}")

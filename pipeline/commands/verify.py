@@ -16,10 +16,10 @@ import typer
 
 from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
 from pipeline import console, runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests, layout
 from pipeline.results import comparing, kept, recorded
 from pipeline.results.recorded import Record
-from pipeline.runs import journal, provenance
+from pipeline.runs import journal, keys, provenance
 from pipeline.runs.journal import Kind
 from pipeline.tracking import follower
 
@@ -59,12 +59,12 @@ def verify(
     record = Record.of()
     stages = [stage.value] if stage else list(dict.fromkeys([*record.declared, *record.parts]))
     if not stages:
-        raise DataError(f"{state.PIPELINE}, {state.LOCK}: no stages, so nothing to look at; restore both with git")
+        raise DataError(f"{layout.PIPELINE}, {layout.LOCK}: no stages, so nothing to look at; restore both with git")
     if found := record.findings(stages):
         raise DifferenceError(_listed("not as recorded", [str(finding) for finding in found]))
     if fast:
         here, away = record.looked_at(stages)
-        told = f"{state.LOCK} agrees with what is here: {', '.join(stages)}; {len(here)} files and folders looked at"
+        told = f"{layout.LOCK} agrees with what is here: {', '.join(stages)}; {len(here)} files and folders looked at"
         console.summary(f"{told}, {len(away)} not here: {', '.join(away)}" if away else told)
         return
     with tempfile.TemporaryDirectory(prefix="mnistgan-verify-") as folder:
@@ -77,7 +77,7 @@ def verify(
         machine = _machine_differences(record, stages, scratch.facts_of_machine())
         if not differing:
             count = sum(len(paths) for paths in compared.values())
-            told = f"the same bytes: {', '.join(stages)} made again, {count} outs as {state.LOCK} records"
+            told = f"the same bytes: {', '.join(stages)} made again, {count} outs as {layout.LOCK} records"
             console.summary("; ".join([told, *machine]))
             return
         _judge(differing, scratch.metrics(), machine)
@@ -96,7 +96,7 @@ class _Scratch:
         (self.root / ".dvc").mkdir()
         for name in CODE:
             shutil.copytree(name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in (state.PARAMS, state.PIPELINE, state.LOCK, state.IGNORED):
+        for file in (layout.PARAMS, layout.PIPELINE, layout.LOCK, layout.IGNORED):
             if file.exists():
                 shutil.copyfile(file, self.root / file)
         made = {path for stage in self.stages for path in self.record.parts[stage].outs}
@@ -109,7 +109,7 @@ class _Scratch:
         """Runs a stage. Raises DataError where it fails."""
         words = shlex.split(self.record.declared[stage].command)
         if words[:5] != [*COMMAND, stage]:
-            raise UsageError(f"{state.PIPELINE}, {stage}: the command should begin with {' '.join([*COMMAND, stage])}")
+            raise UsageError(f"{layout.PIPELINE}, {stage}: the command should begin with {' '.join([*COMMAND, stage])}")
         command = [sys.executable, *words[2:], *([FRESH[stage]] if stage in FRESH else [])]
         console.say(f"{stage}: made again in {self.root}")
         done = subprocess.run(  # noqa: S603 - dvc.yaml's own words, and no shell reads them
@@ -137,7 +137,7 @@ class _Scratch:
     def _compare(self, path: str, expected: str) -> list[str]:
         if not (self.root / path).exists():
             return ["not made now"]
-        got = state.digest(self.root / path, self.root)
+        got = digests.md5_of(self.root / path, self.root)
         if got == expected:
             return []
         try:
@@ -180,7 +180,7 @@ def _judge(
     """Warns where another machine explains it all. Raises DifferenceError where it does not."""
     lines = [line for paths in differing.values() for path, found in paths.items() for line in _of_file(path, found)]
     names = ", ".join(differing)
-    told = _listed(f"other bytes than {state.LOCK} records: {names}", lines)
+    told = _listed(f"other bytes than {layout.LOCK} records: {names}", lines)
     excusable = machine and outside == [] and not set(differing) & set(MACHINE_INDEPENDENT)
     if excusable:
         console.warn(f"{told}\n{_listed('made on another machine or other libraries', machine)}")
@@ -228,7 +228,7 @@ def _versions(record: Record) -> Mapping[str, str]:
     """Library versions that the training was recorded with; none where they are not known."""
     train = record.parts.get("train")
     try:
-        return state.recorded_versions(train, record.workspace) if train else {}
+        return keys.recorded_versions(train, record.workspace) if train else {}
     except MnistganError:
         requirements = record.workspace / recorded.REQUIREMENTS
         pinned = requirements.read_text("utf-8") if requirements.exists() else ""
@@ -251,8 +251,8 @@ def _journalled_processors(record: Record, versions: Mapping[str, str]) -> dict[
     """Processor that each stage last ran on, as the journals here tell; a stage they don't tell of is left out."""
     if not versions or not {"train", "evaluate"} <= record.parts.keys():
         return {}
-    now = state.State.of(record.parts, versions)
-    root = state.main_root()
+    now = keys.State.of(record.parts, versions)
+    root = layout.main_root()
     events = [event for key in (now.train_key, now.run_key) for event in journal.read(journal.path_of(root, key))]
     starts = {event.stage: event.facts for event in events if event.kind is Kind.START and "cpu" in event.facts}
     return {stage: str(facts["cpu"]) for stage, facts in starts.items()}

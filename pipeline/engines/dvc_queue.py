@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from mnistgan.errors import GitError, TrainingError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import git, layout
 from pipeline.runs import provenance
 
 CODE = ("pipeline", "src", "pretrained", "params.yaml", "dvc.yaml")
@@ -172,7 +172,7 @@ def check_place(root: Path) -> None:
 
 def check_own_folder() -> None:
     """:func:`check_history`, where this is a stage that runs in its experiment's own folder."""
-    root = state.main_root()
+    root = layout.main_root()
     if "DVC_EXP_NAME" in os.environ and root != Path().resolve():
         with suppress(GitError):  # DVC itself, which asks no program, came as far as this
             check_history(root)

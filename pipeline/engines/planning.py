@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
-from pipeline.dvcfiles import state
-from pipeline.dvcfiles.state import Part
+from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import lookup as results
 from pipeline.results import recorded
 
@@ -76,8 +77,8 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     from mnistgan import params
 
     text = _overridden(overrides)
-    params.parse(text, f"{state.PARAMS} with {', '.join(overrides)}" if overrides else str(state.PARAMS))
-    document = state.parse_yaml(text, str(state.PARAMS))
+    params.parse(text, f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS))
+    document = reading.yaml_document(text, str(layout.PARAMS))
     parts = _parts(document)
     digest = results.recipe_digest(parts, pins_of(parts))
     assert digest is not None
@@ -86,8 +87,8 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
 
 def is_prepared() -> bool:
     """Whether dvc.lock records what prepare would make now."""
-    before = state.prepared().get("prepare")
-    return before is not None and _cause(before, ()) == _cause(state.part_of_workspace("prepare"), ())
+    before = dvc_lock.prepared().get("prepare")
+    return before is not None and _cause(before, ()) == _cause(dvc_yaml.part_of("prepare"), ())
 
 
 def pins_of(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
@@ -98,7 +99,7 @@ def pins_of(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
     evaluate = parts["evaluate"]
     folder = workspace / evaluate.options["rulers"]
     cards = {name: read_json(card_path(folder, name)) for name in recorded.RULERS}
-    return recorded.pins_of(cards, evaluate.params[str(state.PARAMS)]["evaluate"])
+    return recorded.pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])
 
 
 def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
 
 def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
     """A stage's params and deps; not where its data came from, nor what training makes."""
-    flat = dict(state.flatten(part.params.get(str(state.PARAMS), {}), ""))
+    flat = dict(params_yaml.flatten(part.params.get(str(layout.PARAMS), {}), ""))
     return {
         "params": {name: value for name, value in flat.items() if not _is_free(name)},
         "deps": {path: digest for path, digest in part.deps.items() if path not in trained},
@@ -117,16 +118,16 @@ def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, 
 
 
 def _is_free(name: str) -> bool:
-    return name == SEED or name.startswith(state.SOURCES)
+    return name == SEED or name.startswith(params_yaml.SOURCES)
 
 
 def _parts(document: Mapping[str, Any]) -> dict[str, Part]:
     """The stages as the next run with these params would record them; prepare as it is recorded."""
     if not is_prepared():
-        raise DataError(f"{state.LOCK} does not record what prepare makes now; run `dvc repro prepare` first")
-    prepared = state.prepared()
+        raise DataError(f"{layout.LOCK} does not record what prepare makes now; run `dvc repro prepare` first")
+    prepared = dvc_lock.prepared()
     known = prepared["prepare"].outs
-    measured = {stage: state.part_of_workspace(stage, known=known, params=document) for stage in ("train", "evaluate")}
+    measured = {stage: dvc_yaml.part_of(stage, known=known, params=document) for stage in ("train", "evaluate")}
     return {**prepared, **measured}
 
 
@@ -135,19 +136,19 @@ def _overridden(overrides: Sequence[str]) -> str:
     from mnistgan import reading
 
     try:
-        text = reading.text(state.PARAMS, ParamsError)
+        text = reading.text(layout.PARAMS, ParamsError)
     except FileNotFoundError as error:
-        raise UsageError(f"{state.PARAMS}: no such file; run from the repository's root") from error
+        raise UsageError(f"{layout.PARAMS}: no such file; run from the repository's root") from error
     if not overrides:
         return text
-    reading.yaml_document(text, str(state.PARAMS), ParamsError)  # within bounds, which DVC's reader has none of
+    reading.yaml_document(text, str(layout.PARAMS), ParamsError)  # within bounds, which DVC's reader has none of
     for override in overrides:
         _check(override)
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides, to_hydra_overrides
 
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
-        copy = Path(folder) / state.PARAMS
+        copy = Path(folder) / layout.PARAMS
         copy.write_text(text, "utf-8")
         try:
             if any(override.is_sweep_override() for override in to_hydra_overrides(list(overrides))):
@@ -158,7 +159,7 @@ def _overridden(overrides: Sequence[str]) -> str:
         except Exception as error:  # DVC lets its parser's own through
             cause = error.__cause__ if isinstance(error, DvcException) and error.__cause__ else error
             said = " ".join(str(cause).split()).partition(". To append")[0]
-            raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {state.PARAMS}") from error
+            raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {layout.PARAMS}") from error
         return copy.read_text("utf-8")
 
 
@@ -170,6 +171,6 @@ def _check(override: str) -> None:
         raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")
     if found[1].partition(".")[0] == "prepare":
         raise UsageError(
-            f"--set {override}: a group needs its data first; change {state.PARAMS}, run `dvc repro prepare`, and "
+            f"--set {override}: a group needs its data first; change {layout.PARAMS}, run `dvc repro prepare`, and "
             "leave this --set out"
         )

@@ -1,6 +1,5 @@
 """What a report shows of one side beside its metrics: curves, pictures and where it comes from, as far as here."""
 
-import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnistgan.errors import FormatError
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.results import history, kept
+from pipeline.runs import keys
 from pipeline.runs.journal import Event, Kind
 from pipeline.tracking import publication
 
@@ -52,7 +52,7 @@ class Exhibits:
         return self.results.place
 
     @property
-    def parts(self) -> Mapping[str, state.Part]:
+    def parts(self) -> Mapping[str, dvc_lock.Part]:
         """What its dvc.lock records, by stage."""
         return self.place.parts if self.place else {}
 
@@ -92,7 +92,7 @@ class Exhibits:
 
         content = self.place.read(RULER) if self.place else None
         recorded = self.parts["train"].deps.get(RULER.as_posix()) if "train" in self.parts else None
-        if content is None or _md5(content) != recorded:
+        if content is None or digests.md5(content) != recorded:
             return None
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
@@ -128,7 +128,7 @@ class Exhibits:
         if cached.is_file():
             return cached.read_bytes()
         content = self.place.read(path) if self.place else None
-        return content if content is not None and _md5(content) == digest else None
+        return content if content is not None and digests.md5(content) == digest else None
 
     def _read(self, path: Path, stage: str) -> tuple[bytes | None, list[str]]:
         """A file that git keeps, and what there is to say of it."""
@@ -138,8 +138,8 @@ class Exhibits:
         if content is None:
             return None, [f"{self.name} has no {path}"]
         recorded = self.parts[stage].outs.get(path.as_posix()) if stage in self.parts else None
-        if recorded is not None and _md5(content) != recorded:
-            return content, [f"{self.name}: {path} is not the one that {state.LOCK} records; it may be another run's"]
+        if recorded is not None and digests.md5(content) != recorded:
+            return content, [f"{self.name}: {path} is not the one that {layout.LOCK} records; it may be another run's"]
         return content, []
 
     @property
@@ -203,19 +203,19 @@ class Exhibits:
         date, _, subject = (told or b"").decode("utf-8", "replace").strip().partition("\x1f")
         if subject.startswith(_OF_DVC):
             subject = "a DVC experiment"  # the rest is a digest
-        return ", ".join(filter(None, (f"commit {str(self.place.commit)[: state.SHORT]}", date, subject)))
+        return ", ".join(filter(None, (f"commit {str(self.place.commit)[: keys.SHORT]}", date, subject)))
 
 
-def _of_journal(of: state.State | None) -> Iterator[tuple[str, str]]:
+def _of_journal(of: keys.State | None) -> Iterator[tuple[str, str]]:
     """What no file of the result may hold: told by the journals on this machine, if they are here."""
-    events = publication.making_events(state.main_root(), of.train_key, of.run_key) if of else []
+    events = publication.making_events(layout.main_root(), of.train_key, of.run_key) if of else []
     training = [event for event in events if event.stage == "train"]
     start = next((event for event in training if event.kind is Kind.START), None)
     if start is None:
         yield "made by", "no journal on this machine tells"
         return
     changed = ", with changes that it does not hold" if start.facts.get("dirty") else ""
-    yield "made by", f"commit {str(start.facts.get('commit'))[: state.SHORT]}{changed}"
+    yield "made by", f"commit {str(start.facts.get('commit'))[: keys.SHORT]}{changed}"
     yield "made at", f"{start.time:%Y-%m-%d %H:%M} UTC"
     yield "processor", str(start.facts.get("cpu", "not known"))
     if speed := _last_fact(training, "images_per_second"):
@@ -228,10 +228,6 @@ def _last_fact(events: Sequence[Event], name: str) -> Any:
 
 def _all_there(found: Sequence[tuple[int, bytes | None]]) -> bool:
     return all(content is not None for _, content in found)
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _text(content: bytes) -> str:

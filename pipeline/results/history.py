@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError, UsageError
-from pipeline.dvcfiles import git, state
-from pipeline.dvcfiles.state import Part, State
+from pipeline.dvcfiles import digests, dvc_lock, git, layout
+from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import kept, recorded
-from pipeline.runs import provenance
+from pipeline.runs import keys, provenance
+from pipeline.runs.keys import State
 
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 _NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash", "refs/replace/*")
@@ -34,7 +35,7 @@ class Commit:
 
     def __str__(self) -> str:
         named = f" ({', '.join(self.names)})" if self.names else ""
-        return f"{self.id[: state.SHORT]} {self.date[:10]} {self.subject}{named}"
+        return f"{self.id[: keys.SHORT]} {self.date[:10]} {self.subject}{named}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Recorded:
             return {}
         path = str(train.options["versions"])
         if content := self.read(path, train.outs.get(path, "")):
-            return state.versions_of(content, path)
+            return keys.versions_of(content, path)
         places = [git.blob(commit.id, recorded.REQUIREMENTS) for commit in self.commits]
         here = recorded.REQUIREMENTS
         places += [here.read_bytes()] if here.is_file() else []
@@ -88,11 +89,11 @@ class Recorded:
     def read(self, path: str, digest: str) -> bytes | None:
         """A recorded file's bytes, of the workspace, DVC's cache or a commit; None where none has them."""
         for place in (Path(path), kept.cached(digest)):
-            if digest and place.is_file() and state.digest(place) == digest:
+            if digest and place.is_file() and digests.md5_of(place) == digest:
                 return place.read_bytes()
         for commit in self.commits:
             content = git.blob(commit.id, Path(path))
-            if content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() == digest:
+            if content is not None and digests.md5(content) == digest:
                 return content
         return None
 
@@ -112,7 +113,7 @@ class Recorded:
         folder = evaluate.options.get("rulers")
         if folder is None:
             return {}
-        same = folder.is_dir() and state.digest(folder) == evaluate.deps.get(str(folder))
+        same = folder.is_dir() and digests.md5_of(folder) == evaluate.deps.get(str(folder))
         path = folder / f"{name}.json"
         contents = [path.read_bytes()] if same and path.is_file() else []
         contents += [content for commit in self.commits[:1] if (content := git.blob(commit.id, path))]
@@ -129,7 +130,7 @@ def records() -> list[Recorded]:
     by_blob: dict[str, list[Commit]] = {}
     texts: dict[str, str] = {}
     commits = _commits()
-    locks = git.blobs([f"{commit.id}:./{state.LOCK}" for commit in commits])
+    locks = git.blobs([f"{commit.id}:./{layout.LOCK}" for commit in commits])
     for commit, (blob, content) in zip(commits, locks, strict=True):
         if blob:
             by_blob.setdefault(blob, []).append(commit)
@@ -141,7 +142,7 @@ def records() -> list[Recorded]:
     found = []
     for blob, places in by_blob.items():
         try:
-            parts = state.parts_of_lock(texts[blob])
+            parts = dvc_lock.parts_of(texts[blob])
         except FormatError:
             continue
         found.append(Recorded(blob, parts, places, in_workspace=blob == here))
@@ -154,14 +155,14 @@ def blob_at(revision: str) -> str | None:
     Empty where there is such a commit, without a dvc.lock.
     """
     commit = commit_of(revision)
-    return None if commit is None else git.blobs([f"{commit}:./{state.LOCK}"])[0][0]
+    return None if commit is None else git.blobs([f"{commit}:./{layout.LOCK}"])[0][0]
 
 
 def outs_at(commit: str) -> Mapping[str, str]:
     """The MD5 of every out that a commit's dvc.lock records, by path; none where it has no whole one."""
-    content = git.blob(commit, state.LOCK)
+    content = git.blob(commit, layout.LOCK)
     try:
-        parts = state.parts_of_lock(content.decode("utf-8", "replace")) if content else {}
+        parts = dvc_lock.parts_of(content.decode("utf-8", "replace")) if content else {}
     except FormatError:
         return {}
     return {path: digest for part in parts.values() for path, digest in part.outs.items()}
@@ -210,7 +211,7 @@ def stamp(picture: BinaryIO) -> str | None:
 def _of_workspace() -> tuple[str, str]:
     """The workspace's dvc.lock: its id, as git would have it, and its text; both empty where there is none."""
     try:
-        text = state.read_lock()
+        text = dvc_lock.read()
     except MnistganError:
         return "", ""
     content = text.encode()
@@ -219,7 +220,7 @@ def _of_workspace() -> tuple[str, str]:
 
 def _commits() -> list[Commit]:
     excluded = [f"--exclude={pattern}" for pattern in _NOT_RESULTS]
-    told = _line("log", *excluded, "--all", "--format=%H%x1f%cI%x1f%s", "--", str(state.LOCK)) or ""
+    told = _line("log", *excluded, "--all", "--format=%H%x1f%cI%x1f%s", "--", str(layout.LOCK)) or ""
     names = _names()
     fields = (line.split("\x1f", 2) for line in told.splitlines())
     return [Commit(commit, date, subject, tuple(names.get(commit, ()))) for commit, date, subject in fields]

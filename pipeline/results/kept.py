@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnistgan.errors import DataError, FormatError
-from pipeline.dvcfiles import cache, state
+from pipeline.dvcfiles import cache, digests, layout
 
 _FOLDER = ".dir"
 
@@ -18,14 +18,14 @@ def bring(path: str, digest: str, to: Path, workspace: Path = Path()) -> None:
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     here = workspace / path
-    if here.exists() and state.digest(here, workspace) == digest:
+    if here.exists() and digests.md5_of(here, workspace) == digest:
         _copy(here, to)
         return
     try:
         _from_cache(digest, to)
     except FileNotFoundError as error:
         raise DataError(
-            f"{path}: not here as {state.LOCK} records it, nor in DVC's cache; run `dvc checkout` or `dvc pull`"
+            f"{path}: not here as {layout.LOCK} records it, nor in DVC's cache; run `dvc checkout` or `dvc pull`"
         ) from error
 
 
@@ -39,7 +39,7 @@ def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
 
 def cached(digest: str) -> Path:
     """Where DVC's cache has, or would have, the bytes of an MD5."""
-    return cache.place(state.main_root(), digest)
+    return cache.place(layout.main_root(), digest)
 
 
 def _from_cache(digest: str, to: Path) -> None:

@@ -5,11 +5,9 @@ nothing has to be checked out.
 """
 
 import glob
-import hashlib
 import json
 import math
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,12 +21,12 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import DataError, FormatError, GitError, RulerError, UsageError
 from mnistgan.metrics.catalog import PRIMARY
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import digests, dvc_lock, git, layout, params_yaml
 from pipeline.results import history
 from pipeline.runs import provenance
 
 METRICS = Path("metrics/evaluation.json")
-SEEDS = state.SEEDS
+SEEDS = layout.SEEDS
 MACHINE = Path("metrics/machine.json")
 WORKSPACE = "workspace"
 LARGEST = 100_000_000  # bytes of a file of a result; a picture or a table has far fewer
@@ -37,7 +35,6 @@ TAKEN = (
     "a git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file (.json), a seeds file (.csv), a folder or "
     f"glob of metrics files, {RUN}ID of an MLflow run, `{WORKSPACE}`, or several of these joined by commas"
 )
-_RECIPE = re.compile(r"^recipes\.[^.]+")
 
 Read = Callable[[Path], bytes | None]
 
@@ -48,7 +45,7 @@ class Place:
 
     read: Read
     """A file's bytes by its path there; None where there is none."""
-    parts: Mapping[str, state.Part]
+    parts: Mapping[str, dvc_lock.Part]
     """What its dvc.lock records, by stage; empty where it has none."""
     commit: str | None
     """None where it is no commit's."""
@@ -163,7 +160,7 @@ def _bytes_of(path: Path) -> bytes | None:
 
 
 def _of_folder(folder: Path) -> list[Results]:
-    if (folder / state.LOCK).is_file() or (folder / METRICS).is_file():
+    if (folder / layout.LOCK).is_file() or (folder / METRICS).is_file():
         return [_of_place(str(folder), lambda wanted: _bytes_of(folder / wanted))]
     found = sorted(folder.glob("*.json")) or sorted(folder.rglob(METRICS.name))
     return _of_files(f"{folder}/*.json", [str(path) for path in found])
@@ -204,7 +201,7 @@ def _of_file(name: str, content: bytes) -> list[Results]:
 def _of_run(text: str) -> Results:
     from pipeline.tracking import store as tracking
 
-    places = {str(path): path for path in (METRICS, SEEDS, MACHINE, state.LOCK, state.PARAMS)}
+    places = {str(path): path for path in (METRICS, SEEDS, MACHINE, layout.LOCK, layout.PARAMS)}
     held = tracking.read_files(text.removeprefix(RUN), list(places))
     return _of_place(text, lambda wanted: held.get(str(wanted)))
 
@@ -217,12 +214,12 @@ def _of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results
     figures = _figures(f"{name}, {METRICS}", content)
     recorded = read_bytes(SEEDS)
     rows = seeds.loads(_text(f"{name}, {SEEDS}", recorded), f"{name}, {SEEDS}") if recorded is not None else []
-    lock, written = read_bytes(state.LOCK), read_bytes(state.PARAMS)
+    lock, written = read_bytes(layout.LOCK), read_bytes(layout.PARAMS)
     if lock is None:
         side = Side(name, (Trained(name, figures),))
-        unknown = (f"{name} has no {state.LOCK}: its params and code are unknown",)
+        unknown = (f"{name} has no {layout.LOCK}: its params and code are unknown",)
         return Results(side, seeds=tuple(rows), notes=unknown, doubts=unknown, place=Place(read_bytes, {}, commit))
-    parts = state.parts_of_lock(_text(f"{name}, {state.LOCK}", lock))
+    parts = dvc_lock.parts_of(_text(f"{name}, {layout.LOCK}", lock))
     found = Results(
         side=Side(name, (_trained(name, figures, parts),), recipe_digest(parts, figures.pins)),
         params=_params(parts),
@@ -253,47 +250,38 @@ def _text(name: str, content: bytes) -> str:
         raise FormatError(f"{name}: not UTF-8 text: {error}") from error
 
 
-def _measuring(parts: Mapping[str, state.Part]) -> list[state.Part]:
+def _measuring(parts: Mapping[str, dvc_lock.Part]) -> list[dvc_lock.Part]:
     """The parts of the stages that the figures come from."""
     return [parts[stage] for stage in ("prepare", "train", "evaluate") if stage in parts]
 
 
-def _params(parts: Mapping[str, state.Part]) -> dict[str, Any]:
+def _params(parts: Mapping[str, dvc_lock.Part]) -> dict[str, Any]:
     """Params as the stages resolved them when they ran, so that recipes of other names line up.
 
     Where the data was fetched from is no property of it.
     """
-    return {name: value for name, value in _flat(_measuring(parts)).items() if not name.startswith("prepare.sources")}
+    return params_yaml.flat(part.params for part in _measuring(parts))
 
 
-def _flat(parts: Iterable[state.Part]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for part in parts:
-        for named in part.params.values():
-            for name, value in named.items():
-                flat.update(state.flatten(value, _RECIPE.sub("recipe", name)))
-    return flat
-
-
-def _data(parts: Mapping[str, state.Part]) -> dict[str, str]:
+def _data(parts: Mapping[str, dvc_lock.Part]) -> dict[str, str]:
     made = parts["prepare"].outs if "prepare" in parts else {}
     used = {path for part in _measuring(parts) for path in part.deps}
     return {path: digest for path, digest in made.items() if path in used}
 
 
-def _code(parts: Mapping[str, state.Part]) -> dict[str, str]:
+def _code(parts: Mapping[str, dvc_lock.Part]) -> dict[str, str]:
     made = {path for part in parts.values() for path in part.outs}
     deps = {path: digest for part in _measuring(parts) for path, digest in part.deps.items()}
     return {path: digest for path, digest in sorted(deps.items()) if path not in made}
 
 
-def _machine(parts: Mapping[str, state.Part], read_bytes: Read) -> dict[str, str]:
+def _machine(parts: Mapping[str, dvc_lock.Part], read_bytes: Read) -> dict[str, str]:
     """What trained, by the file that is recorded for it; empty in a record from before there was one."""
     train = parts.get("train")
     path = train.options.get("machine") if train else None
     content = (read_bytes(path) if path else None) or b""
     recorded = train.outs.get(str(path)) if train else None
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded:
+    if digests.md5(content) != recorded:
         return {}
     try:
         return provenance.facts_of_machine(json.loads(content))
@@ -301,68 +289,68 @@ def _machine(parts: Mapping[str, state.Part], read_bytes: Read) -> dict[str, str
         return {}
 
 
-def _trained(name: str, figures: Figures, parts: Mapping[str, state.Part]) -> Trained:
+def _trained(name: str, figures: Figures, parts: Mapping[str, dvc_lock.Part]) -> Trained:
     train = parts.get("train")
     weights = train.outs.get(str(train.options.get("generator"))) if train else None
     return Trained(name, figures, weights, _measured_by(parts), _training(parts))
 
 
-def _measured_by(parts: Mapping[str, state.Part]) -> dict[str, str] | None:
+def _measured_by(parts: Mapping[str, dvc_lock.Part]) -> dict[str, str] | None:
     """What evaluate read beside what was trained: code, rulers and data by their digests, params by their values."""
     if not {"train", "evaluate"} <= parts.keys():
         return None
     evaluate, trained = parts["evaluate"], parts["train"].outs
     read = {path: digest for path, digest in evaluate.deps.items() if path not in trained}
-    return read | {name: str(value) for name, value in _flat([evaluate]).items()}
+    return read | {name: str(value) for name, value in params_yaml.flat([evaluate.params]).items()}
 
 
-def _training(parts: Mapping[str, state.Part]) -> str | None:
+def _training(parts: Mapping[str, dvc_lock.Part]) -> str | None:
     """All that decides the weights to the bit; None where the machine or the libraries are not recorded."""
     train = parts.get("train")
     ran_on = [train.outs.get(str(train.options.get(name))) for name in ("machine", "versions")] if train else [None]
     if train is None or None in ran_on:
         return None
-    return json.dumps([_flat([train]), dict(train.deps), ran_on], sort_keys=True, default=str)
+    return json.dumps([params_yaml.flat([train.params]), dict(train.deps), ran_on], sort_keys=True, default=str)
 
 
-def recipe_digest(parts: Mapping[str, state.Part], pins: str) -> str | None:
+def recipe_digest(parts: Mapping[str, dvc_lock.Part], pins: str) -> str | None:
     """What the group of seeds is known by that a state belongs to; None where no training is recorded."""
-    named = parts["train"].params.get(str(state.PARAMS), {}) if "train" in parts else {}
-    knobs = next((value for name, value in named.items() if _RECIPE.fullmatch(name)), None)
+    named = parts["train"].params.get(str(layout.PARAMS), {}) if "train" in parts else {}
+    knobs = next((value for name, value in named.items() if params_yaml.RECIPE.fullmatch(name)), None)
     if knobs is None:
         return None
     return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), pins)
 
 
-def _torn_chain(name: str, parts: Mapping[str, state.Part]) -> Iterable[str]:
+def _torn_chain(name: str, parts: Mapping[str, dvc_lock.Part]) -> Iterable[str]:
     """What a stage did not read as the others wrote it, as after a run that was cut short."""
     written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
     read = [item for part in _measuring(parts) for item in part.deps.items()]
     others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
     if missing := sorted({"prepare", "train", "evaluate"} - parts.keys()):
-        yield f"{name}: {state.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
+        yield f"{name}: {layout.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
     elif others:
         yield f"{name}: {', '.join(others)} was written anew since a later stage read it; `dvc repro` catches up"
 
 
-def _unnamed(name: str, parts: Mapping[str, state.Part]) -> Iterable[str]:
+def _unnamed(name: str, parts: Mapping[str, dvc_lock.Part]) -> Iterable[str]:
     """What the training's command no longer names, so that what it tells of the weights would be overlooked."""
     if not {"train", "evaluate"} <= parts.keys():
         return
     train = parts["train"]
     generator = str(train.options.get("generator"))
     if generator not in train.outs or generator not in parts["evaluate"].deps:
-        yield f"{name}: {state.LOCK} names no generator, so of which weights the figures are is unknown"
+        yield f"{name}: {layout.LOCK} names no generator, so of which weights the figures are is unknown"
     elif unnamed := [path for path in train.outs if Path(path) not in train.options.values()]:
-        yield f"{name}: {state.LOCK}'s command of train names no {', '.join(unnamed)}, which it wrote"
+        yield f"{name}: {layout.LOCK}'s command of train names no {', '.join(unnamed)}, which it wrote"
 
 
-def _stale_metrics(name: str, content: bytes, parts: Mapping[str, state.Part]) -> Iterable[str]:
+def _stale_metrics(name: str, content: bytes, parts: Mapping[str, dvc_lock.Part]) -> Iterable[str]:
     recorded = parts["evaluate"].outs.get(METRICS.as_posix()) if "evaluate" in parts else None
     if recorded is None:
-        yield f"{name}: {state.LOCK} records no {METRICS}, so whose figures it holds is unknown"
-    elif hashlib.md5(content, usedforsecurity=False).hexdigest() != recorded:
-        yield f"{name}: {METRICS} is not the one that {state.LOCK} records; params, data and code may be another run's"
+        yield f"{name}: {layout.LOCK} records no {METRICS}, so whose figures it holds is unknown"
+    elif digests.md5(content) != recorded:
+        yield f"{name}: {METRICS} is not the one that {layout.LOCK} records; params, data and code may be another run's"
 
 
 def _other_record(of: Results) -> Iterable[str]:
@@ -379,17 +367,17 @@ def _stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> I
     """What params.yaml says otherwise than the run whose figures these are."""
     if written is None:
         return
-    document = state.parse_yaml(_text(f"{name}, {state.PARAMS}", written), f"{name}, {state.PARAMS}")
+    document = reading.yaml_document(_text(f"{name}, {layout.PARAMS}", written), f"{name}, {layout.PARAMS}")
     try:
         recipe = document["recipes"][document["train"]["recipe"]]
     except (KeyError, TypeError):
-        yield f"{name}: {state.PARAMS} names no recipe; the figures are of the run that {state.LOCK} records"
+        yield f"{name}: {layout.PARAMS} names no recipe; the figures are of the run that {layout.LOCK} records"
         return
-    now = dict(state.flatten({**document, "recipe": recipe}, ""))
+    now = dict(params_yaml.flatten({**document, "recipe": recipe}, ""))
     changed = [key for key, value in ran.items() if key in now and now[key] != value]
     if changed:
         shown = ", ".join(f"{key} {now[key]} (ran with {ran[key]})" for key in changed)
-        yield f"{name}: {state.PARAMS} has changed since the run: {shown}; the figures are of the run"
+        yield f"{name}: {layout.PARAMS} has changed since the run: {shown}; the figures are of the run"
 
 
 def _group(name: str, found: Sequence[Results]) -> Results:

@@ -3,7 +3,6 @@
 The record is dvc.lock, the small outs that git keeps, the pinned rulers and requirements.lock.
 """
 
-import hashlib
 import itertools
 import json
 import math
@@ -16,9 +15,10 @@ from typing import Any
 
 from mnistgan.errors import DataError, FormatError, GitError, MnistganError
 from pipeline import runtime
-from pipeline.dvcfiles import git, state
-from pipeline.dvcfiles.state import Declared, Part
-from pipeline.runs import provenance
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.dvcfiles.dvc_yaml import Declared
+from pipeline.runs import keys, provenance
 
 REQUIREMENTS = Path("requirements.lock")
 RULERS = ("classifier", "pixels")
@@ -52,7 +52,7 @@ class Record:
     @classmethod
     def of(cls, workspace: Path = Path()) -> "Record":
         """Read both. Raises UsageError where one is missing, FormatError where dvc.lock is torn."""
-        return cls(workspace, state.parts_of_lock(state.read_lock(workspace)), state.declared(workspace))
+        return cls(workspace, dvc_lock.parts_of(dvc_lock.read(workspace)), dvc_yaml.declared(workspace))
 
     @property
     def machine(self) -> Path | None:
@@ -68,7 +68,7 @@ class Record:
             return {}
         path, recorded = self.workspace / self.machine, self.parts["train"].outs.get(str(self.machine))
         try:
-            return provenance.facts_of_machine(read_json(path)) if state.digest(path) == recorded else {}
+            return provenance.facts_of_machine(read_json(path)) if digests.md5_of(path) == recorded else {}
         except DataError:
             return {}
 
@@ -84,10 +84,10 @@ class Record:
 
     def _of_stage(self, stage: str) -> Iterator[str]:
         if stage not in self.declared:
-            yield f"{state.LOCK} has an entry for it, {state.PIPELINE} has no such stage; delete the entry"
+            yield f"{layout.LOCK} has an entry for it, {layout.PIPELINE} has no such stage; delete the entry"
             return
         if stage not in self.parts:
-            yield f"{state.PIPELINE} has this stage, {state.LOCK} has no entry for it; {_REPRO}"
+            yield f"{layout.PIPELINE} has this stage, {layout.LOCK} has no entry for it; {_REPRO}"
             return
         part, declared = self.parts[stage], self.declared[stage]
         for file, said in _of_declaration(part, declared):
@@ -120,7 +120,7 @@ class Record:
         with suppress(GitError):  # a record is held to its files without git too
             undoing = self._undoing(path)
             if not undoing and git.ask("ls-files", "--", path, folder=self.workspace):  # it is as committed
-                undoing = self._undoing(str(state.LOCK))
+                undoing = self._undoing(str(layout.LOCK))
             if undoing:
                 return f"{undoing}; where the change is meant, {otherwise}"
         return otherwise
@@ -143,8 +143,8 @@ class Record:
     def _differing(self, path: str, expected: str) -> str | None:
         """What to say of a file or folder that is there with other bytes than recorded."""
         place = self.workspace / path
-        got = state.digest(place, self.workspace) if place.exists() else expected
-        return None if got == expected else f"{path}: MD5 {got}, {state.LOCK} records {expected}"
+        got = digests.md5_of(place, self.workspace) if place.exists() else expected
+        return None if got == expected else f"{path}: MD5 {got}, {layout.LOCK} records {expected}"
 
     def _of_rulers(self, part: Part) -> Iterator[str]:
         """The rulers against their cards; and the pins and counts in the metrics against both."""
@@ -193,7 +193,7 @@ class Record:
         if versions_recorded(part, pinned) is not None:
             return
         try:
-            known = state.recorded_versions(part, self.workspace)
+            known = keys.recorded_versions(part, self.workspace)
         except DataError:
             known = {}
         choices = pinned_versions(pinned)
@@ -225,32 +225,32 @@ def versions_recorded(train: Part, requirements: str) -> dict[str, str] | None:
     for chosen in itertools.product(*(pinned.get(library, []) for library in runtime.LIBRARIES)):
         versions = dict(zip(runtime.LIBRARIES, chosen, strict=True))
         written = (json.dumps(versions, indent=2) + "\n").encode()  # as mnistgan.files.write_json does
-        if hashlib.md5(written, usedforsecurity=False).hexdigest() == expected:
+        if digests.md5(written) == expected:
             return versions
     return None
 
 
 def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]:
     """What a stage is declared to be otherwise than recorded, each with the file that declares it."""
-    pipeline = str(state.PIPELINE)
+    pipeline = str(layout.PIPELINE)
     if part.command != declared.command:
-        yield pipeline, f"{state.LOCK} records the command {part.command!r}, {pipeline} has {declared.command!r}"
+        yield pipeline, f"{layout.LOCK} records the command {part.command!r}, {pipeline} has {declared.command!r}"
     for kind, recorded, wanted in (("deps", part.deps, declared.deps), ("outs", part.outs, declared.outs)):
         if missing := sorted(set(wanted) - set(recorded)):
-            yield pipeline, f"{', '.join(missing)}: in {pipeline}'s {kind}, not in {state.LOCK}"
+            yield pipeline, f"{', '.join(missing)}: in {pipeline}'s {kind}, not in {layout.LOCK}"
         if idle := sorted(set(recorded) - set(wanted)):
-            yield pipeline, f"{', '.join(idle)}: in {state.LOCK}'s {kind}, not in {pipeline}"
-    recorded_params, wanted_params = (dict(state.flatten(params, "")) for params in (part.params, declared.params))
+            yield pipeline, f"{', '.join(idle)}: in {layout.LOCK}'s {kind}, not in {pipeline}"
+    recorded_params, wanted_params = (dict(params_yaml.flatten(params)) for params in (part.params, declared.params))
     for name in sorted(recorded_params.keys() | wanted_params.keys()):
         got, expected = wanted_params.get(name, "nothing"), recorded_params.get(name, "nothing")
         if got != expected or type(got) is not type(expected):
-            key = name.removeprefix(f"{state.PARAMS}.")
-            yield str(state.PARAMS), f"{state.PARAMS}, {key}: {got!r}, {state.LOCK} records {expected!r}"
+            key = name.removeprefix(f"{layout.PARAMS}.")
+            yield str(layout.PARAMS), f"{layout.PARAMS}, {key}: {got!r}, {layout.LOCK} records {expected!r}"
 
 
 def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Part) -> Iterator[str]:
     path = part.options["metrics"]
-    asked = part.params.get(str(state.PARAMS), {}).get("evaluate", {})
+    asked = part.params.get(str(layout.PARAMS), {}).get("evaluate", {})
     if not isinstance(figures, dict) or not isinstance(figures.get("pins"), str):
         yield f"{path}: names no pins; {_REPRO}"
         return

@@ -10,7 +10,8 @@ from typing import Any
 
 from mnistgan.errors import MnistganError, UsageError
 from pipeline import console, runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
+from pipeline.runs import keys
 
 FOLDER = "checkpoints"
 STEPS = "step_*.npz"
@@ -23,7 +24,7 @@ Params = Mapping[str, Any]
 
 def root() -> Path:
     """The folder of all trainings' folders."""
-    return state.main_root() / FOLDER
+    return layout.main_root() / FOLDER
 
 
 @contextmanager
@@ -39,11 +40,11 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
 
     from mnistgan.files import write_json
 
-    name = state.train_key_of_workspace()[: state.SHORT]
+    name = keys.train_key_of_workspace()[: keys.SHORT]
     if other:
-        name += f"-{other[: state.SHORT]}"
+        name += f"-{other[: keys.SHORT]}"
     if settings := runtime.settings():
-        name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: state.SHORT]}"
+        name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: keys.SHORT]}"
     folder = root() / name
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -21,7 +21,7 @@ from typing import Any
 import mnistgan
 from mnistgan.errors import GitError, Interrupted
 from pipeline import console, runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 from pipeline.runs import provenance
 
 FOLDER = "journal"
@@ -162,7 +162,7 @@ def _turn_to_look(folder: Path) -> Iterator[None]:
 def _surroundings() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
-        "clone": provenance.clone(state.main_root()),
+        "clone": provenance.clone(layout.main_root()),
         "pid": os.getpid(),
         "versions": runtime.installed_versions(),
         "cpu": runtime.cpu_model(),

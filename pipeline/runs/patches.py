@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mnistgan.errors import GitError, MnistganError
 from pipeline import console
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import dvc_yaml, git, layout
 from pipeline.runs import journal, provenance
 
 LIMIT_BYTES = 20_000_000
@@ -57,7 +57,7 @@ def keep(path: Path, workspace: Path = Path()) -> None:
 
 def _patch(workspace: Path) -> bytes:
     """Every difference from the commit, by an index of its own: the person's is left alone."""
-    outs = [str(state.LOCK), *state.outs_of_workspace(workspace)]
+    outs = [str(layout.LOCK), *dvc_yaml.outs(workspace)]
     excluded = [f":(exclude){path}" for path in outs]
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
         index = Path(folder) / "index"
@@ -74,7 +74,7 @@ def _patch(workspace: Path) -> bytes:
 
 def _unknown(workspace: Path, ask: Callable[..., bytes], excluded: list[str]) -> list[str]:
     """Files of code and params that git neither tracks nor ignores."""
-    deps = [path for declared in state.declared(workspace).values() for path in declared.deps]
-    places = sorted({*deps, *CODE, str(state.PARAMS), str(state.PIPELINE)})
+    deps = [path for declared in dvc_yaml.declared(workspace).values() for path in declared.deps]
+    places = sorted({*deps, *CODE, str(layout.PARAMS), str(layout.PIPELINE)})
     listed = ask("ls-files", "--others", "--exclude-standard", "-z", "--", *places, *excluded)
     return [name for name in os.fsdecode(listed).split("\0") if name]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import dvc_yaml, git, layout
 
 _USERINFO = re.compile(r"(?<=://)[^\s/]+@")
 FACTS_OF_MACHINE = ("processor", "precision")
@@ -29,7 +29,7 @@ def is_dirty(workspace: Path = Path()) -> bool | None:
 
     Raises GitError.
     """
-    outs = [str(state.LOCK), *state.outs_of_workspace(workspace)]
+    outs = [str(layout.LOCK), *dvc_yaml.outs(workspace)]
     excluded = (f":(exclude){path}" for path in outs)
     changed = git.ask("status", "--porcelain", "--", ".", *excluded, folder=workspace)
     return None if changed is None else bool(changed)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline import console
-from pipeline.dvcfiles.state import State
 from pipeline.runs import journal
+from pipeline.runs.keys import State
 
 SWITCH = "MNISTGAN_TRACKING"
 """Environment variable; ``off`` keeps stages from publishing, which `sync` can make up for at any time."""

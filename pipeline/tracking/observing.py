@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnistgan.errors import MnistganError
 from pipeline import console
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.runs import journal, patches
 from pipeline.tracking import follower, publication
 
@@ -20,7 +20,7 @@ def observed(stage: str) -> Iterator[None]:
     Another command's outs are not the state's: a stage called by hand for other files is left alone.
     """
     since = time.time()
-    root = state.main_root()
+    root = layout.main_root()
     if not _is_declared(stage):
         yield
     elif stage == "prepare":
@@ -63,7 +63,7 @@ def _turn(path: Path) -> AbstractContextManager[object]:
 
 def _is_declared(stage: str) -> bool:
     try:
-        declared = state.options_of_workspace(stage)
+        declared = dvc_yaml.options(stage)
     except MnistganError:
         return False
-    return declared.items() <= state.options_in(sys.argv).items()
+    return declared.items() <= dvc_lock.options_in(sys.argv).items()

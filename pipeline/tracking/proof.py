@@ -10,8 +10,8 @@ from contextlib import suppress
 from textwrap import indent
 
 from mnistgan.errors import FormatError, GitError
-from pipeline.dvcfiles import cache, git, state
-from pipeline.dvcfiles.state import Part
+from pipeline.dvcfiles import cache, dvc_lock, git, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
 
 
 def check(parts: Mapping[str, Part]) -> None:
@@ -21,7 +21,7 @@ def check(parts: Mapping[str, Part]) -> None:
         contradictions = [_contradiction(part, known) for known in witnesses if known.outs == part.outs]
         if contradictions and all(contradictions):
             raise FormatError(
-                f"{state.LOCK}: not a record: {stage} has {contradictions[0]} of these very outs; "
+                f"{layout.LOCK}: not a record: {stage} has {contradictions[0]} of these very outs; "
                 "nothing of it is published. Put it back with git, or run `make repro`"
             )
 
@@ -29,10 +29,10 @@ def check(parts: Mapping[str, Part]) -> None:
 def _contradiction(part: Part, known: Part) -> str | None:
     """The first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor is
     where the data came from, which changes no out."""
-    here, there = (dict(state.flatten(one.params, "")) for one in (part, known))
+    here, there = (dict(params_yaml.flatten(one.params, "")) for one in (part, known))
     for name in sorted(here.keys() & there.keys()):
-        short = name.removeprefix(f"{state.PARAMS}.")
-        if here[name] != there[name] and not short.startswith(state.SOURCES):
+        short = name.removeprefix(f"{layout.PARAMS}.")
+        if here[name] != there[name] and not short.startswith(params_yaml.SOURCES):
             return f"{short}: {here[name]}, but git or DVC's run cache has {there[name]}"
     return None
 
@@ -40,17 +40,17 @@ def _contradiction(part: Part, known: Part) -> str | None:
 def _committed() -> list[Part]:
     """The parts of the commit's dvc.lock; none where there is none, or git can't be asked."""
     with suppress(GitError, FormatError, UnicodeDecodeError):
-        text = git.blob("HEAD", state.LOCK) or b""
-        return list(state.parts_of_lock(text.decode()).values())
+        text = git.blob("HEAD", layout.LOCK) or b""
+        return list(dvc_lock.parts_of(text.decode()).values())
     return []
 
 
 def _cached(parts: Iterable[Part]) -> Iterator[Part]:
     """The run cache's entries that hold an out of one of these."""
     digests = {digest for part in parts for digest in list(part.outs.values())[:1] if digest}
-    for file in (cache.folder(state.main_root()) / "runs").glob("*/*/*"):
+    for file in (cache.folder(layout.main_root()) / "runs").glob("*/*/*"):
         with suppress(OSError, UnicodeDecodeError, FormatError):
             text = file.read_text("utf-8")
             if any(digest in text for digest in digests):
-                head = f"schema: '{state.SCHEMA}'\nstages:\n  cached:\n"
-                yield from state.parts_of_lock(head + indent(text, "    ")).values()
+                head = f"schema: '{dvc_lock.SCHEMA}'\nstages:\n  cached:\n"
+                yield from dvc_lock.parts_of(head + indent(text, "    ")).values()

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from mnistgan.errors import DataError, FormatError, GateError, GitError, MnistganError
 from pipeline import runtime
-from pipeline.dvcfiles import git, state
-from pipeline.dvcfiles.state import Part, State
-from pipeline.runs import journal, patches, provenance
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.runs import journal, keys, patches, provenance
 from pipeline.runs.journal import Event, Kind, Outcome
+from pipeline.runs.keys import State
 
 if TYPE_CHECKING:
     from mnistgan.training.looks import Look
@@ -104,7 +105,7 @@ class Publication:
         told = [name for name in TOLD_ONCE if tags.get(name)]
         if all(self.tags.get(name, tags[name]) == tags[name] for name in told):
             return self
-        kept = {*PATCHES, str(state.LOCK), str(results.MACHINE)}
+        kept = {*PATCHES, str(layout.LOCK), str(results.MACHINE)}
         return replace(
             self,
             tags={name: value for name, value in self.tags.items() if name not in TOLD_ONCE},
@@ -146,22 +147,22 @@ def while_running(stage: str, since: float) -> Sources:
     Raises UsageError or DataError when the workspace does not hold what those stages recorded.
     """
     if stage == "train":
-        prepared = state.prepared()
+        prepared = dvc_lock.prepared()
         # While training nothing opens the test images, not even to name the run that they will measure.
         known = {path: digest for part in prepared.values() for path, digest in part.outs.items()}
         parts = {
             **prepared,
-            "train": state.part_of_workspace("train"),
-            "evaluate": state.part_of_workspace("evaluate", known=known),
+            "train": dvc_yaml.part_of("train"),
+            "evaluate": dvc_yaml.part_of("evaluate", known=known),
         }
         return Sources(State.of(parts, runtime.installed_versions()), parts, frozenset(), stage, since)
     if stage == "evaluate":
-        parts = state.parts_of_lock(state.read_lock()) | {"evaluate": state.part_of_workspace("evaluate")}
-        return Sources(state.state_of_trained(), parts, frozenset({"train"}), stage, since)
+        parts = dvc_lock.parts_of(dvc_lock.read()) | {"evaluate": dvc_yaml.part_of("evaluate")}
+        return Sources(keys.state_of_trained(), parts, frozenset({"train"}), stage, since)
     recorded = of_lock()
     if not recorded.ended.issuperset(MAKING):
         raise DataError("; ".join(recorded.problems))
-    parts = {**recorded.parts, stage: state.part_of_workspace(stage)}
+    parts = {**recorded.parts, stage: dvc_yaml.part_of(stage)}
     return Sources(recorded.state, parts, recorded.ended - {stage}, stage, since)
 
 
@@ -173,19 +174,19 @@ def of_lock() -> Sources:
     """
     from pipeline.tracking import proof
 
-    text = state.read_lock()
-    parts = state.parts_of_lock(text)
+    text = dvc_lock.read()
+    parts = dvc_lock.parts_of(text)
     proof.check(parts)
     changed = {stage: part.changed_outs() for stage, part in parts.items() if _follows(stage, parts)}
     ended = {stage for stage, paths in changed.items() if not paths}
     if ended.issuperset(MAKING):
-        now = state.state_of_lock(text)
+        now = keys.state_of_lock(text)
     else:
-        now = state.state_of_trained()
-        parts["evaluate"] = state.part_of_workspace("evaluate")
+        now = keys.state_of_trained()
+        parts["evaluate"] = dvc_yaml.part_of("evaluate")
         ended -= {"evaluate", "render"}
     stale = [f"{stage}: not run on these weights yet" for stage in ("evaluate", "render") if stage not in changed]
-    differing = [f"{path}: not what {state.LOCK} records" for paths in changed.values() for path in paths]
+    differing = [f"{path}: not what {layout.LOCK} records" for paths in changed.values() for path in paths]
     return Sources(now, parts, frozenset(ended), problems=(*stale, *differing))
 
 
@@ -289,7 +290,7 @@ def _follows(stage: str, recorded: Mapping[str, Part]) -> bool:
 def _skipped() -> dict[str, Part]:
     """The stages after a training that has just ended which DVC will skip, so that nothing of them tells more."""
     with suppress(MnistganError):
-        recorded = state.parts_of_lock(state.read_lock())
+        recorded = dvc_lock.parts_of(dvc_lock.read())
         found: dict[str, Part] = {}
         for stage in ("evaluate", "render"):
             if stage not in recorded or not _is_up_to_date(stage, recorded[stage]):
@@ -301,8 +302,8 @@ def _skipped() -> dict[str, Part]:
 
 def _is_up_to_date(stage: str, recorded: Part) -> bool:
     """Whether nothing that a stage reads or wrote is other than recorded."""
-    here = state.part_of_workspace(stage)
-    deps = {path: here.deps.get(path) or state.digest(Path(path)) for path in recorded.deps}
+    here = dvc_yaml.part_of(stage)
+    deps = {path: here.deps.get(path) or digests.md5_of(Path(path)) for path in recorded.deps}
     if here.deps.keys() - deps.keys() or (here.command, here.params, deps) != (
         recorded.command,
         recorded.params,
@@ -347,7 +348,7 @@ def _speed_points(training: Sequence[Event]) -> list[Point]:
 
 
 def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
-    for name, value in state.flatten(figures, ""):
+    for name, value in params_yaml.flatten(figures, ""):
         if isinstance(value, int | float):
             yield Point(f"evaluation/{name}", 0, float(value))
 
@@ -374,13 +375,13 @@ def _records(now: State, complete: bool) -> dict[str, Path]:
     """params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
     found = {}
     with suppress(MnistganError):
-        here = state.params_of_workspace()
+        here = keys.params_of_workspace()
         if all(here.get(name, value) == value for name, value in now.params.items()):
-            found[str(state.PARAMS)] = state.PARAMS
+            found[str(layout.PARAMS)] = layout.PARAMS
     with suppress(MnistganError):
-        text = state.read_lock()
-        if complete and _follows("evaluate", state.parts_of_lock(text)) and state.state_of_lock(text) == now:
-            found[str(state.LOCK)] = state.LOCK
+        text = dvc_lock.read()
+        if complete and _follows("evaluate", dvc_lock.parts_of(text)) and keys.state_of_lock(text) == now:
+            found[str(layout.LOCK)] = layout.LOCK
     return found
 
 
@@ -500,7 +501,7 @@ def machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
 def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:
     """Params that decide no result; tags, since MLflow never lets a param change."""
     sections = parts["render"].params.values() if "render" in parts else ()
-    named = [item for section in sections for item in state.flatten(section.get("render", {}), "render")]
+    named = [item for section in sections for item in params_yaml.flatten(section.get("render", {}), "render")]
     return {name: str(value) for name, value in named}
 
 
@@ -521,7 +522,7 @@ def _summary(parts: Mapping[str, Part]) -> str | None:
     if "prepare" not in parts:
         return None
     path = parts["prepare"].options["summary"]
-    is_there = path.exists() and state.digest(path) == parts["prepare"].outs.get(str(path))
+    is_there = path.exists() and digests.md5_of(path) == parts["prepare"].outs.get(str(path))
     return path.read_text("utf-8") if is_there else None
 
 

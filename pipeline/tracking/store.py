@@ -747,9 +747,9 @@ def download_generator(run: str, folder: Path) -> Path:
 
     Raises UsageError when no run or several match, TrackingError when the store can't be reached.
     """
-    from pipeline.dvcfiles import state
+    from pipeline.dvcfiles import layout
 
-    store = Store(state.main_root())
+    store = Store(layout.main_root())
     return store.download(store.find(run), GENERATOR, folder)
 
 
@@ -765,9 +765,9 @@ def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
 
     Raises as :func:`download_generator` does.
     """
-    from pipeline.dvcfiles import state
+    from pipeline.dvcfiles import layout
 
-    store = Store(state.main_root())
+    store = Store(layout.main_root())
     found = store.find(run)
     held = store.names(found)
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:

@@ -7,6 +7,8 @@ deeper, and with its aliases written out no longer, than people write. What is r
 import json
 import stat
 from collections.abc import Iterable
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +96,7 @@ def _demand_shallow(value: Any, levels: int) -> None:
         _demand_shallow(each, levels - 1)
 
 
-def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
+def yaml_document(text: str, name: str, refusal: type[MnistganError] = FormatError) -> Any:
     """Parses YAML 1.2 text; ``name`` stands in messages.
 
     Raises ``refusal``, with the line where there is one, where it is no YAML, names a key twice, is too large or,
@@ -102,15 +104,8 @@ def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
     """
     if len(text) > MOST_YAML:
         raise refusal(f"{name}: {len(text):,} characters; takes {MOST_YAML:,} at most")
-    reader = YAML(typ="safe", pure=True)
-    reader.Composer = _Counting
-    reader.max_depth = MOST_LEVELS
     try:
-        tree = reader.compose(text)
-        if tree is None:
-            return None
-        _Sizes().of(tree)
-        return reader.constructor.construct_document(tree)
+        return deepcopy(_parsed(text))
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         problem = str(error.problem).split(" with value")[0]
@@ -127,6 +122,19 @@ def yaml_document(text: str, name: str, refusal: type[MnistganError]) -> Any:
         raise refusal(f"{name}: not YAML: {error}") from error
     except Exception as error:  # the parser's own, on `!!bool maybe`, or an escape past Unicode
         raise refusal(f"{name}: not YAML that can be read: {error!r}") from error
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """Parses a text once: a command reads params.yaml and dvc.yaml for several of its parts, and parsing is slow."""
+    reader = YAML(typ="safe", pure=True)
+    reader.Composer = _Counting
+    reader.max_depth = MOST_LEVELS
+    tree = reader.compose(text)
+    if tree is None:
+        return None
+    _Sizes().of(tree)
+    return reader.constructor.construct_document(tree)
 
 
 class _TooMuchError(MarkedYAMLError):

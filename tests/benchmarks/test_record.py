@@ -10,8 +10,8 @@ from benchmarks.record import Real, Trained
 from mnistgan.errors import DataError, UsageError
 from mnistgan.training.looks import Look, table
 from pipeline import runtime
-from pipeline.dvcfiles import state
-from pipeline.runs import journal
+from pipeline.dvcfiles import digests, dvc_lock
+from pipeline.runs import journal, keys
 
 LOOKS = tuple(Look(epoch, 1000 * epoch, 20.0 / epoch, 2.0, 0.01, 0.09, 0.9, 0, "", 0.7, 0.01) for epoch in (1, 2))
 REAL = Real(replace(LOOKS[0], fid=10.0, fid_pixels=0.5), replace(LOOKS[0], fid=1.0, fid_pixels=0.25))
@@ -32,7 +32,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     entry: dict[str, Any] = {
         "cmd": "python -m pipeline train --versions models/versions.json --looks metrics/looks.csv",
         "params": {"params.yaml": {"train": {"recipe": "fast", "seed": 7}, "recipes.fast": {"batch_size": 50}}},
-        "outs": [{"path": str(out.relative_to(tmp_path)), "md5": state.digest(out)} for out in outs],
+        "outs": [{"path": str(out.relative_to(tmp_path)), "md5": digests.md5_of(out)} for out in outs],
     }
     (tmp_path / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"train": entry}}))
     write_journal(tmp_path)
@@ -40,8 +40,8 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def key_of(folder: Path) -> str:
-    part = state.parts_of_lock(state.read_lock(folder))["train"]
-    return state.train_key(part, runtime.installed_versions())
+    part = dvc_lock.parts_of(dvc_lock.read(folder))["train"]
+    return keys.train_key(part, runtime.installed_versions())
 
 
 def write_journal(folder: Path) -> None:

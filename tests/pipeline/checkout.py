@@ -15,7 +15,7 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.rulers import cards
 from mnistgan.training.looks import COLUMNS
 from pipeline import runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests, dvc_yaml
 from pipeline.results import lookup as results
 from pipeline.results import recorded
 from tests.committed import CODE, SETTINGS, lay_out
@@ -101,13 +101,13 @@ class Checkout(Repository):
 
     def lock(self, weights: str) -> None:
         """Write dvc.lock for the files that are here, with made-up digests of those that git doesn't keep."""
-        made_up = {path: _md5(f"{path} {weights}".encode()) for path in state.outs_of_workspace(self.root)}
+        made_up = {path: _md5(f"{path} {weights}".encode()) for path in dvc_yaml.outs(self.root)}
         made_up |= {path: _md5(path.encode()) for path in made_up if path.startswith("data/")}
         made_up["models/versions.json"] = _md5(self._versions())
 
         def digested(path: str) -> dict[str, str]:
             place = self.root / path
-            return {"path": path, "md5": state.digest(place, self.root) if place.exists() else made_up[path]}
+            return {"path": path, "md5": digests.md5_of(place, self.root) if place.exists() else made_up[path]}
 
         stages = {
             name: {
@@ -116,7 +116,7 @@ class Checkout(Repository):
                 "params": declared.params,
                 "outs": [digested(path) for path in declared.outs],
             }
-            for name, declared in state.declared(self.root).items()
+            for name, declared in dvc_yaml.declared(self.root).items()
         }
         with (self.root / "dvc.lock").open("w") as file:
             YAML(typ="safe", pure=True).dump({"schema": "2.0", "stages": stages}, file)

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from mnistgan.files import write_arrays
 from mnistgan.training.looks import Look, table
 from pipeline import runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests, dvc_yaml, layout
+from pipeline.runs import keys
 from pipeline.tracking import publication
 
 PIPELINE = """
@@ -65,7 +66,7 @@ def forget_machine() -> None:
     Path("metrics/machine.json").unlink()
     yaml = YAML(typ="safe", pure=True)
     yaml.sort_base_mapping_type_on_output = False  # stages are made in this order
-    for file in (state.PIPELINE, state.LOCK):
+    for file in (layout.PIPELINE, layout.LOCK):
         text = re.sub(r"--machine\s+metrics/machine\.json\s+", "", file.read_text())
         document = yaml.load(text)
         train = document["stages"]["train"]
@@ -75,7 +76,7 @@ def forget_machine() -> None:
             yaml.dump(document, written)
 
 
-def state_to_train() -> state.State:
+def state_to_train() -> keys.State:
     """The state that a training started now in the current folder would make."""
     return publication.while_running("train", since=0.0).state
 
@@ -164,7 +165,7 @@ class Workspace:
         document = yaml.load(path.read_text()) if path.exists() else {"schema": "2.0", "stages": {}}
         declared = yaml.load(PIPELINE)["stages"]
         for stage in stages:
-            part = state.part_of_workspace(stage, self.root)
+            part = dvc_yaml.part_of(stage, self.root)
             document["stages"][stage] = {
                 "cmd": declared[stage]["cmd"],
                 "deps": [self._digested(name) for name in declared[stage].get("deps", [])],
@@ -175,7 +176,7 @@ class Workspace:
             yaml.dump(document, file)
 
     def _digested(self, name: str) -> dict[str, str]:
-        return {"path": name, "hash": "md5", "md5": state.digest(self.root / name, self.root)}
+        return {"path": name, "hash": "md5", "md5": digests.md5_of(self.root / name, self.root)}
 
     def finish(self, generator: Path, fid: float = 12.5) -> None:
         """Run all stages and record them."""

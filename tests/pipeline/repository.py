@@ -13,7 +13,7 @@ import pytest
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests
 from pipeline.results import lookup as results
 from tests.comparison.made_up import figures, seeds_around, write
 
@@ -53,7 +53,7 @@ class Repository:
         if machine:
             options += f" --machine {results.MACHINE}"
             (self.root / results.MACHINE).write_text(json.dumps(machine))
-            made[str(results.MACHINE)] = state.digest(self.root / results.MACHINE)
+            made[str(results.MACHINE)] = digests.md5_of(self.root / results.MACHINE)
         (self.root / "dvc.lock").write_text(
             json.dumps(
                 {
@@ -69,7 +69,7 @@ class Repository:
                         "evaluate": stage(
                             deps={"models/generator.npz": weights or f"w{fid}", "pretrained": "r0"},
                             params={"evaluate": {"samples": 10000}, "recipes.fast.images": "train"},
-                            outs={str(results.METRICS): state.digest(metrics)},
+                            outs={str(results.METRICS): digests.md5_of(metrics)},
                         ),
                     },
                 }

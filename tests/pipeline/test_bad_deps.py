@@ -24,7 +24,7 @@ from mnistgan.families import sampling
 from mnistgan.families.kinds import KINDS
 from mnistgan.rulers import cards, classifier, pixels
 from pipeline.__main__ import main
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml
 from pipeline.results import recorded
 from tests import committed
 
@@ -51,7 +51,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "pretrained", folder / "pretrained")
     (folder / "params.yaml").write_text(committed.params().replace("samples: 10000", "samples: 1000"), "utf-8")
-    for out in state.outs_of_workspace(folder):
+    for out in dvc_yaml.outs(folder):
         if (folder / out).suffix:
             files.write_bytes(folder / out, BEFORE)
         else:
@@ -97,7 +97,7 @@ def workspace(whole: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
 def refusal(stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Run a stage as dvc.yaml does; its error, once all that must hold of any has been looked at."""
     before = contents(Path())
-    words = [word for name, path in state.options_of_workspace(stage).items() for word in (f"--{name}", str(path))]
+    words = [word for name, path in dvc_yaml.options(stage).items() for word in (f"--{name}", str(path))]
     monkeypatch.setattr(sys, "argv", ["python -m pipeline", stage, *words])
     with pytest.raises(SystemExit) as raised:
         main()
@@ -546,7 +546,7 @@ def test_images_from_outside_that_are_pickles_are_refused_unread(
     trapped = np.array([Trap()] * 1000, object)
     (np.save if suffix == ".npy" else np.savez)(objects, trapped)
     path.write_bytes(pickle.dumps(Trap()) if held == "pickle" else objects.getvalue())
-    options = {name: str(place) for name, place in state.options_of_workspace("evaluate").items()}
+    options = {name: str(place) for name, place in dvc_yaml.options("evaluate").items()}
     options["samples"] = str(path)
     del options["generator"]
     words = [word for name, value in options.items() for word in (f"--{name}", value)]

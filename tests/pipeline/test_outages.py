@@ -21,8 +21,8 @@ from mnistgan.files import sha256
 from pipeline import __main__ as command_line
 from pipeline import runtime
 from pipeline.commands import sync
-from pipeline.dvcfiles import state
-from pipeline.runs import journal, patches, provenance
+from pipeline.dvcfiles import dvc_yaml
+from pipeline.runs import journal, keys, patches, provenance
 from pipeline.tracking import follower, observing, publication, relocation
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import Workspace, forget_machine
@@ -49,7 +49,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def as_train(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process is called as dvc.yaml calls the train stage."""
-    options = state.options_of_workspace("train").items()
+    options = dvc_yaml.options("train").items()
     words = [word for name, value in options for word in (f"--{name}", str(value))]
     monkeypatch.setattr(sys, "argv", ["pipeline", "train", *words])
 
@@ -387,7 +387,7 @@ def test_what_the_run_tells_already_is_not_said_to_be_blank_where_the_journal_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(provenance, "commit", lambda workspace=Path(): "0123abc")
-    with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
+    with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         journal.note(images_per_second=450.0)
     workspace.finish(generator)
     sync.sync()
@@ -414,11 +414,11 @@ def test_a_run_starts_and_ends_when_its_journal_says_however_late_it_is_publishe
 ) -> None:
     import mlflow
 
-    with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
+    with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         pass
     workspace.finish(generator)
     run = mlflow.MlflowClient(tracking.uri(workspace.root)).get_run(publish(workspace.root).run_id)
-    start, end = journal.read(journal.path_of(workspace.root, state.train_key_of_workspace()))
+    start, end = journal.read(journal.path_of(workspace.root, keys.train_key_of_workspace()))
     assert run.info.start_time == int(start.time.timestamp() * 1000)
     assert run.info.end_time == int(end.time.timestamp() * 1000)
 
@@ -469,7 +469,7 @@ def test_nothing_that_is_recorded_holds_a_password(
     use(server.uri.replace("//", f"//{USER}"))
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--note", f"{tracking.uri(workspace.root)} t0ken"])
-    with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
+    with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         pass
     workspace.finish(generator)
     run = publish(workspace.root).run_id

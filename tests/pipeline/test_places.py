@@ -13,7 +13,7 @@ import pytest
 from mnistgan.errors import UsageError
 from pipeline import ROOT
 from pipeline.__main__ import COMMANDS, STAGES, main
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml
 from pipeline.places import Out, demand
 
 Command = Callable[..., None]
@@ -31,7 +31,7 @@ OUTS = {name: outs for name, outs in MARKED.items() if outs} | {
     "generate": {"out": Out(".npy")},
     "seeds": {"out": Out(".csv")},
 }
-DECLARED = state.declared(ROOT)
+DECLARED = dvc_yaml.declared(ROOT)
 BY_HAND = {"generate": {"weights": ROOT / "pretrained" / "classifier.npz", "out": "samples.npy"}}
 
 
@@ -52,7 +52,7 @@ def refusal(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Runs a command with some of its places named anew; its error, once nothing was found to have changed."""
 
     def run(command: str, **changed: Path | str) -> str:
-        places = state.options_of_workspace(command) if command in DECLARED else BY_HAND.get(command, {})
+        places = dvc_yaml.options(command) if command in DECLARED else BY_HAND.get(command, {})
         words = [word for name, path in {**places, **changed}.items() for word in (f"--{name}", str(path))]
         monkeypatch.setattr(sys, "argv", ["python -m pipeline", command, *words])
         before = sorted(here.rglob("*"))
@@ -69,7 +69,7 @@ def refusal(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_every_out_of_a_stage_is_an_option_whose_place_is_tried() -> None:
     for stage, declared in DECLARED.items():
-        options = state.options_of_workspace(stage, ROOT)
+        options = dvc_yaml.options(stage, ROOT)
         assert {options[name] for name in MARKED[stage]} == set(map(Path, declared.outs))
 
 

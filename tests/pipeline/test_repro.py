@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from mnistgan.files import read_arrays, read_json, sha256
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock
+from pipeline.runs import keys
 from tests.pipeline.cloning import clone
 
 STAGES = ("prepare", "train", "evaluate", "render")
@@ -37,7 +38,7 @@ def run(made):
 
 
 def test_every_stage_leaves_its_outs_and_its_record(made):
-    recorded = state.parts_of_lock(state.read_lock(made.root))
+    recorded = dvc_lock.parts_of(dvc_lock.read(made.root))
     assert set(recorded) == set(STAGES)
     for part in recorded.values():
         assert part.changed_outs(made.root) == []
@@ -58,9 +59,9 @@ def test_the_work_tree_shows_only_the_lock_and_the_committed_outs(made):
 
 
 def test_the_running_stages_and_the_lock_give_the_same_keys(made, run):
-    recorded = state.state_of_lock(state.read_lock(made.root), made.root)
+    recorded = keys.state_of_lock(dvc_lock.read(made.root), made.root)
     assert run.data.tags["mnistgan.run_key"] == recorded.run_key
-    assert run.data.tags["mnistgan.train_key"] == recorded.train_key == state.train_key_of_workspace(made.root)
+    assert run.data.tags["mnistgan.train_key"] == recorded.train_key == keys.train_key_of_workspace(made.root)
 
 
 def test_the_run_is_finished_and_named_so_that_a_person_can_tell_it(run):
@@ -106,7 +107,7 @@ def test_each_epochs_grid_is_an_image_of_the_slider_once(made, run):
 
 def test_the_run_says_which_data_and_code_made_it(made, run):
     (used,) = run.inputs.dataset_inputs
-    recorded = state.state_of_lock(state.read_lock(made.root), made.root)
+    recorded = keys.state_of_lock(dvc_lock.read(made.root), made.root)
     assert recorded.data_digest.startswith(used.dataset.digest)
     commit = made.run("git", "rev-parse", "HEAD").strip()
     assert run.data.tags["mlflow.source.git.commit"] == commit
@@ -165,7 +166,7 @@ main()
 
 
 def test_the_training_stage_never_opens_the_test_images(made):
-    recorded = state.parts_of_lock(state.read_lock(made.root))["train"]
+    recorded = dvc_lock.parts_of(dvc_lock.read(made.root))["train"]
     assert not any("test" in path for path in recorded.deps)
     command = shlex.split(recorded.command)
     assert command[:5] == ["exec", "python", "-m", "pipeline", "train"]

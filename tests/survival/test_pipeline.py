@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from mnistgan.files import sha256
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock
 from pipeline.runs import journal
 from tests.pipeline.cloning import SMALL, Clone, clone
 
@@ -44,7 +44,7 @@ def toy(folder: Path, cache: Path) -> Clone:
 
 def recorded(text: str) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
     """What a dvc.lock says that each stage read and wrote, by digest."""
-    return {stage: (dict(part.deps), dict(part.outs)) for stage, part in state.parts_of_lock(text).items()}
+    return {stage: (dict(part.deps), dict(part.outs)) for stage, part in dvc_lock.parts_of(text).items()}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ class Killed:
                 seconds=time.monotonic() - began,
                 saved_step=step_of(newest),
                 lost_seconds=max(0.0, signalled - newest.stat().st_mtime) if step_of(newest) < STEPS else 0.0,
-                recorded=frozenset(recorded(state.read_lock(self.clone.root))),
+                recorded=frozenset(recorded(dvc_lock.read(self.clone.root))),
                 statuses=[run.info.status for run in self.clone.runs],
             )
         )
@@ -179,9 +179,9 @@ def test_it_ends_with_the_same_bytes_as_one_never_killed_in_another_folder_local
     never_killed: Clone, killed: Killed
 ) -> None:
     assert killed.outputs[-1].count("Running stage") == 3  # train, which had ended; evaluate; render
-    texts = [state.read_lock(made.root) for made in (never_killed, killed.clone)]
+    texts = [dvc_lock.read(made.root) for made in (never_killed, killed.clone)]
     assert recorded(texts[1]) == recorded(texts[0])
-    assert [part.changed_outs(killed.clone.root) for part in state.parts_of_lock(texts[1]).values()] == [[]] * 4
+    assert [part.changed_outs(killed.clone.root) for part in dvc_lock.parts_of(texts[1]).values()] == [[]] * 4
 
 
 def test_each_time_it_went_on_from_the_newest_checkpoint_and_less_than_a_minute_was_lost(killed: Killed) -> None:
@@ -236,7 +236,7 @@ def test_two_experiments_of_the_queue_at_once_are_correct_and_published_once_eac
     assert ended(cloned) == ["Success", "Success"], logs(cloned)
 
     locks = {name: cloned.run("git", "show", f"{commit}:dvc.lock") for name, commit in experiments(cloned).items()}
-    assert recorded(locks["same"]) == recorded(state.read_lock(never_killed.root))
+    assert recorded(locks["same"]) == recorded(dvc_lock.read(never_killed.root))
     assert recorded(locks["other"])["train"] != recorded(locks["same"])["train"]
 
     runs = {run.data.tags["mnistgan.experiment"]: run for run in cloned.runs}

@@ -15,8 +15,9 @@ from mnistgan.errors import DataError, FormatError, PinsError, UsageError
 from pipeline import ROOT
 from pipeline.commands.diff import diff
 from pipeline.commands.sync import sync
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock
 from pipeline.results import lookup as results
+from pipeline.runs import keys
 from tests.comparison.made_up import COLLAPSED, PINS, figures, report, rows, seeds_around, side, write
 from tests.pipeline.fabricated import Workspace
 from tests.pipeline.repository import Repository, made_up_md5, recorded, repository
@@ -334,7 +335,7 @@ def test_an_mlflow_run_is_compared_by_what_it_was_given(
     (workspace.root / "metrics" / "classes.csv").write_text("digit,share,prior\n0,0.1,0.1\n")
     workspace.lock("evaluate")
     sync()
-    run = state.state_of_lock(state.read_lock()).short
+    run = keys.state_of_lock(dvc_lock.read()).short
     capsys.readouterr()
     told = tell("workspace", f"run:{run}")
     assert (told["verdict"], told["params"], told["notes"]) == ("identical", [], [])

@@ -14,7 +14,7 @@ import pytest
 
 from mnistgan.errors import UsageError
 from pipeline.commands.repair import RWLOCK, TORN, repair
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock, layout
 from pipeline.runs import journal
 from tests import committed
 
@@ -86,10 +86,10 @@ def process(name: str, script: str = "print('there', flush=True); input()") -> I
 
 
 def test_what_is_whole_is_left_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state.LOCK.write_text("schema: '2.0'\nstages: {}\n")
+    layout.LOCK.write_text("schema: '2.0'\nstages: {}\n")
     repair()
     assert "nothing to mend" in capsys.readouterr().out
-    assert state.LOCK.read_text() == "schema: '2.0'\nstages: {}\n"
+    assert layout.LOCK.read_text() == "schema: '2.0'\nstages: {}\n"
 
 
 @pytest.mark.parametrize("torn", ["", '{"read": {"', '{"write": {"/a": {"pid"', "[]", '{"write": {"/a": 1}}'])
@@ -136,15 +136,15 @@ def test_a_torn_lock_is_put_back_as_committed_and_nothing_runs_again(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran = Path("ran").read_text()
-    whole = state.LOCK.read_text()
+    whole = layout.LOCK.read_text()
     torn = whole[: len(whole) // 2]
-    state.LOCK.write_text(torn[: torn.rindex("md5:") + 10])
+    layout.LOCK.write_text(torn[: torn.rindex("md5:") + 10])
     Path("second").unlink()
     repair()
     assert "put back as committed" in capsys.readouterr().err
     assert TORN.read_text() in whole
     dvc_repro()
-    assert state.LOCK.read_text() == whole
+    assert layout.LOCK.read_text() == whole
     assert Path("second").read_text() == "made"
     assert Path("ran").read_text() == ran
 
@@ -153,41 +153,41 @@ def test_killed_between_a_stages_end_and_its_record_the_next_run_ends_as_if_neve
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("params.yaml").write_text("number: 3\n")
-    before = state.LOCK.read_text()
+    before = layout.LOCK.read_text()
     Path(KILLER).touch()
     assert dvc("repro").returncode == -9
     assert Path("first").read_text() == "made"
-    assert state.LOCK.read_text() == before
+    assert layout.LOCK.read_text() == before
     assert json.loads(RWLOCK.read_text())["write"]
     repair()
     assert "processes that are gone" in capsys.readouterr().err
     dvc_repro()
-    assert state.LOCK.read_text() == before.replace("number: 2", "number: 3")
+    assert layout.LOCK.read_text() == before.replace("number: 2", "number: 3")
     assert Path("first").read_text() == Path("second").read_text() == "made"
 
 
 @pytest.mark.parametrize("share", [0.02, 0.35, 0.6, 0.8, 0.97])
 def test_wherever_a_lock_is_cut_it_is_mended_or_still_a_record(here: Path, share: float) -> None:
     whole = committed.text("dvc.lock")
-    state.LOCK.write_text(whole[: int(len(whole) * share)])
+    layout.LOCK.write_text(whole[: int(len(whole) * share)])
     repair()
-    if state.LOCK.exists():
-        parts = state.parts_of_lock(state.LOCK.read_text())
-        assert parts.keys() <= state.parts_of_lock(whole).keys()
+    if layout.LOCK.exists():
+        parts = dvc_lock.parts_of(layout.LOCK.read_text())
+        assert parts.keys() <= dvc_lock.parts_of(whole).keys()
     else:
         assert TORN.exists()
 
 
 def test_a_torn_lock_that_no_commit_has_is_moved_aside(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state.LOCK.write_bytes(b"stages:\n  one: \xff\xfe")
+    layout.LOCK.write_bytes(b"stages:\n  one: \xff\xfe")
     repair()
-    assert not state.LOCK.exists()
+    assert not layout.LOCK.exists()
     assert TORN.exists()
     assert "the last commit has no whole one" in capsys.readouterr().err
 
 
 def test_a_disk_that_refuses_is_one_message_and_changes_nothing(here: Path) -> None:
-    state.LOCK.write_text("torn: [")
+    layout.LOCK.write_text("torn: [")
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "repair"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -198,16 +198,16 @@ def test_a_disk_that_refuses_is_one_message_and_changes_nothing(here: Path) -> N
     )
     assert done.returncode == 2
     assert re.fullmatch("error: .*: can't be read or written: File too large\n", done.stderr)
-    assert state.LOCK.read_text() == "torn: ["
+    assert layout.LOCK.read_text() == "torn: ["
     assert not list(Path().glob("*dvc.lock.torn*"))
 
 
 def test_a_merge_is_not_taken_for_torn(here: Path) -> None:
     text = "<<<<<<< HEAD\nstages: {}\n=======\nstages: {a: 1}\n>>>>>>> other\n"
-    state.LOCK.write_text(text)
+    layout.LOCK.write_text(text)
     with pytest.raises(UsageError, match=r"both sides of a merge.*git checkout --ours"):
         repair()
-    assert state.LOCK.read_text() == text
+    assert layout.LOCK.read_text() == text
 
 
 @contextmanager
@@ -233,14 +233,14 @@ def stage_at_work(root: Path, code: Path) -> Iterator[int]:
 
 
 def test_an_orphan_that_a_killed_dvc_left_is_named_by_its_id_and_not_raced(here: Path) -> None:
-    state.LOCK.write_text("torn: [")
+    layout.LOCK.write_text("torn: [")
     with stage_at_work(here, here / "src") as pid:
         said = rf"train \(pid {pid}\) is at work in this folder, left by a dvc that is gone; .*`kill {pid}`"
         with pytest.raises(UsageError, match=said):
             repair()
-        assert state.LOCK.read_text() == "torn: ["
+        assert layout.LOCK.read_text() == "torn: ["
     repair()
-    assert not state.LOCK.exists()
+    assert not layout.LOCK.exists()
 
 
 def test_a_stage_of_a_dvc_that_lives_is_named_with_it(here: Path) -> None:

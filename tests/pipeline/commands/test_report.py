@@ -16,8 +16,7 @@ from mnistgan.errors import FormatError, PinsError, UsageError
 from mnistgan.metrics.intervals import Z
 from pipeline import ROOT
 from pipeline.commands.report import report
-from pipeline.dvcfiles import state
-from pipeline.runs import journal
+from pipeline.runs import journal, keys
 from tests.comparison.made_up import PINS, seeds_around, write
 from tests.drawing.report.furnished import furnish
 from tests.drawing.report.reading import Node, parse
@@ -187,7 +186,7 @@ def test_the_page_says_where_both_come_from(furnished: Repository, page: Node) -
 
 
 def test_the_keys_are_those_of_the_state_and_lead_to_its_journal(repository: Repository, read: Read) -> None:
-    of_b = state.state_of_lock(repository.git("show", "short:dvc.lock"))
+    of_b = keys.state_of_lock(repository.git("show", "short:dvc.lock"))
     facts = {"commit": "c0ffee" * 6, "dirty": True, "cpu": "AMD EPYC"}
     start = {"event": "start", "stage": "train", "time": "2026-11-24T17:06:00+00:00", **facts}
     speed = {"event": "progress", "stage": "train", "time": "2026-11-24T17:09:00+00:00", "images_per_second": 503.7}

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import FormatError, UsageError
+from mnistgan.reading import yaml_document as parse_yaml
 from pipeline.commands import sync
-from pipeline.dvcfiles import state
-from pipeline.dvcfiles.state import parse_yaml
-from pipeline.runs import journal, provenance
+from pipeline.dvcfiles import dvc_yaml
+from pipeline.runs import journal, keys, provenance
 from pipeline.tracking import follower, observing, publication
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import Workspace, state_to_train
@@ -30,12 +30,12 @@ def client(store_folder: Path):
 @pytest.fixture
 def as_train(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process is called as dvc.yaml calls the train stage."""
-    options = state.options_of_workspace("train").items()
+    options = dvc_yaml.options("train").items()
     words = [word for name, value in options for word in (f"--{name}", str(value))]
     monkeypatch.setattr(sys, "argv", ["pipeline", "train", *words])
 
 
-def run_of(client, now: state.State):
+def run_of(client, now: keys.State):
     experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
     [run] = client.search_runs([experiment.experiment_id], f"tags.`mnistgan.run_key` = '{now.run_key}'")
     return run

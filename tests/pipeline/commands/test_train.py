@@ -26,8 +26,8 @@ from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import runtime
 from pipeline.commands.train import _Speed, _stop_requests, train
-from pipeline.dvcfiles import state
-from pipeline.runs import journal
+from pipeline.dvcfiles import dvc_yaml
+from pipeline.runs import journal, keys
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -111,7 +111,7 @@ def trained(whole, monkeypatch):
 
 def options():
     """The paths that dvc.yaml gives the stage."""
-    return {name.replace("-", "_"): path for name, path in state.part_of_workspace("train").options.items()}
+    return {name.replace("-", "_"): path for name, path in dvc_yaml.part_of("train").options.items()}
 
 
 def argv():
@@ -124,7 +124,7 @@ def run():
 
 def outs():
     """The digests of all that it writes but the grids."""
-    written = [path for path in map(Path, state.part_of_workspace("train").outs) if path.is_file()]
+    written = [path for path in map(Path, dvc_yaml.part_of("train").outs) if path.is_file()]
     assert {path.name for path in written} >= {"generator.npz", "best.npz", "training.csv", "looks.csv"}
     return {path: sha256(path) for path in written}
 
@@ -271,7 +271,7 @@ def test_a_missing_dep_is_named(here):
 
 
 def test_the_journal_holds_the_speed_that_no_out_may_hold(trained):
-    events = journal.read(journal.path_of(trained.root, state.train_key_of_workspace()))
+    events = journal.read(journal.path_of(trained.root, keys.train_key_of_workspace()))
     [facts] = [event.facts for event in events if "images_per_second" in event.facts]
     assert 0 < facts["overhead_share"] < 1
 
@@ -383,7 +383,7 @@ def first_line():
 
 
 def folder_name():
-    return state.train_key_of_workspace()[: state.SHORT]
+    return keys.train_key_of_workspace()[: keys.SHORT]
 
 
 def saved_steps():

@@ -20,9 +20,9 @@ from mnistgan.files import write_arrays, write_json
 from mnistgan.rulers.pins import pins
 from pipeline import runtime
 from pipeline.commands.verify import Verified, verify
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml
 from pipeline.results import comparing
-from pipeline.runs import journal, provenance
+from pipeline.runs import journal, keys, provenance
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.pipeline.fabricated import forget_machine
 
@@ -117,12 +117,12 @@ def cards(folder: Path) -> str:
 def record(root: Path = Path()) -> None:
     """Write dvc.lock for the files of a workspace, as DVC does."""
     stages = {}
-    for name, declared in state.declared(root).items():
+    for name, declared in dvc_yaml.declared(root).items():
         stages[name] = {
             "cmd": declared.command,
-            "deps": [{"path": path, "md5": state.digest(root / path)} for path in declared.deps],
+            "deps": [{"path": path, "md5": digests.md5_of(root / path)} for path in declared.deps],
             "params": declared.params,
-            "outs": [{"path": path, "md5": state.digest(root / path)} for path in declared.outs],
+            "outs": [{"path": path, "md5": digests.md5_of(root / path)} for path in declared.outs],
         }
     with (root / "dvc.lock").open("w") as file:
         YAML(typ="safe", pure=True).dump({"schema": "2.0", "stages": stages}, file)
@@ -147,7 +147,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     }
     environment = {**os.environ, **told, "RECORDING": "1"}
     environment.pop("PYTHONPATH", None)
-    for declared in state.declared(root).values():
+    for declared in dvc_yaml.declared(root).values():
         words = declared.command.split()[2:]
         subprocess.run([sys.executable, *words], check=True, cwd=root, env=environment)
     record(root)
@@ -189,7 +189,7 @@ def by_the_record() -> None:
 def by_the_journal() -> None:
     """A record from before there was that file; the journals say what trained and measured."""
     forget_machine()
-    now = state.state_of_lock(state.read_lock())
+    now = keys.state_of_lock(dvc_lock.read())
     with pytest.MonkeyPatch.context() as before:
         before.setattr(provenance, "cpu_model", lambda: "an older processor")
         for key, stage in ((now.train_key, "train"), (now.run_key, "evaluate")):
@@ -340,7 +340,7 @@ def test_figures_measured_by_other_rulers_are_found_by_their_pins(here: Path, mo
 
 
 def test_stages_that_disagree_on_what_lies_between_them_are_found(here: Path) -> None:
-    first = state.parts_of_lock(state.read_lock())["train"].outs["models/generator.npz"]
+    first = dvc_lock.parts_of(dvc_lock.read())["train"].outs["models/generator.npz"]
     text = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(text.replace(first, "f" * 32, 1))
     assert "but recorded as an out with" in differences(fast=True)
@@ -375,7 +375,7 @@ def test_one_stage_is_made_again_on_what_is_recorded(here: Path, capfd: pytest.C
 
 def test_inputs_come_from_dvcs_cache_where_the_workspace_lacks_them(here: Path) -> None:
     made = Path("models/generator.npz")
-    digest = state.digest(made)
+    digest = digests.md5_of(made)
     cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
     cached.parent.mkdir(parents=True)
     made.rename(cached)

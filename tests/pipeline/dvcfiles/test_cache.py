@@ -8,8 +8,9 @@ import pytest
 
 from mnistgan.errors import FormatError
 from mnistgan.files import write_bytes
-from pipeline.dvcfiles import cache, state
+from pipeline.dvcfiles import cache, digests, dvc_lock
 from pipeline.results import history, kept
+from pipeline.runs import keys
 from tests.pipeline.fabricated import Workspace
 
 
@@ -57,18 +58,18 @@ def test_a_config_file_that_is_none_is_named(root: Path) -> None:
 def test_what_lies_in_a_cache_that_was_moved_is_found(workspace: Workspace, generator: Path, tmp_path: Path) -> None:
     workspace.finish(generator)
     Path(".dvc/config.local").write_text(f"[cache]\n    dir = {tmp_path}/moved\n")
-    train = state.parts_of_lock(state.read_lock())["train"]
+    train = dvc_lock.parts_of(dvc_lock.read())["train"]
     grids = sorted(Path("models/grids").iterdir())
-    listing = json.dumps([{"md5": state.digest(path), "relpath": path.name} for path in grids])
+    listing = json.dumps([{"md5": digests.md5_of(path), "relpath": path.name} for path in grids])
     write_bytes(kept.cached(train.outs["models/grids"]), listing.encode())
     for path in (*grids, *map(Path, train.outs)):
         if path.is_file():
-            digest = state.digest(path)
+            digest = digests.md5_of(path)
             write_bytes(tmp_path / "moved/files/md5" / digest[:2] / digest[2:], path.read_bytes())
     shutil.rmtree("models")
     found = history.records()[0]
     assert found.weights
-    assert found.state == state.state_of_lock(state.read_lock())
+    assert found.state == keys.state_of_lock(dvc_lock.read())
     assert "models/grids/epoch_0001.png" in [path for path, _ in found.files()]
     kept.bring("models/grids", train.outs["models/grids"], tmp_path / "brought")
     assert len(list((tmp_path / "brought").iterdir())) == 3

@@ -13,7 +13,7 @@ from mnistgan.errors import DataError, GitError, UsageError
 from pipeline.commands import repair
 from pipeline.commands.generate import generate
 from pipeline.commands.trace import trace
-from pipeline.dvcfiles import git, state
+from pipeline.dvcfiles import git, layout
 from pipeline.engines import dvc_queue as queueing
 from pipeline.results import history
 from pipeline.results import lookup as results
@@ -60,7 +60,7 @@ BREAKS: dict[str, tuple[Callable[[pytest.MonkeyPatch], object], str]] = {
 def test_where_git_can_not_be_asked_each_command_that_needs_it_says_so_in_gits_words(
     here: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    before = state.LOCK.read_bytes()
+    before = layout.LOCK.read_bytes()
     break_it, said = BREAKS[name]
     break_it(monkeypatch)
     asking: list[Callable[[], object]] = [
@@ -70,14 +70,14 @@ def test_where_git_can_not_be_asked_each_command_that_needs_it_says_so_in_gits_w
     ]
     if name != "a broken object":  # the last commit is whole
         asking += [lambda: list(results.everywhere()), queueing.check_ready, repair.repair]
-        state.LOCK.write_text("torn: [")
+        layout.LOCK.write_text("torn: [")
     for ask in asking:
         with pytest.raises(GitError, match=said):
             ask()
     if name != "a broken object":
-        assert state.LOCK.read_text() == "torn: ["
+        assert layout.LOCK.read_text() == "torn: ["
         assert not repair.TORN.exists()
-        state.LOCK.write_bytes(before)
+        layout.LOCK.write_bytes(before)
         patches.keep(Path("kept.patch"))
         with journal.recording(Path("journal/one.jsonl"), "train"):
             pass
@@ -235,7 +235,7 @@ def test_wherever_a_checkout_has_its_git_its_commits_are_read(
     Path("src").mkdir()
     Path("src/new.py").write_text("pass\n")
     Path("params.yaml").write_text(json.dumps({"other": 1}))
-    state.LOCK.write_text("of a run")
+    layout.LOCK.write_text("of a run")
     assert provenance.is_dirty()
     patches.keep(Path("kept.patch"))
     patch = Path("kept.patch").read_text()
@@ -245,9 +245,9 @@ def test_wherever_a_checkout_has_its_git_its_commits_are_read(
     subprocess.run(["git", "apply", "kept.patch"], check=True)
     assert Path("src/new.py").exists()
     assert json.loads(Path("params.yaml").read_text()) == {"other": 1}
-    state.LOCK.write_text("torn: [")
+    layout.LOCK.write_text("torn: [")
     repair.repair()
-    assert state.LOCK.read_bytes() == git.blob("HEAD", state.LOCK)
+    assert layout.LOCK.read_bytes() == git.blob("HEAD", layout.LOCK)
 
 
 def test_a_name_with_spaces_newlines_or_of_no_file_is_no_blob(here: Repository) -> None:

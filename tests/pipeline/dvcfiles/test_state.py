@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline import runtime
 from pipeline.commands.repair import TORN, repair
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.results.recorded import Record
+from pipeline.runs import keys
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 
@@ -28,8 +29,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     return made
 
 
-def recorded() -> state.State:
-    return state.state_of_lock(state.read_lock())
+def recorded() -> keys.State:
+    return keys.state_of_lock(dvc_lock.read())
 
 
 def edit(path: str, old: str, new: str) -> None:
@@ -39,8 +40,8 @@ def edit(path: str, old: str, new: str) -> None:
 
 
 def test_the_lock_and_the_workspace_give_the_same_state(workspace: Workspace) -> None:
-    assert recorded() == state_to_train() == state.state_of_trained()
-    assert state.train_key_of_workspace() == recorded().train_key
+    assert recorded() == state_to_train() == keys.state_of_trained()
+    assert keys.train_key_of_workspace() == recorded().train_key
 
 
 def test_the_lock_that_dvc_itself_writes_gives_the_state_of_the_workspace(workspace: Workspace) -> None:
@@ -55,7 +56,7 @@ def test_the_lock_that_dvc_itself_writes_gives_the_state_of_the_workspace(worksp
     shutil.rmtree(".dvc")
     with Repo.init(no_scm=True) as repo:
         repo.commit(force=True)
-    parts = state.parts_of_lock(state.read_lock())
+    parts = dvc_lock.parts_of(dvc_lock.read())
     assert not [path for part in parts.values() for path in part.changed_outs()]
     assert recorded() == state_to_train()
     assert recorded().data_digest == state_to_train().data_digest
@@ -102,9 +103,9 @@ def test_other_weights_of_the_same_training_keep_the_run_key(workspace: Workspac
 
 
 def test_library_versions_change_the_train_key(workspace: Workspace) -> None:
-    part = state.part_of_workspace("train")
+    part = dvc_yaml.part_of("train")
     other = {**runtime.installed_versions(), "keras": "0"}
-    assert state.train_key(part, other) != state.train_key(part, runtime.installed_versions())
+    assert keys.train_key(part, other) != keys.train_key(part, runtime.installed_versions())
 
 
 def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(workspace: Workspace) -> None:
@@ -113,21 +114,21 @@ def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(worksp
     assert params["recipe.learning_rate"] == 6e-4
     assert params["prepare.split_seed"] == 0
     assert not [name for name in params if name.startswith(("recipes", "render", "prepare.sources"))]
-    assert state.params_of_workspace() == params
+    assert keys.params_of_workspace() == params
 
 
 def test_a_queued_experiment_belongs_to_the_repository_that_dvc_names(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert state.main_root(Path("src")) == workspace.root
+    assert layout.main_root(Path("src")) == workspace.root
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    assert state.main_root() == tmp_path
+    assert layout.main_root() == tmp_path
 
 
 def test_versions_come_from_dvcs_cache_where_the_workspace_has_others(workspace: Workspace) -> None:
     before = recorded()
     versions = Path("models/versions.json")
-    digest = state.digest(versions)
+    digest = digests.md5_of(versions)
     cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
     cached.parent.mkdir(parents=True)
     versions.rename(cached)
@@ -184,29 +185,29 @@ def test_a_record_that_dvc_did_not_write_so_is_named_by_its_stage_and_every_read
     workspace: Workspace, edit: Callable[[Any], object], said: str
 ) -> None:
     yaml = YAML(typ="safe", pure=True)
-    document = yaml.load(state.LOCK)
+    document = yaml.load(layout.LOCK)
     edit(document["stages"]["train"])
-    yaml.dump(document, state.LOCK)
-    for read in (recorded, state.prepared, state.state_of_trained, Record.of):
+    yaml.dump(document, layout.LOCK)
+    for read in (recorded, dvc_lock.prepared, keys.state_of_trained, Record.of):
         with pytest.raises(FormatError, match=rf"dvc\.lock, train.*{said}.*`git restore` it"):
             read()
     repair()
     assert TORN.exists()
-    assert not state.LOCK.exists()
+    assert not layout.LOCK.exists()
 
 
 def test_a_command_may_name_a_place_elsewhere_and_a_file_in_a_folder_that_is_a_dep(workspace: Workspace) -> None:
     yaml = YAML(typ="safe", pure=True)
-    document = yaml.load(state.LOCK)
+    document = yaml.load(layout.LOCK)
     train = document["stages"]["train"]
     train["cmd"] += " --cache /elsewhere/cache --looks models/grids/looks.csv"
-    yaml.dump(document, state.LOCK)
-    assert state.parts_of_lock(state.read_lock())["train"].options["cache"] == Path("/elsewhere/cache")
+    yaml.dump(document, layout.LOCK)
+    assert dvc_lock.parts_of(dvc_lock.read())["train"].options["cache"] == Path("/elsewhere/cache")
 
 
 @pytest.mark.parametrize("schema", ["", "schema: '1.0'\n", "schema: 2.0\n"])
 def test_a_lock_of_another_schema_is_refused(workspace: Workspace, schema: str) -> None:
-    state.LOCK.write_text(state.read_lock().replace("schema: '2.0'\n", schema))
+    layout.LOCK.write_text(dvc_lock.read().replace("schema: '2.0'\n", schema))
     with pytest.raises(FormatError, match=r"should begin with schema: '2\.0'"):
         recorded()
 
@@ -218,7 +219,7 @@ def test_a_key_that_is_there_twice_is_refused(workspace: Workspace) -> None:
 
 
 def test_an_option_that_the_recorded_command_lacks_is_named(workspace: Workspace) -> None:
-    part = state.parts_of_lock(state.read_lock())["evaluate"]
+    part = dvc_lock.parts_of(dvc_lock.read())["evaluate"]
     assert part.options["metrics"] == Path("metrics/evaluation.json")
     with pytest.raises(FormatError, match=r"dvc\.lock, evaluate: has no --rulers in its cmd"):
         part.options["rulers"]

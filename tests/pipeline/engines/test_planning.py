@@ -7,7 +7,7 @@ import pytest
 
 from mnistgan.errors import DataError, MnistganError, ParamsError, UsageError
 from pipeline import ROOT
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.engines import planning
 from pipeline.engines.planning import Plan
 from pipeline.results import lookup as results
@@ -106,12 +106,12 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("pipeline", "src"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    declared, part = state.declared()["prepare"], state.part_of_workspace("prepare")
+    declared, part = dvc_yaml.declared()["prepare"], dvc_yaml.part_of("prepare")
     entry = {
         "cmd": declared.command,
         "params": part.params,
         "deps": [{"path": path, "md5": digest} for path, digest in part.deps.items()],
-        "outs": [{"path": path, "md5": state.digest(state.PARAMS)} for path in part.outs],
+        "outs": [{"path": path, "md5": digests.md5_of(layout.PARAMS)} for path in part.outs],
     }
     (tmp_path / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"prepare": entry}}))
     return tmp_path
@@ -130,7 +130,7 @@ def test_a_knob_that_is_set_makes_another_group_with_its_settings() -> None:
 
 def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
     lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
-    parts = state.parts_of_lock((tmp_path / "dvc.lock").read_text("utf-8"))
+    parts = dvc_lock.parts_of((tmp_path / "dvc.lock").read_text("utf-8"))
     pins = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
     assert planning.pins_of(parts, tmp_path) == pins
     assert results.recipe_digest(parts, pins) == results.read(str(tmp_path)).side.recipe

@@ -7,8 +7,7 @@ import pytest
 from filelock import FileLock
 
 from mnistgan.errors import UsageError
-from pipeline.dvcfiles import state
-from pipeline.runs import checkpoints
+from pipeline.runs import checkpoints, keys
 
 
 @pytest.fixture
@@ -17,7 +16,7 @@ def keyed(tmp_path, monkeypatch):
     (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
-    return lambda key: monkeypatch.setattr(state, "train_key_of_workspace", lambda: key * 64)
+    return lambda key: monkeypatch.setattr(keys, "train_key_of_workspace", lambda: key * 64)
 
 
 def made(other=None, **params):
@@ -32,15 +31,15 @@ def folders():
 
 def test_a_folder_bears_the_key_and_lies_under_the_repository(keyed, tmp_path):
     keyed("a")
-    assert made() == tmp_path / "checkpoints" / ("a" * state.SHORT)
+    assert made() == tmp_path / "checkpoints" / ("a" * keys.SHORT)
 
 
 def test_the_two_newest_trainings_are_kept_and_the_rest_removed_with_their_locks(keyed):
     for key in "abc":
         keyed(key)
         made()
-    assert folders() == {"b" * state.SHORT, "c" * state.SHORT}
-    assert not Path("checkpoints", f"{'a' * state.SHORT}.lock").exists()
+    assert folders() == {"b" * keys.SHORT, "c" * keys.SHORT}
+    assert not Path("checkpoints", f"{'a' * keys.SHORT}.lock").exists()
 
 
 def test_more_epochs_for_a_finished_training_start_at_step_0_and_it_says_why(keyed, capsys):

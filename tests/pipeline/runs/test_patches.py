@@ -11,7 +11,7 @@ import pytest
 
 from mnistgan.files import sha256
 from pipeline import runtime
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_lock, dvc_yaml
 from pipeline.runs import journal, patches, provenance
 from pipeline.tracking import observing, publication
 from tests.pipeline.fabricated import Workspace, state_to_train
@@ -72,7 +72,7 @@ def test_the_patch_applies_to_the_commit_and_gives_the_same_keys_again(repositor
     assert git("status", "--porcelain") == status
     clone = cloned(tmp_path / "clone")
     clean = publication.State.of(
-        {name: state.part_of_workspace(name, clone) for name in publication.MAKING} | state.prepared(clone),
+        {name: dvc_yaml.part_of(name, clone) for name in publication.MAKING} | dvc_lock.prepared(clone),
         runtime.installed_versions(),
     )
     assert clean.train_key != keys.train_key
@@ -141,7 +141,7 @@ def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
     make_dirty()
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")
     for stage in publication.MAKING:
-        words = [word for name, path in state.options_of_workspace(stage).items() for word in (f"--{name}", str(path))]
+        words = [word for name, path in dvc_yaml.options(stage).items() for word in (f"--{name}", str(path))]
         monkeypatch.setattr(sys, "argv", ["pipeline", stage, *words])
         with observing.observed(stage):
             repository.train(generator) if stage == "train" else repository.evaluate()

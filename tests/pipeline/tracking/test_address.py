@@ -9,7 +9,7 @@ import pytest
 
 from mnistgan.errors import UsageError
 from pipeline.commands import sync
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import layout
 from pipeline.runs import provenance
 from pipeline.tracking import address, publication
 from pipeline.tracking import store as tracking
@@ -36,7 +36,7 @@ def test_a_relative_address_is_the_main_repositorys_wherever_a_stage_works(
     monkeypatch.chdir(experiment)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     give(written)
-    found = address.uri(state.main_root())
+    found = address.uri(layout.main_root())
     assert address.sqlite_file(found) == tmp_path / "mlruns" / "x.db"
     assert found.partition("?")[2] == written.partition("?")[2]
     give(found)

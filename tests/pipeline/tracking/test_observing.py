@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dvcfiles import state
+from pipeline.dvcfiles import dvc_yaml
 from pipeline.runs import journal
 from pipeline.tracking import observing
 from tests.pipeline.fabricated import Workspace
@@ -16,7 +16,7 @@ from tests.pipeline.fabricated import Workspace
 @pytest.fixture
 def words(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What dvc.yaml calls the prepare stage with; this process is called so."""
-    options = state.options_of_workspace("prepare").items()
+    options = dvc_yaml.options("prepare").items()
     words = ["prepare", *(word for name, value in options for word in (f"--{name}", str(value)))]
     monkeypatch.setattr(sys, "argv", ["pipeline", *words])
     return words

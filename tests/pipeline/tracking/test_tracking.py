@@ -17,8 +17,7 @@ import pytest
 
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import runtime
-from pipeline.dvcfiles import state
-from pipeline.runs import journal, provenance
+from pipeline.runs import journal, keys, provenance
 from pipeline.tracking import best, lease, pages, publication
 from pipeline.tracking import store as tracking
 from pipeline.tracking.holdings import Holdings
@@ -53,7 +52,7 @@ def images(client, run_id: str) -> list[str]:
 
 
 def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Path, client) -> None:
-    with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
+    with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         journal.note(images_per_second=450.0, overhead_share=0.02)
     workspace.finish(generator)
     done = publish(workspace.root)
@@ -512,7 +511,7 @@ def test_training_a_finished_state_again_publishes_nothing_until_its_results_are
 
 
 def test_a_trained_state_waits_for_its_evaluation(workspace: Workspace, generator: Path, client) -> None:
-    with journal.recording(journal.path_of(workspace.root, state.train_key_of_workspace()), "train"):
+    with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         workspace.train(generator)
     workspace.lock("train")
     done = publish(workspace.root)

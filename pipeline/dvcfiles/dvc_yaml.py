@@ -1,0 +1,114 @@
+"""Reads dvc.yaml, its references to params.yaml resolved: what each stage is declared to read, run and write."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import FormatError, UsageError
+from pipeline.dvcfiles import digests, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part, options_of
+from pipeline.dvcfiles.layout import PARAMS, PIPELINE
+
+_REFERENCE = re.compile(r"\$\{([^}]+)\}")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What dvc.yaml and params.yaml say of a stage, whatever is there."""
+
+    command: str
+    params: Mapping[str, Any]
+    """As :attr:`Part.params`."""
+    deps: Sequence[str]
+    outs: Sequence[str]
+    in_git: Sequence[str]
+    """Those outs that git keeps, and DVC's cache does not."""
+
+    @property
+    def options(self) -> dict[str, Path]:
+        """The paths on the command line, by option."""
+        return options_of(self.command, str(PIPELINE))
+
+
+def declared(workspace: Path = Path()) -> dict[str, Declared]:
+    """Every stage as dvc.yaml and params.yaml declare it, by its name."""
+    params = params_yaml.read(workspace)
+    return {name: _declared(entry, params) for name, entry in _stages(workspace).items()}
+
+
+def options(stage: str, workspace: Path = Path()) -> dict[str, Path]:
+    """The paths on the command line that dvc.yaml has for a stage, by option. Raises KeyError where it has no such."""
+    return options_of(_stages(workspace)[stage]["cmd"], str(PIPELINE))
+
+
+def outs(workspace: Path = Path()) -> list[str]:
+    """The paths of every stage's outs, metrics and plots."""
+    return [path for entry in _stages(workspace).values() for path in _outs(entry)]
+
+
+def part_of(
+    stage: str,
+    workspace: Path = Path(),
+    known: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Part:
+    """A stage's part as the next run would record it, but for the deps that training makes.
+
+    Those may be still to come, and the train key stands for them. ``known``: MD5 by path of deps that are not to be
+    opened. ``params``: those that an experiment would run with, instead of params.yaml's. Raises DataError when another
+    dep is missing.
+    """
+    known = known or {}
+    stages = _stages(workspace)
+    found = _declared(stages[stage], params_yaml.read(workspace) if params is None else params)
+    deps = [path for path in found.deps if path not in _outs(stages["train"])]
+    return Part(
+        params=found.params,
+        deps={path: known.get(path) or digests.md5_of(workspace / path, workspace) for path in deps},
+        outs=dict.fromkeys(found.outs, ""),
+        options=found.options,
+        command=found.command,
+    )
+
+
+def _declared(entry: Mapping[str, Any], params: Mapping[str, Any]) -> Declared:
+    named = {name: _look_up(name, params) for name in (_resolve(name, params) for name in entry.get("params", []))}
+    return Declared(
+        command=entry["cmd"],
+        params={str(PARAMS): named} if named else {},
+        deps=[_resolve(path, params) for path in entry.get("deps", [])],
+        outs=_outs(entry),
+        in_git=[path for path, flags in _listed(entry) if flags.get("cache") is False],
+    )
+
+
+def _stages(workspace: Path) -> Mapping[str, Any]:
+    document = params_yaml.read(workspace, PIPELINE)
+    if not isinstance(document, Mapping) or not isinstance(document.get("stages"), Mapping):
+        raise FormatError(f"{PIPELINE}: has no stages; restore it with git")
+    stages: Mapping[str, Any] = document["stages"]
+    return stages
+
+
+def _outs(entry: Mapping[str, Any]) -> list[str]:
+    return [path for path, _ in _listed(entry)]
+
+
+def _listed(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """A stage's outs, metrics and plots, each with its flags."""
+    listed = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
+    return [(out, {}) if isinstance(out, str) else next(iter(out.items())) for out in listed]
+
+
+def _resolve(text: str, params: Mapping[str, Any]) -> str:
+    return _REFERENCE.sub(lambda found: str(_look_up(found[1].strip(), params)), text)
+
+
+def _look_up(name: str, params: Any) -> Any:
+    for key in name.split("."):
+        if not isinstance(params, Mapping) or key not in params:
+            raise UsageError(f"{PIPELINE} asks for {name}, which {PARAMS} lacks")
+        params = params[key]
+    return params

@@ -1,0 +1,47 @@
+"""Reads params.yaml as DVC does: whole, unchecked, and flat by dotted names."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mnistgan import reading
+from mnistgan.errors import UsageError
+from pipeline.dvcfiles.layout import PARAMS
+
+SOURCES = "prepare.sources"
+"""The params that say where the data is fetched from, which is no property of it."""
+RECIPE = re.compile(r"^recipes\.[^.]+")
+"""What begins the names of a recipe's knobs, where dvc.yaml names them."""
+
+Scalar = str | int | float | bool | None
+
+
+def read(workspace: Path = Path(), name: Path = PARAMS) -> Any:
+    """What params.yaml, or another file of a workspace's root, holds. Raises UsageError when there is none."""
+    try:
+        return reading.yaml_document(reading.text(workspace / name), str(name))
+    except FileNotFoundError as error:
+        raise UsageError(f"{workspace / name}: no such file; run from the repository's root") from error
+
+
+def flat(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
+    """Every param in parts' ``params``, flat; the recipe's as ``recipe.<knob>``, so that recipes line up.
+
+    Where prepare got its data from is no property of the data, so its sources are left out.
+    """
+    named = (item for params in files for section in params.values() for item in section.items())
+    leaves = (leaf for name, value in named for leaf in flatten(value, RECIPE.sub("recipe", name)))
+    return {name: value for name, value in leaves if not name.startswith(SOURCES)}
+
+
+def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Scalar]]:
+    """Leaves of nested mappings and lists, named by their dotted path."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from flatten(inner, f"{name}.{index}")
+    else:
+        yield name, value

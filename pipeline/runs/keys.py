@@ -1,0 +1,131 @@
+"""Computes the keys that name a state of the pipeline, from its parts and the libraries that it was trained on.
+
+The parts of a dvc.lock and those worked out while a stage runs, its lock still to come, give the same keys.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from mnistgan.errors import DataError, FormatError, UsageError
+from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.dvcfiles.layout import LOCK, main_root
+from pipeline.dvcfiles.params_yaml import Scalar
+from pipeline.runtime import LIBRARIES, installed_versions
+
+VERSIONS = Path("models/versions.json")
+MEASURING = ("prepare", "train", "evaluate")
+"""The stages that figures come from."""
+SHORT = 12
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of the pipeline, and the keys that name it (hex sha256).
+
+    ``train_key`` names what training makes: its params, data, code, and the libraries it ran on. ``run_key`` adds how
+    the result is measured; one MLflow run shows one run key. How results are drawn is in neither.
+    """
+
+    params: Mapping[str, Scalar]
+    train_key: str
+    run_key: str
+    data_digest: str
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Part], versions: Mapping[str, str]) -> Self:
+        """The state that the parts of prepare (may be missing), train and evaluate make."""
+        train, evaluate = parts["train"], parts["evaluate"]
+        key = train_key(train, versions)
+        measuring = {path: digest for path, digest in evaluate.deps.items() if path not in train.outs}
+        deps = {**train.deps, **evaluate.deps}
+        prepared = parts["prepare"].outs if "prepare" in parts else {}
+        return cls(
+            params=params_yaml.flat(parts[stage].params for stage in MEASURING if stage in parts),
+            train_key=key,
+            run_key=_sha256({"train": key, "params": evaluate.params, "deps": measuring}),
+            data_digest=_sha256({path: digest for path, digest in deps.items() if path in prepared}),
+        )
+
+    @property
+    def short(self) -> str:
+        """The run key as people see it."""
+        return self.run_key[:SHORT]
+
+
+def train_key(part: Part, versions: Mapping[str, str]) -> str:
+    """The key of what a train stage makes on these library versions."""
+    used = {library: versions[library] for library in LIBRARIES}
+    return _sha256({"params": part.params, "deps": part.deps, "versions": used})
+
+
+def train_key_of_workspace(workspace: Path = Path()) -> str:
+    """The key of what ``dvc repro train`` would make of the workspace as it is now, on the libraries installed now.
+
+    It names the checkpoints' folder. Raises DataError when one of train's deps is missing.
+    """
+    return train_key(dvc_yaml.part_of("train", workspace), installed_versions())
+
+
+def state_of_trained(workspace: Path = Path()) -> State:
+    """The state of the weights that dvc.lock records, measured as the workspace measures now.
+
+    For a stage after training, which runs before dvc.lock has its entry. Raises UsageError when dvc.lock records no
+    training, DataError when the workspace's outs of it are not those recorded.
+    """
+    recorded = dvc_lock.parts_of(dvc_lock.read(workspace))
+    if "train" not in recorded:
+        raise UsageError(f"{LOCK} records no training; run `dvc repro train` first")
+    if changed := recorded["train"].changed_outs(workspace):
+        raise DataError(f"{', '.join(changed)}: not what {LOCK} records; run `dvc repro` or `dvc checkout`")
+    parts = {**recorded, "evaluate": dvc_yaml.part_of("evaluate", workspace)}
+    return State.of(parts, recorded_versions(recorded["train"], workspace))
+
+
+def state_of_lock(text: str, workspace: Path = Path()) -> State:
+    """The state that a dvc.lock records: this workspace's, or another commit's.
+
+    Raises UsageError when it lacks train or evaluate, DataError when the library versions it was trained with are
+    neither in the workspace nor in DVC's cache.
+    """
+    parts = dvc_lock.parts_of(text)
+    for stage in ("train", "evaluate"):
+        if stage not in parts:
+            raise UsageError(f"{LOCK} has no entry for {stage}; run `dvc repro` first")
+    return State.of(parts, recorded_versions(parts["train"], workspace))
+
+
+def params_of_workspace(workspace: Path = Path()) -> dict[str, Scalar]:
+    """What :attr:`State.params` would be for the workspace's params.yaml."""
+    stages = dvc_yaml.declared(workspace)
+    return params_yaml.flat(stages[stage].params for stage in MEASURING)
+
+
+def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
+    """The library versions that a recorded training wrote, from the workspace or else from DVC's cache.
+
+    Raises DataError when neither has them.
+    """
+    path = train.options.get("versions", VERSIONS).as_posix()
+    recorded = train.outs.get(path, "")
+    for place in (workspace / path, cache.place(main_root(), recorded)):
+        if recorded and digests.md5_if_there(place, workspace) == recorded:
+            return versions_of(place.read_bytes(), path)
+    raise DataError(f"{path}: not the one that {LOCK} records, nor in DVC's cache; run `dvc checkout` or `dvc pull`")
+
+
+def versions_of(content: bytes, path: str) -> dict[str, str]:
+    """The library versions that a training wrote to ``path``. Raises FormatError where it holds none."""
+    try:
+        versions = json.loads(content)
+        return {library: str(versions[library]) for library in LIBRARIES}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(f"{path}: names no version of {', '.join(LIBRARIES)}; run `dvc repro train`") from error
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
