@@ -4,10 +4,11 @@ import json
 import math
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -68,6 +69,60 @@ EARLIER: Mapping[str, Callable[[str], bool]] = {
     "--json": _is_our_json,
 }
 """What tells a file that an option wrote before from a person's own."""
+
+
+class Result(ABC):
+    """What a comparing command found: a table for a terminal, Markdown for a pull request, JSON for a program."""
+
+    columns: ClassVar[Sequence[str]]
+
+    @property
+    @abstractmethod
+    def headline(self) -> str:
+        """The verdict and what decided it, in a line."""
+
+    @abstractmethod
+    def legend(self) -> str:
+        """Says which results these are, and how to read the table."""
+
+    def lines(self) -> Iterable[str]:
+        """Lines between the headline and the table."""
+        return ()
+
+    @abstractmethod
+    def rows(self) -> Iterable[Sequence[str]]:
+        """Rows of the table."""
+
+    @abstractmethod
+    def notes(self) -> Iterable[str]:
+        """Lists notes for the reader."""
+
+    @abstractmethod
+    def content(self) -> dict[str, Any]:
+        """Everything as JSON holds it; what is NaN or missing becomes null."""
+
+    def give(self, markdown: Path | None, json: Path | None) -> None:
+        """Writes the files that options ask for, and prints the table unless one of them goes to stdout."""
+        if STDOUT not in (markdown, json):
+            self.show()
+        write("--markdown", markdown, self.markdown)
+        write("--json", json, lambda: as_json(self.content()))
+
+    def show(self) -> None:
+        """Prints the result on the terminal."""
+        for line in (self.headline, *self.lines()):
+            show(line)
+        show_table(self.legend(), self.columns, self.rows())
+        for note in self.notes():
+            show(f"note: {note}")
+
+    def markdown(self) -> str:
+        """Formats the result as Markdown."""
+        between = [f"- {escaped(line)}" for line in self.lines()]
+        lines = [f"**{escaped(self.headline)}**", "", *([*between, ""] if between else []), escaped(self.legend()), ""]
+        lines += [*markdown_table(self.columns, self.rows()), ""]
+        lines += [f"- note: {escaped(note)}" for note in self.notes()]
+        return "\n".join(lines).rstrip() + "\n"
 
 
 def show(line: str) -> None:

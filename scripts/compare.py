@@ -39,7 +39,7 @@ class UnansweredError(Exception):
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """What became of the comparison: its first line, the summary in Markdown, the exit code as `gate` has them."""
 
     headline: str
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return PASSED if may_merge else told.code
 
 
-def compare(base: str, out: Path) -> Told:
+def compare(base: str, out: Path) -> Summary:
     """Compare the last commit with ``base``; where that can't be done, say why."""
     try:
         base = named(base)
@@ -89,7 +89,7 @@ def compare(base: str, out: Path) -> Told:
         headline = f"gate not asked: {open_question.why}"
         if open_question.why == NO_GIT:
             print(open_question.said.strip(), file=sys.stderr)
-        return Told(headline, f"**{headline}**\n\n{as_code(open_question.said)}\n", open_question.code)
+        return Summary(headline, f"**{headline}**\n\n{as_code(open_question.said)}\n", open_question.code)
 
 
 def named(base: str) -> str:
@@ -106,7 +106,7 @@ def named(base: str) -> str:
     return base[:12] if re.fullmatch("[0-9a-f]{40}", base) else base
 
 
-def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told:
+def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Summary:
     """Ask `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer.
 
     ``verified``: what `verify --fast` looked at.
@@ -134,7 +134,7 @@ def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Told
     sections = [f"{first}\n{judged}", "\n".join(notes), "## How they differ", report.read_text("utf-8")]
     summary = "\n\n".join(section.strip() for section in sections) + "\n"
     contradicted = answer["contradiction"] and not answer["base_doubts"]  # a torn base contradicts what mends it
-    return Told(headline, summary, code, is_sound=not (contradicted or answer["head_doubts"]))
+    return Summary(headline, summary, code, is_sound=not (contradicted or answer["head_doubts"]))
 
 
 def doubts(base: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import output as telling
+from pipeline import output
 
 if TYPE_CHECKING:
     from mnistgan.comparison.changes import Change
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mnistgan.comparison.verdict import Compared, Comparison, Value
     from pipeline.results.lookup import Results
 
-COLUMNS = ("metric", "real", "A", "B", "B against A", "p", "says")
 MARKS = {"lower": "↓", "higher": "↑", "near real": "≈", "unknown": ""}
 
 SOURCE = (
@@ -32,8 +31,8 @@ MARGIN = 25.0
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help=SOURCE)],
     b: Annotated[str, typer.Argument(metavar="B", help="The same; what may be better or worse.")],
-    markdown: telling.Markdown = None,
-    json: telling.Json = None,
+    markdown: output.Markdown = None,
+    json: output.Json = None,
     margin: Margin = MARGIN,
 ) -> None:
     """Tell whether B is better or worse than A, identical, or can't be told from it yet.
@@ -48,58 +47,36 @@ def diff(
 
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
-    telling.check_outputs({"--markdown": markdown, "--json": json})
+    output.check_outputs({"--markdown": markdown, "--json": json})
     from mnistgan.comparison.verdict import compare
     from pipeline.results import lookup as results
 
     of_a, of_b = results.read(a), results.read(b)
     found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)
-    told = Told(found, of_a, of_b)
-    if telling.STDOUT not in (markdown, json):
-        told.show()
-    telling.write("--markdown", markdown, told.markdown)
-    telling.write("--json", json, lambda: telling.as_json(told.content()))
+    DiffResult(found, of_a, of_b).give(markdown, json)
 
 
 @dataclass(frozen=True)
-class Told:
-    """A comparison with its causes, as a table, as Markdown and as JSON."""
+class DiffResult(output.Result):
+    """A comparison of two sides with what differs in their params, data and code."""
 
+    columns = ("metric", "real", "A", "B", "B against A", "p", "says")
     found: "Comparison"
     a: "Results"
     b: "Results"
 
     @property
     def headline(self) -> str:
-        """The verdict and what decided it."""
         from mnistgan.comparison.wording import headline
 
         return headline(self.found)
 
-    def show(self) -> None:
-        """Prints it for a person at a terminal."""
-        telling.show(self.headline)
-        for line in self.lines():
-            telling.show(line)
-        telling.show_table(self.legend(), COLUMNS, self.rows())
-        for note in self.notes():
-            telling.show(f"note: {note}")
-
-    def markdown(self) -> str:
-        """The same for a pull request."""
-        lines = [f"**{telling.escaped(self.headline)}**", ""]
-        lines += [f"- {telling.escaped(line)}" for line in self.lines()]
-        lines += ["", telling.escaped(self.legend()), "", *telling.markdown_table(COLUMNS, self.rows()), ""]
-        lines += [f"- note: {telling.escaped(note)}" for note in self.notes()]
-        return "\n".join(lines).rstrip() + "\n"
-
     def legend(self) -> str:
-        """Which is A and which is B, and how to read the rest."""
         sides = f"A: {_who(self.found.a)}; B: {_who(self.found.b)}"
         return f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real"
 
     def lines(self) -> Iterator[str]:
-        """What differs of the causes, the training budget before all."""
+        """Lists what differs in params, data and code, the training budget first."""
         if not (self.a.recorded and self.b.recorded):
             unknown = [side.side.name for side in (self.a, self.b) if not side.recorded]
             yield f"params, data, code: not recorded for {' and '.join(unknown)}, so what differs is unknown"
@@ -113,31 +90,28 @@ class Told:
         yield from self._machine()
 
     def _machine(self) -> Iterator[str]:
-        """Whether the processor is another; nothing where neither side records one."""
+        """Says whether the processor differs; nothing where neither side records one."""
         unknown = [side.side.name for side in (self.a, self.b) if not side.machine]
         if len(unknown) < 2:
             told = f"not recorded for {unknown[0]}" if unknown else _listed(self.changed("machine")) or "the same"
             yield f"machine: {told}"
 
     def changed(self, kind: str) -> "Sequence[Change]":
-        """What differs of ``params``, ``data``, ``code`` or ``machine``."""
+        """Lists what differs in ``params``, ``data``, ``code`` or ``machine``."""
         from mnistgan.comparison.changes import changes
 
         return changes(getattr(self.a, kind), getattr(self.b, kind))
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """A row a metric."""
         for compared in (self.found.primary, *self.found.others):
             yield _row(compared)
 
     def notes(self) -> Iterator[str]:
-        """What a reader must know besides."""
         from mnistgan.comparison import wording
 
         yield from dict.fromkeys((*self.a.notes, *self.b.notes, *wording.notes(self.found)))
 
     def content(self) -> dict[str, Any]:
-        """All of it for a machine; what is NaN or missing is null."""
         found, of = self.found, self.found.collapses
         return {
             "verdict": found.verdict.value,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.errors import GateError
-from pipeline import output as telling
+from pipeline import output
 
 if TYPE_CHECKING:
     from mnistgan.comparison.rules import Judged, Outcome
@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 RULES = Path("gate.yaml")
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
-COLUMNS = ("outcome", "figure", "rule", "found")
 
 
 def gate(
     base: Annotated[str, typer.Option(help="What to compare with: whatever `diff` takes, for instance main.")],
     head: Annotated[str, typer.Option(help="What to hold to the rules: whatever `diff` takes.")] = "workspace",
     rules: Annotated[Path, typer.Option(help="The rules.")] = RULES,
-    markdown: telling.Markdown = None,
-    json: telling.Json = None,
+    markdown: output.Markdown = None,
+    json: output.Json = None,
 ) -> None:
     """Hold a result to the rules of gate.yaml; exits with 0 passed, 1 failed, 3 inconclusive, 2 on bad use.
 
@@ -39,7 +38,7 @@ def gate(
     dvc.lock records, or the two were measured otherwise: by other code, or the same weights with other figures. No
     network and no MLflow. See docs/comparing.md.
     """
-    telling.check_outputs({"--markdown": markdown, "--json": json})
+    output.check_outputs({"--markdown": markdown, "--json": json})
     asked = read_rules(rules)
     from mnistgan.comparison import rules as judging
     from mnistgan.comparison import sides
@@ -51,12 +50,9 @@ def gate(
     measured = sides.measured_otherwise(*pair)
     otherwise = f"measured otherwise: {measured}" if measured else sides.measured_by_others(*pair)
     outcome = judging.overall(judged, [*doubts, *filter(None, [otherwise])])
-    told = Told(outcome, judged, of_base, of_head, sides.contradiction(*pair), otherwise)
-    if telling.STDOUT not in (markdown, json):
-        told.show()
-    telling.write("--markdown", markdown, told.markdown)
-    telling.write("--json", json, lambda: telling.as_json(told.content()))
-    raise typer.Exit(EXIT_CODES[told.outcome.value])
+    result = GateResult(outcome, judged, of_base, of_head, sides.contradiction(*pair), otherwise)
+    result.give(markdown, json)
+    raise typer.Exit(EXIT_CODES[outcome.value])
 
 
 def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
@@ -82,9 +78,10 @@ def read_rules(path: Path) -> Any:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What became of the rules, as a table, as Markdown and as JSON."""
+class GateResult(output.Result):
+    """The rules' outcomes, and whether the figures can be held against each other at all."""
 
+    columns = ("outcome", "figure", "rule", "found")
     outcome: "Outcome"
     judged: "Sequence[Judged]"
     base: "Results"
@@ -95,7 +92,6 @@ class Told:
 
     @property
     def headline(self) -> str:
-        """What became of them all, after why the figures can't be held against each other, where they can't."""
         from mnistgan.comparison.sides import are_identical
         from mnistgan.comparison.wording import same
 
@@ -111,35 +107,17 @@ class Told:
         return told
 
     def legend(self) -> str:
-        """Which results."""
         return f"head: {self.head.side.name}; base: {self.base.side.name}; one-sided 95% bounds"
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """A row a rule, those that failed first."""
         order = ("fail", "inconclusive", "pass")
         for one in sorted(self.judged, key=lambda one: order.index(one.outcome.value)):
             yield one.outcome.value, one.name, one.rule, one.said
 
     def notes(self) -> Iterator[str]:
-        """What a reader must know of the results."""
         yield from dict.fromkeys((*self.base.notes, *self.head.notes))
 
-    def show(self) -> None:
-        """Prints it for a person at a terminal."""
-        telling.show(self.headline)
-        telling.show_table(self.legend(), COLUMNS, self.rows())
-        for note in self.notes():
-            telling.show(f"note: {note}")
-
-    def markdown(self) -> str:
-        """The same for a pull request."""
-        lines = [f"**{telling.escaped(self.headline)}**", "", telling.escaped(self.legend()), ""]
-        lines += [*telling.markdown_table(COLUMNS, self.rows()), ""]
-        lines += [f"- note: {telling.escaped(note)}" for note in self.notes()]
-        return "\n".join(lines).rstrip() + "\n"
-
     def content(self) -> dict[str, Any]:
-        """The same for a machine."""
         return {
             "outcome": self.outcome.value,
             "headline": self.headline,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import output as telling
+from pipeline import output
 from pipeline.commands import diff
 from pipeline.dvcfiles import layout
 
@@ -29,7 +29,7 @@ def report(
     a: Annotated[str, typer.Argument(metavar="A", help=diff.SOURCE)],
     b: Annotated[str, typer.Argument(metavar="B", help="The same; what may be better or worse.")],
     out: Annotated[Path, typer.Option(help="The HTML file; (-) for stdout alone.")] = OUT,
-    markdown: telling.Markdown = None,
+    markdown: output.Markdown = None,
     margin: diff.Margin = diff.MARGIN,
 ) -> None:
     """Show whether B is better or worse than A, and why: one HTML file to open from disk, to mail or to keep.
@@ -43,57 +43,57 @@ def report(
     Made from git's objects, DVC's cache and the journals here: no network, no TensorFlow, and no MLflow unless A or B
     is a run. Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
-    telling.check_outputs({"--out": out, "--markdown": markdown})
+    output.check_outputs({"--out": out, "--markdown": markdown})
     from mnistgan.comparison.verdict import compare
     from pipeline.results import lookup as results
 
     of_a, of_b = results.read(a), results.read(b)
     found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)
-    told = diff.Told(found, of_a, of_b)
-    page = _page(told)
+    result = diff.DiffResult(found, of_a, of_b)
+    page = _page(result)
     from mnistgan.drawing.report.page import html
 
-    telling.write("--out", out, lambda: html(page))
-    telling.write("--markdown", markdown, lambda: _markdown(told, page))
-    if telling.STDOUT not in (out, markdown):
-        telling.show(told.headline)
-        telling.show(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
+    output.write("--out", out, lambda: html(page))
+    output.write("--markdown", markdown, lambda: _markdown(result, page))
+    if output.STDOUT not in (out, markdown):
+        output.show(result.headline)
+        output.show(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
 
 
-def _page(told: diff.Told) -> "Page":
+def _page(result: diff.DiffResult) -> "Page":
     from mnistgan.drawing.report import curves, dots
     from mnistgan.drawing.report.page import Page
     from pipeline.results import exhibits
     from pipeline.results.exhibits import Exhibits
 
-    a, b = Exhibits("A", told.a), Exhibits("B", told.b)
-    word, _, reason = told.headline.partition(": ")
+    a, b = Exhibits("A", result.a), Exhibits("B", result.b)
+    word, _, reason = result.headline.partition(": ")
     return Page(
-        verdict=told.found.verdict,
+        verdict=result.found.verdict,
         word=word,
         reason=reason,
         a=_party(a),
         b=_party(b),
-        lines=tuple(told.lines()),
-        notes=tuple(_notes(told)),
-        metrics=tuple(dots.metric_rows(told.found)),
+        lines=tuple(result.lines()),
+        notes=tuple(_notes(result)),
+        metrics=tuple(dots.metric_rows(result.found)),
         curves=(
             _curves("While training", exhibits.CURVES, curves.TRAINING, a, b),
             _curves("Looks at validation", exhibits.LOOKS, curves.LOOKS, a, b),
         ),
         grids=_grids(a, b),
-        shares=_shares(told, a, b),
+        shares=_shares(result, a, b),
         ends=_ends(a, b),
-        causes=tuple(_causes(told)),
+        causes=tuple(_causes(result)),
         provenance=tuple(_provenance(a, b)),
     )
 
 
-def _notes(told: diff.Told) -> Iterator[str]:
+def _notes(result: diff.DiffResult) -> Iterator[str]:
     """Lists the notes of `diff`, but for a single training's verdict, which stands in the head of the page."""
-    alone = [side.members[0] for side in (told.found.a, told.found.b) if len(side.members) == 1]
+    alone = [side.members[0] for side in (result.found.a, result.found.b) if len(side.members) == 1]
     shown = {f"{member.name} is {member.figures.verdict}" for member in alone}
-    yield from (note for note in told.notes() if note not in shown)
+    yield from (note for note in result.notes() if note not in shown)
 
 
 def _party(of: "Exhibits") -> "Party":
@@ -115,12 +115,12 @@ def _curves(title: str, path: Path, charts: "Sequence[Chart]", a: "Exhibits", b:
     return Curves(title, tuple(filter(None, drawings)), listed(of_a), listed(of_b), (*notes_a, *notes_b))
 
 
-def _shares(told: diff.Told, a: "Exhibits", b: "Exhibits") -> "Shares":
+def _shares(result: diff.DiffResult, a: "Exhibits", b: "Exhibits") -> "Shares":
     from mnistgan.drawing.report import shares
     from mnistgan.drawing.report.page import Shares
 
     (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
-    samples = int(told.found.a.members[0].figures.leaves.get("samples", 0))
+    samples = int(result.found.a.members[0].figures.leaves.get("samples", 0))
     return Shares(tuple(shares.rows(of_a, of_b, samples)), samples, (*notes_a, *notes_b))
 
 
@@ -203,15 +203,15 @@ def _why_no_samples(side: "Exhibits") -> str:
     return f"{side.name}: {NOT_HERE}, since there is no sheet of 16 by 16 samples to cut them from"
 
 
-def _causes(told: diff.Told) -> "Iterator[Causes]":
+def _causes(result: diff.DiffResult) -> "Iterator[Causes]":
     from mnistgan.drawing.report.page import Causes, Pair
 
     for kind in ("params", "data", "code"):
-        held: tuple[Mapping[str, Any], Mapping[str, Any]] = getattr(told.a, kind), getattr(told.b, kind)
-        if unknown := [side.side.name for side in (told.a, told.b) if not side.recorded]:
+        held: tuple[Mapping[str, Any], Mapping[str, Any]] = getattr(result.a, kind), getattr(result.b, kind)
+        if unknown := [side.side.name for side in (result.a, result.b) if not side.recorded]:
             yield Causes(kind.capitalize(), (), (), f"not recorded for {' and '.join(unknown)}")
             continue
-        changed = [change.name for change in told.changed(kind)]
+        changed = [change.name for change in result.changed(kind)]
         same = [name for name in dict.fromkeys((*held[0], *held[1])) if name not in changed]
 
         def pairs(names: Iterable[str], held: tuple[Mapping[str, Any], Mapping[str, Any]] = held) -> "tuple[Pair, ...]":
@@ -232,23 +232,23 @@ def _provenance(a: "Exhibits", b: "Exhibits") -> "Iterator[Pair]":
         yield Pair(name, of_a.get(name, NOTHING), of_b.get(name, NOTHING))
 
 
-def _markdown(told: diff.Told, page: "Page") -> str:
+def _markdown(result: diff.DiffResult, page: "Page") -> str:
     """Formats what `diff` says, then the rest of the page that is text."""
     sections = [
-        told.markdown(),
+        result.markdown(),
         *(_section(f"{group.title}, at the end", ("", "A", "B"), _last_rows(group)) for group in page.curves),
         _section("Share of each digit", ("digit", "MNIST", "A", "B"), _share_rows(page.shares)),
         _section("Provenance", ("", "A", "B"), [(pair.name, pair.a, pair.b) for pair in page.provenance]),
     ]
     curves = [note for group in page.curves for note in group.notes]
     notes = dict.fromkeys([*curves, *page.shares.notes, *page.grids.notes, *page.ends.notes])
-    sections.append("\n".join(f"- note: {telling.escaped(note)}" for note in notes))
+    sections.append("\n".join(f"- note: {output.escaped(note)}" for note in notes))
     return "\n\n".join(section.strip() for section in sections if section) + "\n"
 
 
 def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     held = list(rows)
-    return "\n".join([f"### {title}", "", *telling.markdown_table(columns, held)]) if held else ""
+    return "\n".join([f"### {title}", "", *output.markdown_table(columns, held)]) if held else ""
 
 
 def _share_rows(shares: "Shares") -> Iterator[Sequence[str]]:

@@ -12,7 +12,7 @@ from mnistgan.comparison.summary import Summary, summarise
 from mnistgan.errors import DataError
 from mnistgan.metrics.catalog import KNOWN, PRIMARY, Scale
 from mnistgan.rulers.rounding import rounded
-from pipeline import output as telling
+from pipeline import output
 from pipeline.tracking.publication import Point
 
 FEWEST = 2
@@ -95,11 +95,11 @@ class Group:
         """The group in Markdown: the sentence, a row a metric, a row a seed; of many seeds the first."""
         columns = ("metric", "mean", "sd", "95% interval of the mean", "seeds")
         summaries = self.summaries
-        metrics = [*telling.markdown_table(columns, map(_summary_row, summaries)), ""] if summaries else []
-        of_seeds = telling.markdown_table(
+        metrics = [*output.markdown_table(columns, map(_summary_row, summaries)), ""] if summaries else []
+        of_seeds = output.markdown_table(
             ("seed", *(metric.short for metric in SHOWN), "verdict"), map(_seed_row, self.rows)
         )
-        lines = [telling.escaped(self.headline()), "", *metrics]
+        lines = [output.escaped(self.headline()), "", *metrics]
         for number, line in enumerate(of_seeds):
             if sum(map(len, lines)) + len(lines) + len(line) > NOTE_CHARACTERS:
                 lines += ["", f"and {len(of_seeds) - number} more: all are in seeds.csv"]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
-from pipeline import output as telling
+from pipeline import output
 from pipeline.runs import journal, provenance
 from pipeline.runs.journal import Kind
 from pipeline.runtime import load_tensorflow
@@ -468,7 +468,7 @@ class Store:
     def _add_note(self, run: "Run", content: Publication) -> int:
         """Describe a run by its verdict; a description that it has stays, since a person may have written it."""
         verdict = content.tags.get("mnistgan.verdict")
-        return self._set_tags(run, {NOTE: telling.escaped(verdict)}) if verdict and not _tag(run, NOTE) else 0
+        return self._set_tags(run, {NOTE: output.escaped(verdict)}) if verdict and not _tag(run, NOTE) else 0
 
     def _add_dataset(self, run: "Run", content: Publication) -> int:
         from mlflow.entities import Dataset, DatasetInput, InputTag

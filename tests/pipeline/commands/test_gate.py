@@ -15,7 +15,7 @@ from mnistgan.comparison.seeds import dumps, loads
 from mnistgan.errors import FormatError, GateError, UsageError
 from mnistgan.reading import yaml_document
 from pipeline import ROOT
-from pipeline import output as telling
+from pipeline import output
 from pipeline.commands.gate import gate
 from tests import committed
 from tests.comparison.made_up import COLLAPSED, figures, seeds_around, write
