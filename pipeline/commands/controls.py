@@ -50,7 +50,7 @@ def controls(
         load_tensorflow(verbose, params.train.threads)
         from mnistgan import files
         from mnistgan.datasets import arrays
-        from mnistgan.evaluation import controls as faults
+        from mnistgan.evaluation import faults
         from mnistgan.evaluation.measuring import Reference
         from mnistgan.rulers import classifier, pixels
         from mnistgan.rulers.pins import pins
@@ -72,8 +72,7 @@ def controls(
 
 
 def _record(reports: Mapping[str, Record]) -> Record:
-    from mnistgan.evaluation import controls as faults
-    from mnistgan.evaluation import sensitivity, verdict
+    from mnistgan.evaluation import faults, sensitivity, verdict
 
     figures = {name: sensitivity.figures(report) for name, report in reports.items()}
     named = {fault: {f"{dose:g}": faults.dosed_name(fault, dose) for dose in faults.DOSES} for fault in faults.DOSED}
@@ -92,7 +91,7 @@ def _record(reports: Mapping[str, Record]) -> Record:
 
 def markdown(record: Record) -> Iterator[str]:
     """Formats the record as docs/controls.md, line by line."""
-    from mnistgan.evaluation import controls as faults
+    from mnistgan.evaluation import faults
     from mnistgan.evaluation.sensitivity import METRICS, Sensitivity
 
     sensitivity = Sensitivity(record["controls"]["real"], record["spread"])
@@ -153,7 +152,7 @@ SHOWN = {
 
 
 def _rows(record: Record, sensitivity: "Sensitivity") -> Iterator[list[str]]:
-    from mnistgan.evaluation import controls as faults
+    from mnistgan.evaluation import faults
 
     for name, control in faults.CONTROLS.items():
         found = record["controls"][name]

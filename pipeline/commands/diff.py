@@ -10,9 +10,9 @@ from pipeline import output
 
 if TYPE_CHECKING:
     from mnistgan.comparison.changes import Change
+    from mnistgan.comparison.compare import Compared, Comparison, Value
     from mnistgan.comparison.differences import Difference
     from mnistgan.comparison.sides import Side, Trained
-    from mnistgan.comparison.verdict import Compared, Comparison, Value
     from pipeline.results.lookup import Results
 
 MARKS = {"lower": "↓", "higher": "↑", "near real": "≈", "unknown": ""}
@@ -48,7 +48,7 @@ def diff(
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
-    from mnistgan.comparison.verdict import compare
+    from mnistgan.comparison.compare import compare
     from pipeline.results import lookup as results
 
     of_a, of_b = results.read(a), results.read(b)

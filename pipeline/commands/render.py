@@ -132,8 +132,7 @@ def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: st
 
 def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], dict[str, Image]]":
     """Reads the charts' data; calling what comes back draws them. Raises DataError for shares of other metrics."""
-    from mnistgan.drawing.pictures import curves as charts
-    from mnistgan.drawing.pictures import tables
+    from mnistgan.drawing.pictures import charts, tables
 
     training = tables.training(curves)
     share, prior = tables.class_shares(classes)

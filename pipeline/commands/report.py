@@ -44,7 +44,7 @@ def report(
     is a run. Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
     output.check_outputs({"--out": out, "--markdown": markdown})
-    from mnistgan.comparison.verdict import compare
+    from mnistgan.comparison.compare import compare
     from pipeline.results import lookup as results
 
     of_a, of_b = results.read(a), results.read(b)
@@ -116,12 +116,12 @@ def _curves(title: str, path: Path, charts: "Sequence[Chart]", a: "Exhibits", b:
 
 
 def _shares(result: diff.DiffResult, a: "Exhibits", b: "Exhibits") -> "Shares":
-    from mnistgan.drawing.report import shares
+    from mnistgan.drawing.report import class_shares
     from mnistgan.drawing.report.page import Shares
 
     (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
     samples = int(result.found.a.members[0].figures.leaves.get("samples", 0))
-    return Shares(tuple(shares.rows(of_a, of_b, samples)), samples, (*notes_a, *notes_b))
+    return Shares(tuple(class_shares.rows(of_a, of_b, samples)), samples, (*notes_a, *notes_b))
 
 
 def _grids(a: "Exhibits", b: "Exhibits") -> "Grids":

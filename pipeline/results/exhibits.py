@@ -18,8 +18,8 @@ from pipeline.tracking import publication
 if TYPE_CHECKING:
     import numpy as np
 
+    from mnistgan.drawing.report.class_shares import Shares
     from mnistgan.drawing.report.curves import Table
-    from mnistgan.drawing.report.shares import Shares
     from pipeline.results.lookup import Place, Results
 
 CURVES = Path("metrics/training.csv")
@@ -65,7 +65,7 @@ class Exhibits:
 
     def shares(self) -> "tuple[Shares | None, list[str]]":
         """The shares of the digits. Raises FormatError where the file holds something else."""
-        from mnistgan.drawing.report.shares import Shares
+        from mnistgan.drawing.report.class_shares import Shares
 
         content, notes = self._read(CLASSES, "evaluate")
         return (Shares.parse(_text(content), f"{self.name}, {CLASSES}") if content is not None else None), notes

@@ -169,7 +169,7 @@ class Record:
         path = part.options.get("classes")
         if path is None or not (self.workspace / path).is_file():
             return
-        from mnistgan.drawing.report.shares import Shares
+        from mnistgan.drawing.report.class_shares import Shares
 
         try:
             held = Shares.parse((self.workspace / path).read_text("utf-8", "replace"), str(path))

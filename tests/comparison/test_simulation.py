@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mnistgan.comparison.compare import Collapses, Verdict, judge
 from mnistgan.comparison.differences import difference, pooled
-from mnistgan.comparison.verdict import Collapses, Verdict, judge
 from tests.comparison.test_power import DOCUMENTED, ONE_SEED
 
 PAIRS = 10_000

@@ -14,11 +14,11 @@ from statistics import NormalDist, fmean
 from typing import Any
 
 from mnistgan.comparison import distributions
+from mnistgan.comparison.compare import check_pins, spreads
 from mnistgan.comparison.differences import Difference, SeedSpread, difference, pooled
 from mnistgan.comparison.figures import FINDINGS, VERDICT
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow
 from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
-from mnistgan.comparison.verdict import check_pins, spreads
 from mnistgan.errors import GateError, UsageError
 from mnistgan.metrics.catalog import (
     KNOWN,

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
+from mnistgan.comparison.compare import Basis, Compared, Comparison, Value, Verdict
 from mnistgan.comparison.power import SeedsNeeded
 from mnistgan.comparison.sides import Side
-from mnistgan.comparison.verdict import Basis, Compared, Comparison, Value, Verdict
 from mnistgan.metrics.catalog import Better, Scale
 
 WORDS = {

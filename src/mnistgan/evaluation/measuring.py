@@ -12,8 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mnistgan.errors import MetricError
-from mnistgan.metrics import fid, kid, novelty, repetition
-from mnistgan.metrics import pixels as pixel_statistics
+from mnistgan.metrics import fid, kid, novelty, pixel_statistics, repetition
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
 from mnistgan.metrics.classifier_score import classifier_score, unsure, unsure_share
 from mnistgan.metrics.manifold import expected_coverage, manifold

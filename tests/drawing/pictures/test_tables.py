@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mnistgan.drawing.pictures import tables
-from mnistgan.drawing.pictures.curves import Best, Measure
+from mnistgan.drawing.pictures.charts import Best, Measure
 from mnistgan.errors import DataError, FormatError
 
 PINS = "3f2a1c-91be00-77aa42-10000-1"

@@ -14,8 +14,7 @@ from mnistgan.comparison.rules import parse
 from mnistgan.comparison.seeds import dumps, loads
 from mnistgan.errors import FormatError, GateError, UsageError
 from mnistgan.reading import yaml_document
-from pipeline import ROOT
-from pipeline import output
+from pipeline import ROOT, output
 from pipeline.commands.gate import gate
 from tests import committed
 from tests.comparison.made_up import COLLAPSED, figures, seeds_around, write
@@ -371,7 +370,7 @@ def test_on_a_terminal_too_narrow_for_the_table_each_row_is_lines(
     repository: Repository, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("gate.yaml").write_text(RULES)
-    monkeypatch.setattr(telling, "PIPED_WIDTH", 20)
+    monkeypatch.setattr(output, "PIPED_WIDTH", 20)
     with pytest.raises(typer.Exit):
         gate(base="base", head="knob")
     shown = capsys.readouterr().out

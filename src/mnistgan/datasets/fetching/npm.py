@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from mnistgan.datasets.fetching.patience import PATIENCE, Patience
+from mnistgan.datasets.fetching.timeouts import PATIENCE, Patience
 from mnistgan.datasets.fetching.unpack import gunzip
 from mnistgan.errors import SourceError
 

@@ -10,8 +10,8 @@ import platformdirs
 
 from mnistgan import files, reading
 from mnistgan.datasets.fetching import mirrors, npm
-from mnistgan.datasets.fetching.patience import PATIENCE, Patience
 from mnistgan.datasets.fetching.raw import RawFile
+from mnistgan.datasets.fetching.timeouts import PATIENCE, Patience
 from mnistgan.datasets.fetching.unpack import gunzip, packed_limit
 from mnistgan.errors import DataError, DigestError, FormatError, SourceError
 from mnistgan.progress import Progress, silent

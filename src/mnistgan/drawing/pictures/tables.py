@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnistgan.drawing.pictures.curves import Best, Measure, Training
+from mnistgan.drawing.pictures.charts import Best, Measure, Training
 from mnistgan.errors import DataError, FormatError, PinsError
 from mnistgan.files import read_json
 from mnistgan.reading import demand_plain

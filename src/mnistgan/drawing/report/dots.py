@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mnistgan.comparison import wording
+from mnistgan.comparison.compare import Compared, Comparison, Value, Verdict
 from mnistgan.comparison.sides import Side
-from mnistgan.comparison.verdict import Compared, Comparison, Value, Verdict
 from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
 from mnistgan.drawing.report.numbers import Number
 from mnistgan.metrics.catalog import Better, Metric, Scale

@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mnistgan.comparison.verdict import Verdict
+from mnistgan.comparison.compare import Verdict
 from mnistgan.drawing.report import curves, dots
+from mnistgan.drawing.report.class_shares import ShareRow
 from mnistgan.drawing.report.curves import Drawn, Listing
 from mnistgan.drawing.report.dots import MetricRow
 from mnistgan.drawing.report.samples import Ranked
-from mnistgan.drawing.report.shares import ShareRow
 
 FOLDER = Path(__file__).parent
 TEMPLATE = "page.html.jinja"

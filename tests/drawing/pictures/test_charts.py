@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistgan.drawing.pictures import curves, encoding
-from mnistgan.drawing.pictures.curves import Best, Measure, Training
+from mnistgan.drawing.pictures import charts, encoding
+from mnistgan.drawing.pictures.charts import Best, Measure, Training
 
 PRIOR = np.full(10, 0.1)
 BLUE, VERMILLION = (0, 114, 178), (213, 94, 0)
@@ -32,10 +32,10 @@ def pixels_of(picture: Image.Image, colour: tuple[int, int, int]) -> int:
 
 def all_charts() -> list[Image.Image]:
     return [
-        curves.losses(training()),
-        curves.probabilities(training()),
-        curves.class_histogram(PRIOR, PRIOR, 10_000),
-        curves.metrics(measures(), 10_000),
+        charts.losses(training()),
+        charts.probabilities(training()),
+        charts.class_histogram(PRIOR, PRIOR, 10_000),
+        charts.metrics(measures(), 10_000),
     ]
 
 
@@ -55,29 +55,29 @@ def test_the_same_numbers_give_the_same_bytes_whatever_the_users_settings_are() 
 
 def test_drawing_leaves_the_users_settings_as_they_were() -> None:
     with mpl.rc_context({"font.size": 30}):
-        curves.losses(training())
+        charts.losses(training())
         assert mpl.rcParams["font.size"] == 30
 
 
 def test_other_numbers_give_another_picture() -> None:
     moved = PRIOR.copy()
     moved[:2] += 0.02, -0.02
-    balanced, skewed = (curves.class_histogram(share, PRIOR, 10_000).tobytes() for share in (PRIOR, moved))
+    balanced, skewed = (charts.class_histogram(share, PRIOR, 10_000).tobytes() for share in (PRIOR, moved))
     assert balanced != skewed
 
 
 def test_the_band_around_the_prior_narrows_with_the_number_of_samples() -> None:
-    few, many = (curves.class_histogram(np.zeros(10), PRIOR, samples) for samples in (1_000, 10_000))
+    few, many = (charts.class_histogram(np.zeros(10), PRIOR, samples) for samples in (1_000, 10_000))
     grey = (204, 204, 204)  # the band over white
     assert pixels_of(few, grey) > 2 * pixels_of(many, grey) > 0
 
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_a_training_too_short_for_a_curve_is_still_drawn(rows: int) -> None:
-    for draw in (curves.losses, curves.probabilities):
+    for draw in (charts.losses, charts.probabilities):
         assert draw(training(rows)).size == draw(training()).size
 
 
 def test_a_picture_of_metrics_grows_with_their_number() -> None:
-    one, five = (curves.metrics(measures()[:count], 1000) for count in (1, 5))
+    one, five = (charts.metrics(measures()[:count], 1000) for count in (1, 5))
     assert five.height > one.height

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnistgan.evaluation import controls, verdict
-from mnistgan.evaluation.controls import CONTROLS, DOSED, DOSES
+from mnistgan.evaluation import faults, verdict
+from mnistgan.evaluation.faults import CONTROLS, DOSED, DOSES
 from mnistgan.evaluation.measuring import Reference
 from mnistgan.evaluation.sensitivity import Sensitivity
 from mnistgan.rulers.classifier import Classifier
@@ -47,7 +47,7 @@ def test_repeated_controls_know_so_many_images(small: RealData) -> None:
 
 
 def test_copies_are_training_images_of_the_part_that_counts_as_seen(small: RealData) -> None:
-    assert distinct(CONTROLS["copies"].make(small, COUNT)) <= distinct(small.train.images[: controls.seen(small)])
+    assert distinct(CONTROLS["copies"].make(small, COUNT)) <= distinct(small.train.images[: faults.seen(small)])
     assert not distinct(CONTROLS["copies"].make(small, COUNT)) & distinct(small.validation.images)
 
 
@@ -59,14 +59,14 @@ def test_strokes_grow_and_shrink(small: RealData) -> None:
 @pytest.mark.parametrize("dose", DOSES)
 @pytest.mark.parametrize("fault", ["copied", "noised"])
 def test_a_dose_changes_that_share_of_the_images_and_no_more(small: RealData, fault: str, dose: float) -> None:
-    real, dosed = controls.validation(small, COUNT), DOSED[fault](small, COUNT, dose)
+    real, dosed = faults.validation(small, COUNT), DOSED[fault](small, COUNT, dose)
     assert np.count_nonzero((real != dosed).any(axis=(1, 2))) == round(dose * COUNT)
 
 
 @pytest.mark.parametrize("dose", DOSES)
 def test_a_dose_of_a_missing_class_takes_that_share_of_its_images(small: RealData, dose: float) -> None:
-    before = distinct(controls.validation(small, 2000))
-    left = distinct(controls.class_removed(small, 2000, dose))
+    before = distinct(faults.validation(small, 2000))
+    left = distinct(faults.class_removed(small, 2000, dose))
     assert len(before - left) == round(dose * np.count_nonzero(small.validation.labels == 8))
 
 
@@ -85,16 +85,12 @@ def test_a_dose_of_a_missing_class_takes_that_share_of_its_images(small: RealDat
     ],
 )
 def test_a_control_gets_the_verdict_of_its_fault(reference: Reference, record: Any, name: str, word: str) -> None:
-    report = reference.measure(
-        CONTROLS[name].make(reference.real, COUNT), controls.seen(reference.real), "train"
-    ).report
+    report = reference.measure(CONTROLS[name].make(reference.real, COUNT), faults.seen(reference.real), "train").report
     assert word in verdict.verdict(report, record["thresholds"])
 
 
 def test_real_images_are_healthy(reference: Reference, record: Any) -> None:
-    report = reference.measure(
-        controls.validation(reference.real, COUNT), controls.seen(reference.real), "train"
-    ).report
+    report = reference.measure(faults.validation(reference.real, COUNT), faults.seen(reference.real), "train").report
     assert verdict.verdict(report, record["thresholds"]) == verdict.HEALTHY
 
 

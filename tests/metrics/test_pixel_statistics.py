@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import MetricError
-from mnistgan.metrics.pixels import pixels, spectrum_gap
+from mnistgan.metrics.pixel_statistics import pixels, spectrum_gap
 
 
 def noise(seed=1, count=200):
