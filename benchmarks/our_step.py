@@ -3,14 +3,14 @@
 import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import partial
 from typing import Any
 
 from benchmarks import ROOT
 from benchmarks.alternating import IMAGES_A_ROUND, hold_to, serve
 from benchmarks.ending import BenchmarkError
-from mnistgan import params
-from mnistgan.training.batches import Batches
+from mnistgan import families, params
+from mnistgan.families.contract import CommonRecipe
 from pipeline import runtime
 
 
@@ -18,7 +18,7 @@ from pipeline import runtime
 class Setting:
     """Which step: its recipe, the size of a batch, and what is changed to see the price of it."""
 
-    recipe: params.Recipe
+    recipe: CommonRecipe
     threads: int
     deterministic: bool = True
     """Whether TensorFlow's operations give the same bits every time, as the pipeline's do."""
@@ -47,44 +47,41 @@ class Setting:
 
 
 def build(setting: Setting) -> Any:
-    """A Step at its start, on all training images; TensorFlow set up as the setting says."""
+    """The steps of a training at its start, on all training images; TensorFlow set up as the setting says."""
     import tensorflow as tf
 
     from benchmarks.mnist import training_images
-    from mnistgan.families.kinds import KINDS
+    from mnistgan.families.dcgan import step as dcgan
     from mnistgan.training.state import TrainingState
-    from mnistgan.training.step import Step
+    from mnistgan.training.step import Steps
 
     tf.config.threading.set_intra_op_parallelism_threads(setting.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     if setting.deterministic:
         tf.config.experimental.enable_op_determinism()
     if setting.keras_layer:
-        ours = KINDS[setting.recipe.kind]
-        KINDS[setting.recipe.kind] = dataclasses.replace(ours, generator=ours.plain_generator)
-    return Step(TrainingState.start(setting.recipe, 0), setting.recipe, 0, training_images())
+        dcgan.generator = partial(dcgan.generator, plain=True)
+    family = families.find(setting.recipe.kind)
+    return Steps(family, setting.recipe, TrainingState.start(family, setting.recipe, 0), 0, training_images())
 
 
-def rounds(step: Any) -> Callable[[], int]:
+def rounds(steps: Any) -> Callable[[], int]:
     """A round of steps by the loop's calls, one after the other, epoch after epoch; gives how many images it took."""
-    import tensorflow as tf
-
     from mnistgan.training.loop import STEPS_A_CALL
 
-    batches: Batches = step.batches
-    steps = max(1, IMAGES_A_ROUND // batches.batch_size)
-    order = cache(lambda epoch: tf.constant(batches.order(epoch)))
+    (batches,) = steps.phases
+    size = batches.phase.batch_size
+    a_round = max(1, IMAGES_A_ROUND // size)
     done = 0
 
     def run() -> int:
         nonlocal done
-        left = steps
+        left = a_round
         while left:
-            epoch, place = divmod(done, batches.steps_per_epoch)
-            count = min(left, STEPS_A_CALL, batches.steps_per_epoch - place)
-            step.run(order(epoch), tf.constant(done, tf.int64), tf.constant(count)).numpy()
+            count = min(left, STEPS_A_CALL, batches.steps_per_epoch - done % batches.steps_per_epoch)
+            steps.run(done, count)
             done, left = done + count, left - count
-        return steps * batches.batch_size
+        return a_round * size
 
     return run
 

@@ -14,7 +14,8 @@ from benchmarks import ROOT
 from benchmarks.ending import ending
 from benchmarks.our_step import Setting, build
 from benchmarks.spread import Spread
-from mnistgan import params
+from mnistgan import families, params
+from mnistgan.families.contract import Ask
 from pipeline.runtime import load_tensorflow
 
 
@@ -29,10 +30,11 @@ def measure(rounds: int) -> dict[str, Spread]:
     state = build(setting).state
     train, judge = _validation()
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as folder:
-        loop = Loop(given.train, setting.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
+        family = families.find(setting.recipe.kind)
+        loop = Loop(family, given.train, setting.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
         parts = {
-            "look_s": lambda: judge.look(_generator(loop, state), 1, 1),
-            "grid_s": lambda: _draw(_generator(loop, state), given.train.grid_seed, Path(folder)),
+            "look_s": lambda: judge.look(_sampler(loop, state), 1, 1),
+            "grid_s": lambda: _draw(_sampler(loop, state), given.train.grid_seed, Path(folder)),
             "checkpoint_s": lambda: loop.checkpoints.save(state),
         }
         return {name: _timed(part, rounds) for name, part in parts.items()}
@@ -49,20 +51,18 @@ def _validation() -> tuple[Any, Any]:
     return train, Validation(train, validation, classifier.load(rulers), pixels.load(rulers), 0)
 
 
-def _generator(loop: Any, state: Any) -> Any:
-    """The generator as it is judged, made anew as after an epoch."""
-    from mnistgan.families import sampling
+def _sampler(loop: Any, state: Any) -> Any:
+    """What draws as it is judged, made anew as after an epoch."""
+    from mnistgan.families.sampling import Sampler
 
     state.step += 1  # a snapshot is made once a step
-    return sampling.Generator(loop.recipe.kind, loop.snapshot(state))
+    return Sampler(loop.family, loop.snapshot(state))
 
 
-def _draw(generator: Any, seed: int, folder: Path) -> None:
+def _draw(sampler: Any, seed: int, folder: Path) -> None:
     from mnistgan.drawing import grids
-    from mnistgan.families import sampling
 
-    latents = sampling.latents(seed, grids.TRAINING_SIDE**2, generator.latent_size)
-    grids.write(folder, 1, generator.images(latents))
+    grids.write(folder, 1, sampler.images(Ask(grids.TRAINING_SIDE**2, seed)))
 
 
 class _Nobody:

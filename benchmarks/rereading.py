@@ -23,17 +23,16 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
-from mnistgan import params
+from mnistgan import families, params
 from mnistgan.datasets.arrays import load
-from mnistgan.families import sampling
-from mnistgan.families.kinds import KINDS
+from mnistgan.families.sampling import MNIST, Sampler, latents
 from mnistgan.files import read_arrays, write_bytes
 from mnistgan.nn import weights
+from mnistgan.nn.batchnorm import recompute_batchnorm
 from mnistgan.rulers import classifier, pixels
-from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.looks import COLUMNS, Look
-from mnistgan.training.loop import STATISTICS_STREAM
+from mnistgan.training.loop import STATISTICS_LATENTS, STATISTICS_STREAM
 from mnistgan.training.validation import Validation
 
 WAYS = ("as it is", "fresh BatchNorm", "averaged, fresh BatchNorm")
@@ -104,23 +103,22 @@ def _progress(path: Path) -> dict[str, Any]:
 
 
 class Reader:
-    """Looks at generators of a kind as their training did."""
+    """Looks at what a family's networks draw as their training did."""
 
-    def __init__(self, kind: str, seed: int):
-        self.kind, self.seed = kind, seed
-        self.latent_size = KINDS[kind].latent_size
+    def __init__(self, family: str, seed: int):
+        self.family, self.seed = families.find(family), seed
         train, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")
         rulers = ROOT / "pretrained"
         self.judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed)
 
     def look(self, named: Weights, epoch: int, step: int, *, fresh: bool) -> Look:
         """Look at one generator, with its BatchNorm statistics measured ``fresh`` or as they are."""
-        network = KINDS[self.kind].generator(self.seed)
+        network = self.family.build_sampled(MNIST, self.seed)
         weights.load(network, named, f"step {step}")
         if fresh:
-            latents = sampling.latents([self.seed, STATISTICS_STREAM], STATISTICS_LATENTS, self.latent_size)
-            recompute_batchnorm(network, latents)
-        return self.judge.look(sampling.Generator(self.kind, network), epoch, step)
+            seed = [self.seed, STATISTICS_STREAM]
+            recompute_batchnorm(network, latents(seed, STATISTICS_LATENTS, self.family.latent_size))
+        return self.judge.look(Sampler(self.family, network), epoch, step)
 
     def read(self, kept: Path) -> Iterator[tuple[Look, str]]:
         """Each epoch's first kept checkpoint, three ways; an average is over the epochs before it."""

@@ -24,7 +24,8 @@ from ruamel.yaml import YAML  # noqa: E402
 from mnistgan import params  # noqa: E402
 from mnistgan.datasets.arrays import Images, load  # noqa: E402
 from mnistgan.datasets.idx import CLASSES  # noqa: E402
-from mnistgan.families import sampling  # noqa: E402
+from mnistgan.families.contract import Ask, At, Batch, Draw, Spec  # noqa: E402
+from mnistgan.families.dcgan import DCGAN  # noqa: E402
 from mnistgan.families.dcgan.losses import (  # noqa: E402
     balance_loss,
     feature_loss,
@@ -34,16 +35,18 @@ from mnistgan.families.dcgan.losses import (  # noqa: E402
     shares,
 )
 from mnistgan.families.dcgan.networks import SLOPE, Discriminator  # noqa: E402
-from mnistgan.families.kinds import KINDS  # noqa: E402
+from mnistgan.families.dcgan.recipe import Recipe  # noqa: E402
+from mnistgan.families.dcgan.step import NOISE, STEPS_A_PENALTY, Pair  # noqa: E402
+from mnistgan.families.sampling import MNIST, Sampler, latents  # noqa: E402
 from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
 from mnistgan.metrics.fid import fid  # noqa: E402
 from mnistgan.metrics.manifold import manifold  # noqa: E402
+from mnistgan.nn.batchnorm import recompute_batchnorm  # noqa: E402
 from mnistgan.rulers import classifier, pixels  # noqa: E402
 from mnistgan.rulers.real import RealData, without_digit  # noqa: E402
-from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm  # noqa: E402
-from mnistgan.training.loop import STATISTICS_STREAM  # noqa: E402
+from mnistgan.training.loop import STATISTICS_LATENTS, STATISTICS_STREAM  # noqa: E402
 from mnistgan.training.state import TrainingState  # noqa: E402
-from mnistgan.training.step import NOISE, STEPS_A_PENALTY, Step  # noqa: E402
+from mnistgan.training.step import Steps  # noqa: E402
 from pipeline import runtime  # noqa: E402
 
 SAMPLES, SAMPLES_SEED, CALL = 10_000, 99, 50
@@ -79,86 +82,90 @@ LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], Losses]] = {
 }
 
 
-class Trial(Step):
-    """The pipeline's step with an idea in it."""
+class Trial(DCGAN):
+    """The DCGAN with an idea in its step."""
 
-    def __init__(self, state: TrainingState, recipe: params.Recipe, seed: int, data: Images, idea: argparse.Namespace):
-        super().__init__(state, recipe, seed, data)
+    def __init__(self, idea: argparse.Namespace):
         self.idea = idea
-        self.kernels = [layer.kernel for layer in (state.discriminator.conv14, state.discriminator.conv7)]
-        self.kernels.append(state.discriminator.dense.kernel)
-        self.directions = [tf.Variable(tf.random.stateless_normal([1, k.shape[-1]], [1, 0])) for k in self.kernels]
 
-    def train(self, real: tf.Tensor, labels: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """As the pipeline's, with the idea; without dropout."""
-        state, idea, rate = self.state, self.idea, self.schedule.at(step)
+    def build(self, recipe: Recipe, spec: Spec, seed: int) -> Pair:
+        """As the DCGAN's, and what the spectral norm follows."""
+        parts = super().build(recipe, spec, seed)
+        layers = (parts.discriminator.conv14, parts.discriminator.conv7, parts.discriminator.dense)
+        self.kernels = [layer.kernel for layer in layers]
+        self.directions = [tf.Variable(tf.random.stateless_normal([1, k.shape[-1]], [1, 0])) for k in self.kernels]
+        return parts
+
+    def step(self, parts: Pair, batch: Batch, at: At, draw: Draw) -> tf.Tensor:
+        """As the DCGAN's, with the idea; without dropout."""
+        idea, recipe, (real, labels) = self.idea, parts.recipe, batch
         for extra in range(1, idea.discriminator_steps):
-            self._discriminator_alone(real, labels, step, extra, rate)
-        latents = self._latents(real, NOISE, step)
+            self._discriminator_alone(parts, batch, at, draw, extra)
+        latents = self._latents(real, draw(NOISE))
         with tf.GradientTape() as of_generator, tf.GradientTape() as of_discriminator:
-            fake = state.generator(latents, training=True)
-            judge = self._judge()
-            real_classes, real_features = judge(self._hazy(real, 200, step))
-            fake_classes, fake_features = judge(self._hazy(fake, 201, step))
+            fake = parts.generator(latents, training=True)
+            judge = self._judge(parts)
+            real_classes, real_features = judge(self._hazy(real, draw(200)))
+            fake_classes, fake_features = judge(self._hazy(fake, draw(201)))
             real_logits, fake_logits = realness(real_classes), realness(fake_classes)
             to_generator, to_discriminator = LOSSES[idea.loss](real_logits, fake_logits)
             if idea.top_k < 1:
                 count = tf.cast(idea.top_k * tf.cast(tf.shape(fake_logits)[0], tf.float32), tf.int32)
                 kept = tf.math.top_k(fake_logits[:, 0], count).indices
                 to_generator = LOSSES[idea.loss](real_logits, tf.gather(fake_logits, kept))[0]
-            if state.shares:
+            if parts.shares:
                 of_batch = shares(fake_classes)
-                state.shares.update(shares(real_classes), of_batch)
-                to_generator += idea.balance_weight * balance_loss(of_batch, state.shares.prices())
+                parts.shares.update(shares(real_classes), of_batch)
+                to_generator += idea.balance_weight * balance_loss(of_batch, parts.shares.prices())
                 if idea.certainty_weight:
                     to_generator += idea.certainty_weight * doubt(fake_classes)
-                to_discriminator += self.label_weight * label_loss(real_classes, labels, CLASSES)
-            if state.features:
-                state.features.update(real_features, fake_features)
-                to_generator += self.feature_weight * feature_loss(fake_features, state.features.prices())
-            if self.gradient_penalty:
-                to_discriminator += self._penalty_of(judge, real, step)
-        pairs = ((of_generator, to_generator, state.generator_adam, 1.0),)
-        pairs += ((of_discriminator, to_discriminator, state.discriminator_adam, self.discriminator_rate),)
-        for tape, loss, adam, factor in pairs:
-            adam.apply(tape.gradient(loss, adam.variables), step, rate * factor)
-        state.average.update(step)
+                to_discriminator += recipe.label_weight * label_loss(real_classes, labels, CLASSES)
+            if parts.features:
+                parts.features.update(real_features, fake_features)
+                to_generator += recipe.feature_weight * feature_loss(fake_features, parts.features.prices())
+            if recipe.gradient_penalty:
+                to_discriminator += self._penalty(recipe, judge, real, at.step)
+        pairs = ((of_generator, to_generator, "generator", 1.0),)
+        pairs += ((of_discriminator, to_discriminator, "discriminator", recipe.discriminator_rate),)
+        for tape, loss, name, factor in pairs:
+            adam = parts.optimizers[name]
+            adam.apply(tape.gradient(loss, adam.variables), at.step, at.rate * factor)
         probabilities = [tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)]
         return tf.stack([to_generator, to_discriminator, *probabilities])
 
-    def _discriminator_alone(self, real, labels, step, extra, rate) -> None:
-        fake = self.state.generator(self._latents(real, 100 + extra, step), training=True)
+    def _discriminator_alone(self, parts: Pair, batch: Batch, at: At, draw: Draw, extra: int) -> None:
+        recipe, (real, labels) = parts.recipe, batch
+        fake = parts.generator(self._latents(real, draw(100 + extra)), training=True)
         with tf.GradientTape() as tape:
-            judge = self._judge()
+            judge = self._judge(parts)
             classes = judge(real)[0]
             loss = LOSSES[self.idea.loss](realness(classes), realness(judge(fake)[0]))[1]
-            if self.label_weight:
-                loss += self.label_weight * label_loss(classes, labels, CLASSES)
-        adam = self.state.discriminator_adam
-        adam.apply(tape.gradient(loss, adam.variables), step, rate * self.discriminator_rate)
+            if recipe.label_weight:
+                loss += recipe.label_weight * label_loss(classes, labels, CLASSES)
+        adam = parts.optimizers["discriminator"]
+        adam.apply(tape.gradient(loss, adam.variables), at.step, at.rate * recipe.discriminator_rate)
 
-    def _latents(self, real: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
-        return tf.random.stateless_normal([tf.shape(real)[0], self.latent_size], self._draw(stream, step), alg="philox")
+    def _latents(self, real: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_normal([tf.shape(real)[0], self.latent_size], seed, alg="philox")
 
-    def _hazy(self, images: tf.Tensor, stream: int, step: tf.Tensor) -> tf.Tensor:
+    def _hazy(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Images with noise, so that no exact white or black tells real from generated (arXiv 1610.04490)."""
         if not self.idea.instance_noise:
             return images
-        noise = tf.random.stateless_normal(tf.shape(images), self._draw(stream, step), alg="philox")
-        return images + self.idea.instance_noise * noise
+        return images + self.idea.instance_noise * tf.random.stateless_normal(tf.shape(images), seed, alg="philox")
 
-    def _penalty_of(self, judge: Judge, real: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    def _penalty(self, recipe: Recipe, judge: Judge, real: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
         """The pipeline's penalty, of the judge that the losses see."""
 
         def taken() -> tf.Tensor:
             slope = gradient_penalty(lambda images: realness(judge(images)[0]), real)
-            return STEPS_A_PENALTY * self.gradient_penalty / 2 * slope
+            return STEPS_A_PENALTY * recipe.gradient_penalty / 2 * slope
 
-        return tf.cond(step % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
+        return tf.cond(now % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
 
-    def _judge(self) -> Judge:
+    def _judge(self, parts: Pair) -> Judge:
         """The discriminator, its kernels divided by their largest singular value (arXiv 1802.05957) if asked for."""
-        network = self.state.discriminator
+        network = parts.discriminator
         if not self.idea.spectral_norm:
             return network
         kernels = [normalised(*pair) for pair in zip(self.kernels, self.directions, strict=True)]
@@ -206,40 +213,38 @@ def main() -> None:
     )
     given = params.load(ROOT / "params.yaml")
     changes = {key: YAML(typ="safe").load(value) for key, value in (item.split("=") for item in idea.set)}
-    recipe = params.Recipe.model_validate(given.recipe.model_dump() | changes)
+    recipe = Recipe.model_validate(given.recipe.model_dump() | changes)
     recipe = recipe.model_copy(update={"precision": runtime.precision(recipe.precision)[0]})
     tf.config.threading.set_intra_op_parallelism_threads(given.train.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     data, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")
     report = Report(data, validation)
-    state = TrainingState.start(recipe, idea.seed)
-    trial = Step(state, recipe, idea.seed, data) if is_plain else Trial(state, recipe, idea.seed, data, idea)
+    family = DCGAN() if is_plain else Trial(idea)
+    trial = Steps(family, recipe, TrainingState.start(family, recipe, idea.seed), idea.seed, data)
     seconds = 0.0
     for epoch in range(recipe.epochs):
         began = time.monotonic()
         for scalars in epoch_of(trial, epoch):
             last = scalars
         seconds += time.monotonic() - began
-        print(
-            f"epoch {epoch + 1}, {seconds:.0f} s, {report(snapshot(trial, recipe, idea.seed))}, D(real) {last[2]:.2f}"
-        )
+        print(f"epoch {epoch + 1}, {seconds:.0f} s, {report(snapshot(trial))}, D(real) {last[2]:.2f}")
 
 
-def epoch_of(trial: Step, epoch: int) -> Iterator[np.ndarray]:
+def epoch_of(trial: Steps, epoch: int) -> Iterator[np.ndarray]:
     """Run an epoch; each call's last scalars."""
-    order, steps = tf.constant(trial.batches.order(epoch)), trial.batches.steps_per_epoch
-    for place in range(0, steps, CALL):
-        first = tf.constant(epoch * steps + place, tf.int64)
-        yield trial.run(order, first, tf.constant(min(CALL, steps - place), tf.int32)).numpy()[-1]
+    begin, end = (trial.phases[0].step_of(each) for each in (epoch, epoch + 1))
+    for place in range(begin, end, CALL):
+        yield trial.run(place, min(CALL, end - place))[-1]
 
 
-def snapshot(trial: Step, recipe: params.Recipe, seed: int) -> sampling.Generator:
+def snapshot(trial: Steps) -> Sampler:
     """The generator with averaged weights and fresh statistics."""
-    network = KINDS[recipe.kind].generator(seed)
-    network.set_weights(trial.state.generator.get_weights())
+    network = trial.family.build_sampled(MNIST, trial.seed)
+    network.set_weights(trial.state.sampled.get_weights())
     trial.state.average.copy_to(network)
-    recompute_batchnorm(network, sampling.latents([seed, STATISTICS_STREAM], STATISTICS_LATENTS, trial.latent_size))
-    return sampling.Generator(recipe.kind, network)
+    seed = [trial.seed, STATISTICS_STREAM]
+    recompute_batchnorm(network, latents(seed, STATISTICS_LATENTS, trial.family.latent_size))
+    return Sampler(trial.family, network)
 
 
 class Report:
@@ -252,9 +257,8 @@ class Report:
         lacking = without_digit(RealData(train, validation, validation), len(validation)).images
         self.units = [fid(a, b) for a, b in zip(self._see(lacking)[:2], self.real[:2], strict=True)]
 
-    def __call__(self, generator: sampling.Generator) -> str:
-        latents = sampling.latents(SAMPLES_SEED, SAMPLES, generator.latent_size)
-        seen = self._see(generator.images(latents))
+    def __call__(self, sampler: Sampler) -> str:
+        seen = self._see(sampler.images(Ask(SAMPLES, SAMPLES_SEED)))
         both = zip(seen[:2], self.real[:2], self.units, strict=True)
         by_classifier, by_pixels = (fid(a, b) / unit for a, b, unit in both)
         near = manifold(seen[0], self.real[0])

@@ -116,18 +116,14 @@ def table(operations: dict[str, float], whole: float, steps: int) -> str:
 
 def ours(setting: Setting) -> Callable[[], object]:
     """A call of ten steps of the pipeline's, with names put to the updates of Adam and of the average."""
-    import tensorflow as tf
-
     from benchmarks.our_step import build
 
-    step = build(setting)
-    state = step.state
-    for adam in (state.generator_adam, state.discriminator_adam):
+    steps = build(setting)
+    for adam in steps.state.parts.optimizers.values():
         adam.apply = _named("adam", adam.apply)
-    if state.average:
-        state.average.update = _named("average", state.average.update)
-    order = tf.constant(step.batches.order(0))
-    return lambda: step.run(order, tf.constant(0, tf.int64), tf.constant(STEPS)).numpy()
+    if steps.state.average:
+        steps.state.average.update = _named("average", steps.state.average.update)
+    return lambda: steps.run(0, STEPS)
 
 
 def _named(name: str, run: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,12 +13,9 @@ from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose, naming, running
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mnistgan.evaluation.measuring import Evaluation, Report
     from mnistgan.evaluation.outside import Samples
-    from mnistgan.families.sampling import Generator
-    from mnistgan.params import EvaluateParams
+    from mnistgan.families.sampling import Sampler
     from mnistgan.progress import Progress
 
 PATHS, STEPS = 100, 16  # between pairs of latents: how evenly images change
@@ -84,20 +81,22 @@ def evaluate(
         load_tensorflow(verbose, params.train.threads)
         from mnistgan.evaluation import measuring
         from mnistgan.families import sampling
+        from mnistgan.families.contract import Ask
         from mnistgan.rulers import classifier, pixels
 
         network, components = classifier.load(rulers), pixels.load(rulers)
-        drawer = sampling.load(generator) if generator else None
-        count, seed = params.evaluate.samples, params.evaluate.latent_seed if drawer else None
+        sampler = sampling.load(generator) if generator else None
+        count, seed = params.evaluate.samples, params.evaluate.latent_seed if sampler else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
         thresholds.demand(pinned)
         with naming(train, validation, test):
             reference = measuring.Reference(real, network, components, count, progress)
-        images = _drawn(drawer, params.evaluate, progress) if drawer else outside.images if outside else None
+        asked = Ask(count, params.evaluate.latent_seed)
+        images = sampler.images(asked, progress) if sampler else outside.images if outside else None
         assert images is not None
         seen = trained_on.value if trained_on else params.recipe.images
         found = reference.measure(images, seen, progress=progress)
-        report = found.report | (_interpolation(drawer, params.evaluate.latent_seed) if drawer else {})
+        report = found.report | (_interpolation(sampler, params.evaluate.latent_seed) if sampler else {})
         judged = verdict.recorded(report, thresholds.limits)
         which = {"images": outside.drawn} if outside else {}
         figures = {**judged, **report, **which, "pins": str(pinned)}
@@ -122,25 +121,14 @@ def _outside(samples: Path, count: int, progress: "Progress") -> "Samples":
     return found
 
 
-def _drawn(drawer: "Generator", params: "EvaluateParams", progress: "Progress") -> "np.ndarray":
-    from mnistgan.families import sampling
-
-    return drawer.images(sampling.latents(params.latent_seed, params.samples, drawer.latent_size), progress)
-
-
-def _interpolation(drawer: "Generator", seed: int) -> "Report":
-    """Measures how evenly a generator's images change between latents; images from outside have none."""
-    import numpy as np
-
-    from mnistgan.families import sampling
-    from mnistgan.families.latents import slerp
+def _interpolation(sampler: "Sampler", seed: int) -> "Report":
+    """Measures how evenly what is drawn changes between latents; images from outside have none."""
+    from mnistgan.families.sampling import latents
     from mnistgan.metrics.interpolation import interpolation
     from mnistgan.rulers.rounding import rounded
 
-    ends = sampling.latents([seed, PATHS_STREAM], 2 * PATHS, drawer.latent_size).reshape(PATHS, 2, -1)
-    walked = np.concatenate([slerp(start, end, STEPS) for start, end in ends])
-    images = drawer.images(walked)
-    found = interpolation(images.reshape(PATHS, STEPS, *images.shape[1:]))
+    ends = latents([seed, PATHS_STREAM], 2 * PATHS, sampler.latent_size).reshape(PATHS, 2, -1)
+    found = interpolation(sampler.walks(ends, STEPS, [seed, PATHS_STREAM]))
     return {"interpolation": rounded({"largest_step": found.largest_step, "even": found.even})}
 
 

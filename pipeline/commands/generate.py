@@ -184,11 +184,9 @@ def _by_dvc(rev: str, commit: str, folder: Path) -> Path:
 
 def _images(path: Path, count: int, seed: int, progress: Progress) -> "np.ndarray":
     from mnistgan.families import sampling
+    from mnistgan.families.contract import Ask
 
-    generator = sampling.load(path)
-    latents = sampling.latents(seed=seed, count=count, size=generator.latent_size)
-    images: np.ndarray = generator.images(latents, progress=progress)
-    return images
+    return sampling.load(path).images(Ask(count, seed), progress)
 
 
 def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progress: Progress) -> None:

@@ -166,19 +166,14 @@ def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pin
 
 
 def _draw(weights: Path, reader: "Classifier", params: "Params", report: "Progress") -> Drawn:
-    import numpy as np
-
     from mnistgan.families import sampling
-    from mnistgan.families.latents import slerp
+    from mnistgan.families.contract import Ask
 
-    generator = sampling.load(weights)
-    steps = params.render.interpolation_steps
-    latents = sampling.latents(seed=params.train.grid_seed, count=SAMPLES, size=generator.latent_size)
-    walks = [slerp(latents[walk], latents[walk + WALKS], steps) for walk in range(WALKS)]
-    images = generator.images(np.concatenate([latents, *walks]), progress=report)
-    samples, walked = images[:SAMPLES], images[SAMPLES:]
+    sampler, seed = sampling.load(weights), params.train.grid_seed
+    samples = sampler.images(Ask(SAMPLES, seed), report)
+    ends = sampling.latents(seed, 2 * WALKS, sampler.latent_size).reshape(2, WALKS, -1).swapaxes(0, 1)
     digits = reader.features(samples).logits.argmax(axis=1)
-    return Drawn(samples, digits, walked.reshape(WALKS, steps, *images.shape[1:]))
+    return Drawn(samples, digits, sampler.walks(ends, params.render.interpolation_steps, seed))
 
 
 def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":

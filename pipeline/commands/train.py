@@ -3,7 +3,7 @@
 import hashlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.datasets.arrays import Images
-    from mnistgan.families.contract import Precision
+    from mnistgan.families.contract import Precision, Scalar
     from mnistgan.params import Params
-    from mnistgan.training.batches import Batches
     from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState
     from mnistgan.training.validation import Validation
@@ -66,13 +65,8 @@ def train(
 ) -> None:
     """Train the networks by the recipe that params.yaml names.
 
-    Killed or interrupted, the same command goes on from the last checkpoint, to the same bytes.
-
-    The curves: generator_loss is the cross-entropy, in nats, of passing generated images off as real; it rises when
-    the discriminator wins. discriminator_loss is that of calling real images real plus that of calling generated ones
-    generated: 1.39 (2 log 2) when it can't tell, 0 when it always can. probability_real and probability_fake are what
-    the discriminator gives real and generated images on average, 0 to 1, where 1 means real: both near 0.5 when the two
-    are matched, far apart when the discriminator wins.
+    Killed or interrupted, the same command goes on from the last checkpoint, to the same bytes. The curves have a
+    column for each scalar that a step of the recipe's family reports.
 
     A look measures 2,000 samples against 2,000 validation images by the pinned rulers: FID, class balance, coverage
     and repetition. Three collapsed looks in a row are said aloud. None of it steers the training: --generator gets
@@ -81,12 +75,11 @@ def train(
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
         from mnistgan.datasets import arrays
         from mnistgan.drawing import grids as grid_files
-        from mnistgan.training.batches import Batches
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
         data = _data(params, labelled, held_out, train)
         runtime.load_tensorflow(verbose, params.train.threads)
-        from mnistgan import files
+        from mnistgan import families, files
         from mnistgan.families import sampling
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
@@ -95,29 +88,30 @@ def train(
         recipe = params.recipe.model_copy(update={"precision": precision})
         with naming(train, validation):
             judge = _judge(labelled, held_out, rulers, params.train.seed)
-        batches = Batches(len(data), params.recipe.batch_size, params.train.seed)
-        watcher = _Files(grids, curves, looks, progress, batches)
+        family = families.find(params.recipe.kind)
+        watcher = _Files(grids, curves, looks, progress, family.scalars)
         declared = dvc_yaml.options("train")
         is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
         known = dict(params_yaml.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}))
         with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)
-            loop = Loop(params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
+            loop = Loop(family, params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
             final = loop.run(fresh=fresh)
         overhead = watcher.speed.overhead_share()
-        networks = {generator: loop.snapshot(final), best: loop.best(final), discriminator: final.discriminator}
+        networks = {generator: loop.snapshot(final), best: loop.best(final)}
+        networks[discriminator] = final.parts.networks["discriminator"]
         with files.replacing_all(*networks, versions, machine) as beside:
             for path, network in networks.items():
                 sampling.save(beside[path], params.recipe.kind, network)
             files.write_json(beside[versions], runtime.installed_versions())
             files.write_json(beside[machine], runtime.machine(precision))
-        if watcher.images_per_second:
-            journal.note(
-                images_per_second=round(watcher.images_per_second, 1),
-                overhead_share=round(overhead, 4),
-            )
-        speed = f"{watcher.images_per_second:.0f} images/s, {overhead:.0%} of the time on looks, grids and checkpoints"
-        console.summary(f"trained {params.train.recipe} (seed {params.train.seed}) {_told(final)}; {speed}")
+        per_second = watcher.speed.per_second
+        if per_second:
+            journal.note(images_per_second=round(per_second, 1), overhead_share=round(overhead, 4))
+        speed = f"{per_second:.0f} images/s, {overhead:.0%} of the time on looks, grids and checkpoints"
+        console.summary(
+            f"trained {params.train.recipe} (seed {params.train.seed}) {_told(final, family.scalars)}; {speed}"
+        )
 
 
 def _precision(params: "Params") -> "Precision":
@@ -131,54 +125,50 @@ def _precision(params: "Params") -> "Precision":
     return got
 
 
-def _told(final: "TrainingState") -> str:
+def _told(final: "TrainingState", scalars: "Sequence[Scalar]") -> str:
     """How a training ended, in a line."""
     from mnistgan.training.looks import Collapse, best
 
-    last, look, lowest, collapse = final.rows[-1], final.looks[-1], best(final.looks), Collapse.of(final.looks)
+    look, lowest, collapse = final.looks[-1], best(final.looks), Collapse.of(final.looks)
     assert lowest
     return (
-        f"to step {final.step}: generator loss {last['generator_loss']:.2f}, "
-        f"discriminator loss {last['discriminator_loss']:.2f}, "
-        f"D(real) {last['probability_real']:.2f}, D(fake) {last['probability_fake']:.2f}; "
+        f"to step {final.step}: {_values(final.rows[-1], scalars)}; "
         f"FID on validation {look.fid:.2f}, best {lowest.fid:.2f} after epoch {lowest.epoch}"
         + (f"; collapsed {collapse}" if collapse and collapse.lasts else "")
     )
 
 
+def _values(means: Mapping[str, float], scalars: "Sequence[Scalar]") -> str:
+    """Each scalar's mean by its title."""
+    return ", ".join(f"{scalar.title} {means[scalar.name]:.2f}" for scalar in scalars)
+
+
 class _Files:
     """Writes what the loop reports: curves, looks and grids as files, progress to the terminal; measures speed."""
 
-    def __init__(self, grids: Path, curves: Path, looks: Path, progress: Progress, batches: "Batches"):
+    def __init__(self, grids: Path, curves: Path, looks: Path, progress: Progress, scalars: "Sequence[Scalar]"):
         self.grids = grids
         self.curves = curves
         self.looks_table = looks
         self.progress = progress
-        self.batches = batches
+        self.scalars = scalars
         self.note = ""
         self.speed = _Speed()
 
     def resumed(self, step: int, checkpoint: Path) -> None:
         console.say(f"goes on at step {step} from {checkpoint}")
 
-    def stepped(self, step: int, total: int, scalars: dict[str, float], seconds: float) -> None:
-        self.speed.see(self.batches.images_until(step), seconds)
-        self.progress(
-            "train",
-            step,
-            total,
-            f"{self.images_per_second:.0f} images/s, {self.note}losses G {scalars['generator_loss']:.2f} "
-            f"D {scalars['discriminator_loss']:.2f}, "
-            f"D(real) {scalars['probability_real']:.2f} D(fake) {scalars['probability_fake']:.2f}",
-        )
+    def stepped(self, step: int, total: int, images: int, scalars: dict[str, float], seconds: float) -> None:
+        self.speed.see(images, seconds)
+        told = f"{self.speed.per_second:.0f} images/s, {self.note}{_values(scalars, self.scalars)}"
+        self.progress("train", step, total, told)
 
     def rows(self, rows: list[dict[str, float]]) -> None:
         import pandas as pd
 
         from mnistgan.files import replacing
-        from mnistgan.training.step import SCALARS
 
-        table = pd.DataFrame(rows, columns=["epoch", "step", *SCALARS])
+        table = pd.DataFrame(rows, columns=["epoch", "step", *(scalar.name for scalar in self.scalars)])
         with replacing(self.curves) as beside:
             table.to_csv(beside, index=False, float_format="%.6g", lineterminator="\n")
 
@@ -197,11 +187,6 @@ class _Files:
     def warn(self, message: str) -> None:
         console.warn(message)
 
-    @property
-    def images_per_second(self) -> float:
-        """Images over the seconds that the steps on them took, nothing else counted; 0 where none were left."""
-        return self.speed.per_second
-
 
 class _Speed:
     """How fast images are trained on, and what share of the time goes elsewhere; both since the first report.
@@ -210,21 +195,25 @@ class _Speed:
     """
 
     def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
+        self._began: float | None = None
+        self._images = 0
         self._seconds = 0.0
-        self.per_second = 0.0
 
     def see(self, images: int, seconds: float) -> None:
-        if self._first is None:
-            self._first = time.monotonic(), images
+        if self._began is None:
+            self._began = time.monotonic()
             return
+        self._images += images
         self._seconds += seconds
-        if self._seconds:
-            self.per_second = (images - self._first[1]) / self._seconds
+
+    @property
+    def per_second(self) -> float:
+        """Images over the seconds that the steps on them took, nothing else counted; 0 before the second report."""
+        return self._images / self._seconds if self._seconds else 0.0
 
     def overhead_share(self) -> float:
         """The share of the time until now that was not spent in steps: on looks, grids, checkpoints and files."""
-        passed = time.monotonic() - self._first[0] if self._first else 0.0
+        passed = time.monotonic() - self._began if self._began is not None else 0.0
         return max(0.0, 1 - self._seconds / passed) if passed else 0.0
 
 

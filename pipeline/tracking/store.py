@@ -86,7 +86,7 @@ KEY_PREFIX = 6
 VERSION_TAG = "mnistgan.version."
 DATASET_DIGEST = 36
 """Characters that MLflow keeps of a dataset's digest."""
-MODEL_DESCRIPTION = "DCGAN generator: latents [N, 100] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
+MODEL_DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
 
 # A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
 # answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.
@@ -785,11 +785,11 @@ def _save_model(folder: Path, run_id: str, model: "LoggedModel", content: Public
     from mnistgan.families import sampling
 
     assert content.generator is not None
-    generator = sampling.load(content.generator, plain=True)
-    latents = TensorSpec(np.dtype(np.float32), (-1, generator.latent_size), "latents")
+    sampler = sampling.load(content.generator, plain=True)
+    latents = TensorSpec(np.dtype(np.float32), (-1, sampler.latent_size), "latents")
     images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
     mlflow.keras.save_model(
-        generator.network,
+        sampler.network,
         str(folder),
         mlflow_model=Model(model.artifact_location, run_id, model_uuid=model.model_id, model_id=model.model_id),
         signature=ModelSignature(inputs=Schema([latents]), outputs=Schema([images])),

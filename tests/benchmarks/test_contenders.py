@@ -12,8 +12,11 @@ from benchmarks.ending import BenchmarkError
 from benchmarks.step_profile import BACKWARD, FORWARD, OTHER, Row, row_of, table
 from mnistgan import params
 from mnistgan.datasets.arrays import Images
+from mnistgan.families.contract import Batch
+from mnistgan.families.dcgan import family
+from mnistgan.families.dcgan.step import NOISE
 from mnistgan.training.state import TrainingState
-from mnistgan.training.step import NOISE, Step, scaled
+from mnistgan.training.step import Steps, scaled
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import PARAMS
 
@@ -39,18 +42,19 @@ def test_the_networks_that_we_are_timed_against_are_the_articles():
 
 def test_a_step_of_the_articles_loop_and_one_of_ours_from_the_same_weights_and_latents_agree(images):
     recipe = params.load(PARAMS).recipes["article"].model_copy(update={"dropout": 0.0, "batch_size": BATCH})
-    ours = Step(TrainingState.start(recipe, 0), recipe, 0, images)
+    ours = Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, images)
+    networks, adams = ours.state.parts.networks, ours.state.parts.optimizers
     theirs = ArticleLoop(BATCH, dropout=0.0)
     pairs = (
-        (theirs.generator, ours.state.generator, theirs.generator_adam, ours.state.generator_adam),
-        (theirs.discriminator, ours.state.discriminator, theirs.discriminator_adam, ours.state.discriminator_adam),
+        (theirs.generator, networks["generator"], theirs.generator_adam, adams["generator"]),
+        (theirs.discriminator, networks["discriminator"], theirs.discriminator_adam, adams["discriminator"]),
     )
     for their_network, our_network, _, _ in pairs:
         their_network.set_weights(our_network.get_weights())
     now, real = tf.constant(0, tf.int64), scaled(images.images)
-    latents = tf.random.stateless_normal([BATCH, 100], ours._draw(NOISE, now), alg="philox")
+    latents = tf.random.stateless_normal([BATCH, 100], ours.draw(NOISE, now), alg="philox")
 
-    ours.train(real, tf.constant(images.labels.astype(np.int32)), now)
+    ours.train(Batch(real, tf.constant(images.labels.astype(np.int32))), now)
     theirs.update(real, latents)
 
     for their_network, our_network, their_adam, our_adam in pairs:
@@ -63,7 +67,7 @@ def test_a_step_of_the_articles_loop_and_one_of_ours_from_the_same_weights_and_l
         ):
             clear = np.abs(first) > 1e-2 * np.abs(first).max()
             np.testing.assert_allclose(np.asarray(their)[clear], np.asarray(our)[clear], atol=0.02 * 1e-4)
-    for their, our in zip(theirs.generator.weights, ours.state.generator.weights, strict=True):
+    for their, our in zip(theirs.generator.weights, networks["generator"].weights, strict=True):
         if "moving" in our.path:
             np.testing.assert_allclose(their, our, atol=1e-5)
 

@@ -1,5 +1,5 @@
-"""What tests of the networks share."""
+"""What tests of the families share."""
 
-from pipeline.runtime import load_tensorflow
+from tests.training.conftest import data, family, recipe
 
-load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
+__all__ = ["data", "family", "recipe"]

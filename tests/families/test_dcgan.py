@@ -4,8 +4,6 @@ import pytest
 import tensorflow as tf
 
 from mnistgan.families.dcgan import networks as dcgan
-from mnistgan.families.dcgan.recipe import Recipe
-from mnistgan.families.kinds import KINDS
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +69,3 @@ def test_dropout_is_a_function_of_its_seed_and_absent_without_one():
     assert np.array_equal(seeded[0], seeded[1])
     assert not np.array_equal(seeded[0], seeded[2])
     assert np.array_equal(discriminator(images)[0], discriminator(images)[0])
-
-
-def test_every_kind_in_the_table_is_one_that_a_recipe_takes():
-    assert set(KINDS) == set(Recipe.model_fields["kind"].annotation.__args__)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kinds_networks_fit_each_other(kind):
-    architecture = KINDS[kind]
-    images = architecture.generator(0)(np.zeros((2, architecture.latent_size), np.float32))
-    for classes in (1, 10):
-        logits, features = architecture.discriminator(0, 0.1, classes)(images)
-        assert (logits.shape, features.shape) == ((2, classes), (2, architecture.feature_count))

@@ -21,7 +21,7 @@ from mnistgan.datasets import arrays
 from mnistgan.datasets.arrays import Images
 from mnistgan.drawing import grids
 from mnistgan.families import sampling
-from mnistgan.families.kinds import KINDS
+from mnistgan.families.dcgan.networks import Discriminator, generator
 from mnistgan.rulers import cards, classifier, pixels
 from pipeline.__main__ import main
 from pipeline.dvcfiles import dvc_yaml
@@ -62,8 +62,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder / f"data/{part}.npz",
             Images(draw.integers(0, 256, (count, 28, 28), np.uint8), np.resize(np.arange(10, dtype=np.uint8), count)),
         )
-    sampling.save(folder / "models/generator.npz", "dcgan", KINDS["dcgan"].generator(0))
-    sampling.save(folder / "models/discriminator.npz", "dcgan", KINDS["dcgan"].discriminator(0, 0.0, 10))
+    sampling.save(folder / "models/generator.npz", "dcgan", generator(0))
+    sampling.save(folder / "models/discriminator.npz", "dcgan", Discriminator(0, 0.0, 10))
     grid = grids.tile(draw.integers(0, 256, (256, 28, 28), np.uint8), 16)
     Image.fromarray(grid).save(folder / "models/grids/epoch_0000.png")
     header = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake"

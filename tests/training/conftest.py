@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mnistgan import families
 from mnistgan.datasets.arrays import Images
-from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.params import TrainParams
 from pipeline.runtime import load_tensorflow
 from tests.rulers.conftest import components, network, real
@@ -13,8 +13,13 @@ load_tensorflow(verbose=False, threads=2)  # before any test starts it with othe
 
 
 @pytest.fixture(scope="session")
-def recipe():
-    return Recipe(
+def family():
+    return families.find("dcgan")
+
+
+@pytest.fixture(scope="session")
+def recipe(family):
+    return family.recipe(
         kind="dcgan",
         images="train",
         epochs=2,

@@ -23,8 +23,8 @@ class Trap:
 
 
 @pytest.fixture(scope="module")
-def state(recipe):
-    return TrainingState.start(recipe, seed=0)
+def state(family, recipe):
+    return TrainingState.start(family, recipe, seed=0)
 
 
 @pytest.fixture

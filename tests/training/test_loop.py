@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import CheckpointError, DivergedError, Interrupted
-from mnistgan.families import sampling
+from mnistgan.families import dcgan
+from mnistgan.families.contract import Ask
+from mnistgan.families.sampling import Sampler
 from mnistgan.files import write_arrays
 from mnistgan.training import checkpoint
 from mnistgan.training import loop as loops
@@ -29,7 +31,7 @@ class Watcher:
     def resumed(self, step, checkpoint):
         self.resumed_at = step
 
-    def stepped(self, step, total, scalars, seconds):
+    def stepped(self, step, total, images, scalars, seconds):
         self.steps.append(step)
 
     def rows(self, rows):
@@ -45,9 +47,9 @@ class Watcher:
         self.warnings.append(message)
 
 
-def look(generator, epoch, step, **figures):
+def look(sampler, epoch, step, **figures):
     """A look without a ruler: a figure of some image's ink, and the first look is the best one."""
-    ink = generator.images(sampling.latents(5, 1, generator.latent_size)).mean()
+    ink = sampler.images(Ask(1, 5)).mean()
     healthy = {
         "fid": step + ink / 1e3, "fid_pixels": 1.0, "class_divergence": 0.01, "missing_digit": 0.095,
         "smallest_ratio": 0.9, "dropped": 0, "dropped_digits": "", "coverage": 0.9, "repetition": 0.01,
@@ -56,7 +58,7 @@ def look(generator, epoch, step, **figures):
 
 
 def training(params, recipe, data, folder, should_stop=lambda: False, look=look):
-    return Loop(params, recipe, data, look, Watcher(), Checkpoints(folder), should_stop)
+    return Loop(dcgan.family, params, recipe, data, look, Watcher(), Checkpoints(folder), should_stop)
 
 
 def stopping_after(steps):
@@ -105,7 +107,7 @@ def test_the_best_weights_are_those_of_the_step_whose_look_was_best(whole, param
     state, watcher, folder = whole
     assert min(watcher.seen, key=lambda seen: seen.fid).epoch == 1
     best = training(params, recipe, data, folder).best(state)
-    drawn = sampling.Generator(recipe.kind, best).images(sampling.latents(params.grid_seed, 256, 100))
+    drawn = Sampler(dcgan.family, best).images(Ask(256, params.grid_seed))
     assert np.array_equal(drawn, watcher.grids[1])
     assert not np.array_equal(drawn, watcher.grids[2])
 
@@ -230,7 +232,7 @@ def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, recipe, dat
     monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
     class Slow(Watcher):
-        def stepped(self, step, total, scalars, seconds):
+        def stepped(self, step, total, images, scalars, seconds):
             clock.now += 6.0  # 10 steps of the article's batch on two cores: the longest call
 
     class Noting(Checkpoints):
@@ -243,7 +245,7 @@ def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, recipe, dat
         return look(generator, epoch, step)
 
     longer = recipe.model_copy(update={"epochs": 20, "grid_every": 20})
-    Loop(params, longer, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
+    Loop(dcgan.family, params, longer, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
     assert clock.now > 3 * 60
     assert 0 < max(np.diff(saved)) < 60
 
@@ -267,8 +269,8 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weight
 
 
 def test_weights_that_are_not_finite_are_never_saved(recipe, tmp_path):
-    state = TrainingState.start(recipe, seed=0)
-    state.generator.trainable_variables[0].assign(np.full((100, 12544), np.nan))
+    state = TrainingState.start(dcgan.family, recipe, seed=0)
+    state.sampled.trainable_variables[0].assign(np.full((100, 12544), np.nan))
     with pytest.raises(DivergedError, match="generator/dense/kernel holds NaN"):
         Checkpoints(tmp_path).save(state)
     assert list(tmp_path.iterdir()) == []
@@ -286,20 +288,20 @@ def assert_passed_over(state, named, folder):
 
 
 def test_a_checkpoint_of_other_networks_is_not_taken(recipe, tmp_path):
-    other = TrainingState.start(recipe, seed=1).arrays()
+    other = TrainingState.start(dcgan.family, recipe, seed=1).arrays()
     assert "discriminator/conv14/kernel" in other
     other["discriminator/conv14/kernel"] = np.zeros((3, 3, 1, 64), np.float32)
-    assert_passed_over(TrainingState.start(recipe, seed=0), other, tmp_path)
+    assert_passed_over(TrainingState.start(dcgan.family, recipe, seed=0), other, tmp_path)
 
 
 @pytest.mark.parametrize(
     "part", ["discriminator/", "generator_second/", "average/", "shares/2", "features/", "progress"]
 )
 def test_a_checkpoint_that_lacks_a_part_is_not_taken(recipe, tmp_path, part):
-    other = TrainingState.start(recipe, seed=1).arrays()
+    other = TrainingState.start(dcgan.family, recipe, seed=1).arrays()
     kept = {name: array for name, array in other.items() if not name.startswith(part)}
     assert len(kept) < len(other)
-    assert_passed_over(TrainingState.start(recipe, seed=0), kept, tmp_path)
+    assert_passed_over(TrainingState.start(dcgan.family, recipe, seed=0), kept, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another network"])
@@ -308,7 +310,7 @@ def test_a_checkpoint_whose_best_weights_do_not_fit_is_not_taken(whole, recipe, 
     broken = named.pop("best/conv7/kernel")
     if damage != "missing":
         named["best/conv7/kernel"] = broken[:1]
-    assert_passed_over(TrainingState.start(recipe, seed=0), named, tmp_path)
+    assert_passed_over(TrainingState.start(dcgan.family, recipe, seed=0), named, tmp_path)
 
 
 def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe, data, tmp_path):
@@ -316,23 +318,23 @@ def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe,
     loop = training(params, article, data, tmp_path)
     state = loop.run()
     judged = loop.snapshot(state)
-    assert all(np.array_equal(*pair) for pair in zip(judged.get_weights(), state.generator.get_weights(), strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(judged.get_weights(), state.sampled.get_weights(), strict=True))
 
 
 def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(params, recipe, data, tmp_path):
     loop = training(params, recipe.model_copy(update={"recompute_batchnorm": False}), data, tmp_path)
     state = loop.run()
     judged = loop.snapshot(state)
-    for layer, trained in zip(judged.layers, state.generator.layers, strict=True):
+    for layer, trained in zip(judged.layers, state.sampled.layers, strict=True):
         if "norm" in layer.name:
             assert np.array_equal(layer.moving_variance, trained.moving_variance)
             assert not np.array_equal(layer.gamma, trained.gamma)
 
 
 def test_a_state_that_no_checkpoint_gives_stays_as_it_was(recipe, tmp_path):
-    broken, kept = TrainingState.start(recipe, seed=1), TrainingState.start(recipe, seed=0)
+    broken, kept = TrainingState.start(dcgan.family, recipe, seed=1), TrainingState.start(dcgan.family, recipe, seed=0)
     named = broken.arrays()
     named["average/0"] = named["average/0"][:1]
     with pytest.raises(CheckpointError, match="takes float32"):
         kept.restore(named, "somewhere")
-    assert same(kept, TrainingState.start(recipe, seed=0))
+    assert same(kept, TrainingState.start(dcgan.family, recipe, seed=0))

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from mnistgan.training.precision import products_in
 from mnistgan.training.state import TrainingState
-from mnistgan.training.step import Step
+from mnistgan.training.step import Steps
 from pipeline import runtime
 
 needs_bfloat16 = pytest.mark.skipif(
@@ -31,12 +31,11 @@ def test_only_what_is_called_within_is_rounded():
 
 
 @needs_bfloat16
-def test_a_recipe_trains_at_its_own_precision(recipe, data):
+def test_a_recipe_trains_at_its_own_precision(family, recipe, data):
     def trained(precision):
         named = recipe.model_copy(update={"precision": precision, "dropout": 0.0})
-        one = Step(TrainingState.start(named, 0), named, 0, data)
-        scalars = one.run(tf.constant(one.batches.order(0)), tf.constant(0, tf.int64), tf.constant(1, tf.int32))
-        return scalars.numpy(), one.state.arrays()
+        one = Steps(family, named, TrainingState.start(family, named, 0), 0, data)
+        return one.run(0, 1), one.state.arrays()
 
     (exact, _), (rounded, arrays) = trained("float32"), trained("bfloat16")
     assert not np.array_equal(exact, rounded)

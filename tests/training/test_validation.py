@@ -5,7 +5,8 @@ import pytest
 
 from mnistgan.errors import MetricError
 from mnistgan.families import sampling
-from mnistgan.families.dcgan import networks as dcgan
+from mnistgan.families.dcgan import family
+from mnistgan.families.dcgan.networks import generator
 from mnistgan.metrics.manifold import expected_coverage
 from mnistgan.rulers.real import subset
 from mnistgan.training.loop import STATISTICS_STREAM
@@ -59,18 +60,18 @@ def test_a_hundred_images_repeated_make_a_collapsed_look(validation, fresh):
 
 def test_a_look_at_a_generator_draws_from_a_stream_of_its_own_the_same_each_time(validation):
     class Remembers:
-        latent_size = 100
         seen = ()
 
-        def images(self, latents):
-            self.seen = (*self.seen, latents)
+        def images(self, ask):
+            self.seen = (*self.seen, ask)
             return validation.real.images
 
-    generator = Remembers()
-    first, second = (validation.look(generator, 1, step) for step in (6, 12))
+    sampler = Remembers()
+    first, second = (validation.look(sampler, 1, step) for step in (6, 12))
     assert first.fid == second.fid == pytest.approx(0, abs=1e-9)
-    latents, again = generator.seen
-    assert np.array_equal(latents, again)
+    asked, again = sampler.seen
+    assert asked.seed == again.seed
+    latents = sampling.latents(asked.seed, asked.count, 100)
     assert latents.shape == (LOOK_SAMPLES, 100)
     assert LOOK_STREAM != STATISTICS_STREAM
     drawn = {latent.tobytes() for latent in latents}
@@ -86,7 +87,7 @@ def test_it_compares_with_the_same_2000_of_the_validation_images(validation, rea
 
 def test_fewer_validation_images_are_all_taken(real, network, components):
     few = Validation(real.train, real.validation[np.arange(1200)], network, components, seed=0)
-    look = few.look(sampling.Generator("dcgan", dcgan.generator(0)), 1, 6)
+    look = few.look(sampling.Sampler(family, generator(0)), 1, 6)
     assert len(few.real) == 1200
     assert look.is_collapsed
     assert look.fid > 50

@@ -12,6 +12,8 @@ from mnistgan.errors import FormatError
 
 IMAGE_SHAPE = (28, 28)
 CLASSES = 10
+CLASS_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
+"""Of each class among MNIST's 60,000 training images."""
 
 _UINT8 = 0x08
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}

@@ -7,8 +7,9 @@ from mnistgan.errors import FormatError
 
 
 def names(network: keras.Model) -> list[str]:
-    """The name of each weight, as ``layer/weight``, in the network's order."""
-    return ["/".join(weight.path.split("/")[-2:]) for weight in network.weights]
+    """The name of each weight, in the network's order: ``layer/weight``, or whole paths where two would share one."""
+    short = ["/".join(weight.path.split("/")[-2:]) for weight in network.weights]
+    return short if len(set(short)) == len(short) else [weight.path for weight in network.weights]
 
 
 def arrays(network: keras.Model) -> dict[str, np.ndarray]:

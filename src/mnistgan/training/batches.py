@@ -1,28 +1,63 @@
 """Chooses the images of each step as a function of (seed, step), so that a resumed training needs no position."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mnistgan.families.contract import Phase
+
 
 @dataclass(frozen=True)
 class Batches:
-    """Whole-set shuffles of ``count`` images, cut into batches; each epoch's last batch may be short."""
+    """Whole-set shuffles of ``count`` images, cut into a phase's batches; each epoch's last batch may be short.
+
+    Steps and epochs count from the training's beginning; the phase has those from its first ones on.
+    """
 
     count: int
-    batch_size: int
+    phase: Phase
     seed: int
+    first_step: int = 0
+    first_epoch: int = 0
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch, the short one counted."""
-        return -(-self.count // self.batch_size)
+        return -(-self.count // self.phase.batch_size)
 
-    def images_until(self, step: int) -> int:
-        """How many images the first ``step`` steps take."""
-        epochs, steps = divmod(step, self.steps_per_epoch)
-        return epochs * self.count + steps * self.batch_size  # the short batch is the last of its epoch
+    @property
+    def end_epoch(self) -> int:
+        """The epoch after the phase's last."""
+        return self.first_epoch + self.phase.epochs
+
+    @property
+    def end_step(self) -> int:
+        """The step after the phase's last."""
+        return self.step_of(self.end_epoch)
+
+    def step_of(self, epoch: int) -> int:
+        """The step that an epoch begins with."""
+        return self.first_step + (epoch - self.first_epoch) * self.steps_per_epoch
+
+    def epoch_of(self, step: int) -> float:
+        """How many epochs have passed before a step."""
+        return self.first_epoch + (step - self.first_step) / self.steps_per_epoch
+
+    def images_of(self, step: int, count: int) -> int:
+        """How many images ``count`` steps of one epoch take, from a step on."""
+        place, size = (step - self.first_step) % self.steps_per_epoch, self.phase.batch_size
+        return min(count * size, self.count - place * size)
 
     def order(self, epoch: int) -> np.ndarray:
         """The images' order in an epoch: int32 [count], a permutation drawn from (seed, epoch)."""
         return np.random.Generator(np.random.PCG64([self.seed, epoch])).permutation(self.count).astype(np.int32)
+
+
+def of_phases(phases: Iterable[Phase], count: int, seed: int) -> list[Batches]:
+    """The batches of a training's phases, one after the other."""
+    found: list[Batches] = []
+    for phase in phases:
+        begin = (found[-1].end_step, found[-1].end_epoch) if found else (0, 0)
+        found.append(Batches(count, phase, seed, *begin))
+    return found

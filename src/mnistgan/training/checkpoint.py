@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistgan.drawing.grids import SIDE
+from mnistgan.datasets.idx import IMAGE_SHAPE
 from mnistgan.errors import CheckpointError, DivergedError, FormatError
 from mnistgan.files import read_arrays, write_arrays
 from mnistgan.training.state import TrainingState
@@ -108,8 +108,10 @@ class Checkpoints:
 
 def _grid(path: Path) -> np.ndarray:
     images = read_arrays(path).get("images", np.empty(0))
-    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
-        raise FormatError(f"{path}: holds {images.dtype} {list(images.shape)}; takes uint8 [N, {SIDE}, {SIDE}]")
+    if images.dtype != np.uint8 or images.shape[1:] != IMAGE_SHAPE:
+        raise FormatError(
+            f"{path}: holds {images.dtype} {list(images.shape)}; takes uint8 [N, {', '.join(map(str, IMAGE_SHAPE))}]"
+        )
     return images
 
 

@@ -1,32 +1,32 @@
-"""The loop from the first step to the last. It reports to an observer and knows none."""
+"""Trains any family from the first step to the last, and reports to an observer."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.drawing.grids import TRAINING_SIDE
 from mnistgan.errors import DivergedError, Interrupted
-from mnistgan.families import sampling
-from mnistgan.families.dcgan.recipe import Recipe
-from mnistgan.families.kinds import KINDS
+from mnistgan.families.contract import Ask, CommonRecipe, Family
+from mnistgan.families.sampling import MNIST, Sampler, latents
 from mnistgan.nn import weights
+from mnistgan.nn.batchnorm import recompute_batchnorm
 from mnistgan.params import TrainParams
-from mnistgan.training.average import STATISTICS_LATENTS, recompute_batchnorm
+from mnistgan.training.batches import Batches
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.looks import REMEDIES, Collapse, Look, best
 from mnistgan.training.state import TrainingState
-from mnistgan.training.step import SCALARS, Step
+from mnistgan.training.step import Steps
 
 STEPS_A_CALL = 10  # an interruption waits for at most these: 6 s of the article's batch on two cores
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
+STATISTICS_LATENTS = 2048
 STATISTICS_STREAM = 7  # sets BatchNorm's latents apart from every grid's and evaluation's
+GRID_IMAGES = 256
 
 
 class Observer(Protocol):
@@ -35,8 +35,8 @@ class Observer(Protocol):
     def resumed(self, step: int, checkpoint: Path) -> None:
         """Training goes on from a checkpoint."""
 
-    def stepped(self, step: int, total: int, scalars: dict[str, float], seconds: float) -> None:
-        """Some steps were made, in so many seconds; ``scalars`` are their means."""
+    def stepped(self, step: int, total: int, images: int, scalars: dict[str, float], seconds: float) -> None:
+        """Some steps were made, on so many images in so many seconds; ``scalars`` are their means."""
 
     def rows(self, rows: list[dict[str, float]]) -> None:
         """The curves so far, one more row than last time."""
@@ -53,16 +53,17 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Loop:
-    """One training: its params, its labelled images, who watches, where it is kept, and when to stop.
+    """One training: its family, params and labelled images, who watches, where it is kept, and when to stop.
 
-    ``look`` judges the generator after an epoch (int) and a step (int). It decides which weights are kept as the best,
-    so it must give the same for the same generator.
+    ``look`` judges what draws after an epoch (int) and a step (int). It decides which weights are kept as the best,
+    so it must give the same for the same network.
     """
 
+    family: Family[Any]
     params: TrainParams
-    recipe: Recipe
+    recipe: CommonRecipe
     data: Images
-    look: Callable[[sampling.Generator, int, int], Look]
+    look: Callable[[Sampler, int, int], Look]
     observer: Observer
     checkpoints: Checkpoints
     should_stop: Callable[[], bool] = lambda: False
@@ -71,11 +72,11 @@ class Loop:
     def run(self, *, fresh: bool = False) -> TrainingState:
         """Train to the end, from the newest whole checkpoint unless ``fresh``; the state at its end.
 
-        Raises DivergedError when a loss becomes NaN or infinite (the checkpoint before it stays), and Interrupted,
+        Raises DivergedError when a scalar becomes NaN or infinite (the checkpoint before it stays), and Interrupted,
         after saving, when ``should_stop`` says so.
         """
-        state = TrainingState.start(self.recipe, self.params.seed)
-        step = Step(state, self.recipe, self.params.seed, self.data)
+        state = TrainingState.start(self.family, self.recipe, self.params.seed)
+        steps = Steps(self.family, self.recipe, state, self.params.seed, self.data)
         if fresh:
             self.checkpoints.clear()
         checkpoint = self.checkpoints.restore(state, self.observer.warn)
@@ -83,18 +84,19 @@ class Loop:
             raise Interrupted(f"stopped before a step was made; the same command goes on at step {state.step}")
         if checkpoint:
             self.observer.resumed(state.step, checkpoint)
-            for epoch, images in self.checkpoints.grids(state.step // step.batches.steps_per_epoch).items():
+            epochs = int(steps.batches_at(state.step).epoch_of(state.step))
+            for epoch, images in self.checkpoints.grids(epochs).items():
                 self.observer.grid(epoch, images)
         else:
             self._draw(state, 0)
         self.observer.rows(state.rows)
         self.observer.looks(state.looks)
-        for epoch in range(state.step // step.batches.steps_per_epoch, self.recipe.epochs):
-            self._run_epoch(state, step, epoch)
+        while state.step < steps.total:
+            self._run_epoch(state, steps)
         return state
 
     def snapshot(self, state: TrainingState) -> keras.Model:
-        """The generator as it is judged: averaged and with fresh BatchNorm statistics where the recipe says so.
+        """What draws, as it is judged: averaged and with fresh BatchNorm statistics where the recipe says so.
 
         Made once a step, since a grid, a look and the end of a training may all want it.
         """
@@ -104,45 +106,48 @@ class Loop:
         return self._snapshots[state.step]
 
     def best(self, state: TrainingState) -> keras.Model:
-        """The generator as the best look so far saw it."""
-        network = KINDS[self.recipe.kind].generator(self.params.seed)
+        """What draws, as the best look so far saw it."""
+        network = self.family.build_sampled(MNIST, self.params.seed)
         weights.load(network, state.best, "the best weights")
         return network
 
     def _snapshot(self, state: TrainingState) -> keras.Model:
-        network = KINDS[self.recipe.kind].generator(self.params.seed)
-        network.set_weights(state.generator.get_weights())
+        network = self.family.build_sampled(MNIST, self.params.seed)
+        network.set_weights(state.sampled.get_weights())
         if state.average:
             state.average.copy_to(network)
         if self.recipe.recompute_batchnorm:
-            size = KINDS[self.recipe.kind].latent_size
-            latents = sampling.latents([self.params.seed, STATISTICS_STREAM], STATISTICS_LATENTS, size)
-            recompute_batchnorm(network, latents)
+            seed = [self.params.seed, STATISTICS_STREAM]
+            recompute_batchnorm(network, latents(seed, STATISTICS_LATENTS, self.family.latent_size))
         return network
 
-    def _run_epoch(self, state: TrainingState, step: Step, epoch: int) -> None:
-        order = tf.constant(step.batches.order(epoch))
-        end = (epoch + 1) * step.batches.steps_per_epoch
-        total = self.recipe.epochs * step.batches.steps_per_epoch
+    def _run_epoch(self, state: TrainingState, steps: Steps) -> None:
+        """Makes what is left of the epoch that the state is in."""
+        batches = steps.batches_at(state.step)
+        epoch = int(batches.epoch_of(state.step)) + 1
+        end = batches.step_of(epoch)
         while state.step < end:
             until_row = self.params.report_every - state.step % self.params.report_every
             count = min(STEPS_A_CALL, end - state.step, until_row)
             began = time.perf_counter()
-            scalars = step.run(order, tf.constant(state.step, tf.int64), tf.constant(count, tf.int32)).numpy()
+            scalars = steps.run(state.step, count)
             seconds = time.perf_counter() - began
             self._check(scalars, state.step)
             state.step += count
             state.scalars += scalars.tolist()
-            self.observer.stepped(state.step, total, _means(scalars), seconds)
-            if state.step % self.params.report_every == 0 or state.step == total:
-                self._end_row(state, step.batches.steps_per_epoch)
+            images = batches.images_of(state.step - count, count)
+            self.observer.stepped(state.step, steps.total, images, self._means(scalars), seconds)
+            if state.step % self.params.report_every == 0 or state.step == steps.total:
+                self._end_row(state, batches)
             if state.step == end:
-                self._end_epoch(state, epoch + 1)
-            stop = self.should_stop() and state.step < total
-            if stop or state.step == total or self.checkpoints.age() > SECONDS_BETWEEN_CHECKPOINTS:
+                self._end_epoch(state, epoch, is_last=end == steps.total)
+            stop = self.should_stop() and state.step < steps.total
+            if stop or state.step == steps.total or self.checkpoints.age() > SECONDS_BETWEEN_CHECKPOINTS:
                 path = self.checkpoints.save(state)
             if stop:
-                raise Interrupted(f"stopped at step {state.step} of {total}, saved as {path}; the same command goes on")
+                raise Interrupted(
+                    f"stopped at step {state.step} of {steps.total}, saved as {path}; the same command goes on"
+                )
 
     def _check(self, scalars: np.ndarray, step: int) -> None:
         broken = ~np.isfinite(scalars)
@@ -150,43 +155,42 @@ class Loop:
             return
         place, which = np.argwhere(broken)[0]
         raise DivergedError(
-            f"{SCALARS[which]} became {scalars[place, which]} at step {step + place}; a lower learning_rate in the "
-            f"recipe usually helps; the last good weights: {self.checkpoints.newest()}"
+            f"{self.family.scalars[which].name} became {scalars[place, which]} at step {step + place}; a lower "
+            f"learning_rate in the recipe usually helps; the last good weights: {self.checkpoints.newest()}"
         )
 
-    def _end_row(self, state: TrainingState, steps_per_epoch: int) -> None:
-        means = _means(np.array(state.scalars))
-        state.rows.append({"epoch": round(state.step / steps_per_epoch, 4), "step": state.step, **means})
+    def _end_row(self, state: TrainingState, batches: Batches) -> None:
+        means = self._means(np.array(state.scalars))
+        state.rows.append({"epoch": round(batches.epoch_of(state.step), 4), "step": state.step, **means})
         state.scalars = []
         self.observer.rows(state.rows)
 
-    def _end_epoch(self, state: TrainingState, epoch: int) -> None:
-        if epoch % self.recipe.grid_every == 0 or epoch == self.recipe.epochs:
+    def _means(self, scalars: np.ndarray) -> dict[str, float]:
+        """The mean of each scalar over steps [n, scalars], in float64."""
+        names = (scalar.name for scalar in self.family.scalars)
+        return dict(zip(names, scalars.mean(axis=0, dtype=np.float64).tolist(), strict=True))
+
+    def _end_epoch(self, state: TrainingState, epoch: int, *, is_last: bool) -> None:
+        if epoch % self.recipe.grid_every == 0 or is_last:
             self._draw(state, epoch)
-        if epoch % self.recipe.look_every == 0 or epoch == self.recipe.epochs:
+        if epoch % self.recipe.look_every == 0 or is_last:
             self._look(state, epoch)
 
     def _look(self, state: TrainingState, epoch: int) -> None:
-        generator = self._generator(state)
+        sampler = self._sampler(state)
         before = Collapse.of(state.looks)
-        state.looks.append(self.look(generator, epoch, state.step))
+        state.looks.append(self.look(sampler, epoch, state.step))
         if best(state.looks) is state.looks[-1]:
-            state.best = weights.arrays(generator.network)
+            state.best = weights.arrays(sampler.network)
         self.observer.looks(state.looks)
         collapse = Collapse.of(state.looks)
         if collapse and collapse.lasts and not (before and before.lasts):
             self.observer.warn(f"the generator has collapsed {collapse}; {REMEDIES}")
 
-    def _generator(self, state: TrainingState) -> sampling.Generator:
-        return sampling.Generator(self.recipe.kind, self.snapshot(state))
+    def _sampler(self, state: TrainingState) -> Sampler:
+        return Sampler(self.family, self.snapshot(state))
 
     def _draw(self, state: TrainingState, epoch: int) -> None:
-        generator = self._generator(state)
-        images = generator.images(sampling.latents(self.params.grid_seed, TRAINING_SIDE**2, generator.latent_size))
+        images = self._sampler(state).images(Ask(GRID_IMAGES, self.params.grid_seed))
         self.checkpoints.save_grid(epoch, images)
         self.observer.grid(epoch, images)
-
-
-def _means(scalars: np.ndarray) -> dict[str, float]:
-    """The mean of each scalar over steps [n, 4], in float64."""
-    return dict(zip(SCALARS, scalars.mean(axis=0, dtype=np.float64).tolist(), strict=True))

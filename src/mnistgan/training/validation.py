@@ -3,7 +3,8 @@
 import numpy as np
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.families import sampling
+from mnistgan.families.contract import Ask
+from mnistgan.families.sampling import Sampler
 from mnistgan.metrics.class_balance import class_balance, class_prior
 from mnistgan.metrics.fid import frechet_distance, gaussian
 from mnistgan.metrics.manifold import manifold
@@ -40,10 +41,9 @@ class Validation:
         class_balance(self.real.labels, self.prior)
         repetition(self._features, self.real.labels, self._features, self.real.labels)
 
-    def look(self, generator: sampling.Generator, epoch: int, step: int) -> Look:
-        """Look at a generator."""
-        latents = sampling.latents([self.seed, LOOK_STREAM], len(self.real), generator.latent_size)
-        return self.measure(generator.images(latents), epoch, step)
+    def look(self, sampler: Sampler, epoch: int, step: int) -> Look:
+        """Looks at what a network draws."""
+        return self.measure(sampler.images(Ask(len(self.real), [self.seed, LOOK_STREAM])), epoch, step)
 
     def measure(self, samples: np.ndarray, epoch: int, step: int) -> Look:
         """Measure samples uint8 [N, 28, 28], as many as there are validation images; figures are rounded.

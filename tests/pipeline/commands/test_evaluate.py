@@ -129,9 +129,9 @@ def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
     evaluate: Evaluate, workspace: Path
 ) -> None:
     from mnistgan.families import sampling
-    from mnistgan.families.kinds import KINDS
+    from mnistgan.families.dcgan.networks import generator
 
-    sampling.save(workspace / "generator.npz", "dcgan", KINDS["dcgan"].generator(0))
+    sampling.save(workspace / "generator.npz", "dcgan", generator(0))
     assert evaluate(generator="generator.npz") == 0
     report = json.loads((workspace / "evaluation.json").read_text())
     assert Pins.parse(report["pins"]).latent_seed == "1"
@@ -144,9 +144,9 @@ def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
 
 def test_another_latent_seed_agrees_within_the_interval(evaluate: Evaluate, workspace: Path) -> None:
     from mnistgan.families import sampling
-    from mnistgan.families.kinds import KINDS
+    from mnistgan.families.dcgan.networks import generator
 
-    sampling.save(workspace / "generator.npz", "dcgan", KINDS["dcgan"].generator(0))
+    sampling.save(workspace / "generator.npz", "dcgan", generator(0))
     text = (workspace / "params.yaml").read_text("utf-8")
     found = []
     for seed in (1, 2):

@@ -109,10 +109,10 @@ def test_a_grid_is_as_square_as_its_count_allows(folder: Path) -> None:
 
 def test_the_images_of_grid_seed_are_those_that_a_larger_call_begins_with(folder: Path) -> None:
     from mnistgan.families import sampling
+    from mnistgan.families.contract import Ask
 
-    network = sampling.load(WEIGHTS)
     generate(out=Path("samples.npy"), count=2, seed=3)
-    drawn = network.images(sampling.latents(seed=3, count=256, size=network.latent_size))
+    drawn = sampling.load(WEIGHTS).images(Ask(256, seed=3))
     np.testing.assert_array_equal(np.load("samples.npy"), drawn[:2])
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 from mnistgan.datasets.arrays import Images, load, save
 from mnistgan.errors import DataError, Interrupted, RulerError, UsageError
 from mnistgan.families import sampling
+from mnistgan.families.contract import Ask
 from mnistgan.files import read_json, sha256
 from mnistgan.rulers import classifier, pixels
 from mnistgan.training import loop, precision, step
@@ -149,7 +150,7 @@ def test_it_writes_weights_curves_looks_grids_and_versions(trained):
 
 
 def test_the_last_grid_is_what_the_saved_weights_draw(trained):
-    images = sampling.load(Path("models/generator.npz")).images(sampling.latents(0, 256, 100))
+    images = sampling.load(Path("models/generator.npz")).images(Ask(256, seed=0))
     with Image.open("models/grids/epoch_0002.png") as grid:
         tiles = np.asarray(grid)
     assert np.array_equal(tiles[:28, 28:56], images[1])

@@ -1,0 +1,47 @@
+"""Families are found by folder, named by one line where there is none, and declared without TensorFlow."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mnistgan import families
+from mnistgan.errors import ParamsError
+from mnistgan.families.contract import CommonRecipe
+from tests.test_layout import ROOT
+
+
+def test_a_folder_put_on_the_path_is_a_family(tmp_path, monkeypatch):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/__init__.py").write_text("family = 'the toy'\n")
+    (tmp_path / "no_family").mkdir()
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    assert families.names() == ["dcgan", "toy"]
+    try:
+        assert families.find("toy") == "the toy"
+    finally:
+        sys.modules.pop("mnistgan.families.toy", None)
+
+
+@pytest.mark.parametrize("name", ["vae", "contract", "", "dcgan.step", ".."])
+def test_a_family_that_is_not_there_is_refused_with_those_that_are(name):
+    with pytest.raises(ParamsError, match=r"no family is called .*; takes one of: dcgan"):
+        families.find(name)
+
+
+@pytest.mark.parametrize("name", families.names())
+def test_a_family_says_what_it_takes_and_reports_without_tensorflow(name):
+    code = (
+        f"import sys; from mnistgan import families; one = families.find({name!r}); "
+        "assert one.recipe.model_fields and one.scalars and one.latent_size; "
+        "assert not {'tensorflow', 'keras', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={"PYTHONPATH": "src"})
+
+
+@pytest.mark.parametrize("name", families.names())
+def test_a_familys_scalars_are_columns_with_a_unit_and_a_title(name):
+    family = families.find(name)
+    assert issubclass(family.recipe, CommonRecipe)
+    assert len({scalar.name for scalar in family.scalars}) == len(family.scalars)
+    assert all(scalar.name.isidentifier() and scalar.unit and scalar.title for scalar in family.scalars)
