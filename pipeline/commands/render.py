@@ -109,18 +109,18 @@ def render(
 def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
     """Picks the first latents' images [12, 28, 28] of at most 12 epochs."""
     from mnistgan.drawing import grids
-    from mnistgan.drawing.pictures.animation import spread
+    from mnistgan.drawing.evenly import evenly
 
-    chosen = spread(list(history), STRIP_EPOCHS)
+    chosen = evenly(sorted(history), STRIP_EPOCHS)
     return {epoch: grids.untile(grids.read(history[epoch]))[:STRIP_LATENTS] for epoch in chosen}
 
 
 def _frames(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
     """Reads the whole grids [448, 448] of at most 60 epochs."""
     from mnistgan.drawing import grids
-    from mnistgan.drawing.pictures.animation import spread
+    from mnistgan.drawing.evenly import evenly
 
-    return {epoch: grids.read(history[epoch]) for epoch in spread(list(history), MOST_FRAMES)}
+    return {epoch: grids.read(history[epoch]) for epoch in evenly(sorted(history), MOST_FRAMES)}
 
 
 def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: str) -> bytes:

@@ -102,11 +102,10 @@ class Exhibits:
 
     def grids(self) -> "dict[int, np.ndarray]":
         """The training's grids by epoch, at most 24 of them: as the side's folder or DVC's cache has them."""
+        from mnistgan.drawing.evenly import evenly
         from mnistgan.drawing.report import samples
-        from mnistgan.drawing.report.curves import spread
 
-        listed = self._listed_grids()
-        chosen = [listed[number] for number in spread(len(listed), MOST_GRIDS)]
+        chosen = evenly(self._listed_grids(), MOST_GRIDS)
         return {epoch: samples.read(content, f"{self.name}, epoch {epoch}") for epoch, content in chosen}
 
     def _listed_grids(self) -> list[tuple[int, bytes]]:

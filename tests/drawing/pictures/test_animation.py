@@ -1,7 +1,6 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from mnistgan.drawing import grids
@@ -49,23 +48,3 @@ def test_a_frame_shows_its_grid_twice_as_large() -> None:
     grid = grids.tile(np.random.default_rng(4).integers(0, 256, (256, 28, 28), np.uint8), 16)
     (frame,) = animation.frames({0: grid})
     np.testing.assert_array_equal(np.asarray(frame)[-912:-16:2, 16:912:2], grid)
-
-
-@pytest.mark.parametrize(
-    ("epochs", "most", "chosen"),
-    [
-        (range(6), 12, [0, 1, 2, 3, 4, 5]),
-        ([10, 0, 5], 2, [0, 10]),
-        ([7], 12, [7]),
-        (range(0, 101, 5), 5, [0, 25, 50, 75, 100]),
-    ],
-)
-def test_epochs_are_spread_evenly_with_the_first_and_the_last(epochs: range, most: int, chosen: list[int]) -> None:
-    assert animation.spread(list(epochs), most) == chosen
-
-
-def test_a_long_training_never_gives_more_epochs_than_asked_nor_one_twice() -> None:
-    for count in range(1, 200):
-        chosen = animation.spread(list(range(count)), 12)
-        assert len(set(chosen)) == len(chosen) == min(count, 12)
-        assert (chosen[0], chosen[-1]) == (0, count - 1)

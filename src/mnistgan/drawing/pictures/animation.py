@@ -1,6 +1,6 @@
 """Animates the fixed latents' grid over the epochs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,13 +11,6 @@ _SCALE = 2
 _MARGIN = 16
 _HEAD = 64
 _BAR = 6
-
-
-def spread(epochs: Sequence[int], most: int) -> list[int]:
-    """Chooses at most ``most`` (2 or more) of the epochs, evenly spread, the first and the last always among them."""
-    ordered = sorted(epochs)
-    places = np.linspace(0, len(ordered) - 1, min(most, len(ordered)))
-    return [ordered[round(place)] for place in places]
 
 
 def frames(grids: Mapping[int, np.ndarray]) -> Iterator[Image.Image]:

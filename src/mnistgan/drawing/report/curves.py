@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mnistgan.drawing.evenly import evenly
 from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
 from mnistgan.drawing.report.numbers import Number
 from mnistgan.errors import FormatError
@@ -169,12 +170,5 @@ def listing(charts: Sequence[Chart], table: Table) -> Listing:
     """Builds the table of the drawn values."""
     columns = (EPOCH, *(column for chart in charts for column in chart.columns if column in table))
     count = len(table[EPOCH])
-    rows = (tuple(Number.of(table[column][row]) for column in columns) for row in spread(count, MOST_ROWS))
+    rows = (tuple(Number.of(table[column][row]) for column in columns) for row in evenly(range(count), MOST_ROWS))
     return Listing(columns, tuple(rows), count)
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most ``most`` (2 or more) of the numbers below ``count``, evenly spread, the first and the last among them."""
-    if count <= most:
-        return list(range(count))
-    return [round(place * (count - 1) / (most - 1)) for place in range(most)]
