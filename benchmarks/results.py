@@ -18,7 +18,7 @@ from benchmarks.spread import Spread
 from mnistgan.errors import FormatError
 from mnistgan.files import read_json
 from pipeline import runtime
-from pipeline.runs import provenance
+from pipeline.dvcfiles import tree
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 MEASUREMENTS = "measurements"
@@ -81,8 +81,8 @@ class Measurement:
         return cls(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             command=command,
-            commit=provenance.commit(ROOT),
-            dirty=provenance.is_dirty(ROOT),
+            commit=tree.commit(ROOT),
+            dirty=tree.is_dirty(ROOT),
             processor=runtime.cpu_model(),
             cores=len(os.sched_getaffinity(0)),
             memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),

@@ -29,7 +29,7 @@ OBSERVERS = {
     *(f"pipeline/dvcfiles/{name}.py" for name in ("layout", "digests", "params_yaml", "dvc_lock", "dvc_yaml")),
     *("pipeline/runs/keys.py", "pipeline/runs/journal.py"),
     *("pipeline/tracking/store.py", "pipeline/tracking/follower.py"),
-    "pipeline/runs/provenance.py",
+    *(f"pipeline/runs/{name}.py" for name in ("machine", "secrets")),
     "pipeline/places.py",
     *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
     *("src/mnistgan/progress.py", "src/mnistgan/reading.py", "pipeline/runs/checkpoints.py"),

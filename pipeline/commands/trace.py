@@ -12,9 +12,8 @@ from pipeline import console
 from pipeline.dvcfiles import digests, git, layout
 from pipeline.results import history, recorded
 from pipeline.results.history import Recorded
-from pipeline.runs import keys, patches
+from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Kind
-from pipeline.tracking import publication
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import TracedRun
@@ -199,7 +198,7 @@ def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
         return
     root = layout.main_root()
     journals = {"train": each.state.train_key, "evaluate": each.state.run_key}
-    events = publication.making_events(root, journals["train"], journals["evaluate"])
+    events = journal.making_events(root, journals["train"], journals["evaluate"])
     starts = {event.stage: event for event in events if event.kind is Kind.START}
     for stage, event in starts.items():
         facts = event.facts
@@ -224,7 +223,7 @@ def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
     summary = each.read_json("prepare", "summary")
     described = summary.get("splits", {})
     splits = {name: split.get("sha256") for name, split in described.items()}
-    source = publication.data_source(layout.main_root(), splits) or tags.get("mnistgan.data_source")
+    source = journal.data_source(layout.main_root(), splits) or tags.get("mnistgan.data_source")
     lines = [each.state.data_digest] if each.state else []
     lines.append(f"from {source}" if source else "from a source that no journal or run here tells of")
     if summary.get("raw") == {file.name: file.sha256 for file in raw.MNIST}:

@@ -19,7 +19,7 @@ from pipeline import console, runtime
 from pipeline.dvcfiles import digests, layout
 from pipeline.results import comparing, kept, recorded
 from pipeline.results.recorded import Record
-from pipeline.runs import journal, keys, provenance
+from pipeline.runs import journal, keys, machine
 from pipeline.runs.journal import Kind
 from pipeline.tracking import follower
 
@@ -158,7 +158,7 @@ class _Scratch:
         from mnistgan.files import read_json
 
         path = self.record.machine
-        return provenance.facts_of_machine(read_json(self.root / path)) if path and "train" in self.stages else {}
+        return machine.facts(read_json(self.root / path)) if path and "train" in self.stages else {}
 
     def metrics(self) -> list[str] | None:
         """Lists the metrics outside their intervals; None where that can't be told."""

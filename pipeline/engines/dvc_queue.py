@@ -14,8 +14,7 @@ from urllib.parse import unquote
 
 from mnistgan.errors import GitError, TrainingError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import git, layout
-from pipeline.runs import provenance
+from pipeline.dvcfiles import git, layout, tree
 
 CODE = ("pipeline", "src", "pretrained", "params.yaml", "dvc.yaml")
 """What stages run on: of these the queue carries what git tracks."""
@@ -125,7 +124,7 @@ def check_ready() -> None:
     """Raises UsageError where DVC could not queue the workspace, or would queue another one than it is."""
     if not git.is_repository():
         raise UsageError(f"experiments are commits, and {git.how_to_fetch()}")
-    if provenance.commit() is None:
+    if tree.commit() is None:
         raise UsageError(
             "nothing is committed here, and an experiment stands on a commit; run `git add --all`, then `git commit`"
         )
@@ -142,7 +141,7 @@ def check_ready() -> None:
             f"{', '.join(paths[:3])}{more}: git does not track it, so DVC's queue would leave it out; `git add` it, or "
             "move it away"
         )
-    if provenance.is_dirty():
+    if tree.is_dirty():
         console.say("the tree differs from its commit; the experiments are queued with these changes")
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mnistgan.errors import FormatError
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.results import history, kept
-from pipeline.runs import keys
+from pipeline.runs import journal, keys
 from pipeline.runs.journal import Event, Kind
-from pipeline.tracking import publication
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,7 +206,7 @@ class Exhibits:
 
 def _of_journal(of: keys.State | None) -> Iterator[tuple[str, str]]:
     """What no file of the result may hold: told by the journals on this machine, if they are here."""
-    events = publication.making_events(layout.main_root(), of.train_key, of.run_key) if of else []
+    events = journal.making_events(layout.main_root(), of.train_key, of.run_key) if of else []
     training = [event for event in events if event.stage == "train"]
     start = next((event for event in training if event.kind is Kind.START), None)
     if start is None:

@@ -15,7 +15,7 @@ from mnistgan.errors import FormatError, MnistganError, UsageError
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import kept, recorded
-from pipeline.runs import keys, provenance
+from pipeline.runs import keys, machine
 from pipeline.runs.keys import State
 
 _EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
@@ -71,7 +71,7 @@ class Recorded:
     @cached_property
     def processor(self) -> str | None:
         """The processor that the training ran on; None in a record from before that was written down."""
-        return provenance.processor(self.read_json("train", "machine"))
+        return machine.processor(self.read_json("train", "machine"))
 
     @cached_property
     def weights(self) -> str | None:

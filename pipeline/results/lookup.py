@@ -23,7 +23,7 @@ from mnistgan.errors import DataError, FormatError, GitError, RulerError, UsageE
 from mnistgan.metrics.catalog import PRIMARY
 from pipeline.dvcfiles import digests, dvc_lock, git, layout, params_yaml
 from pipeline.results import history
-from pipeline.runs import provenance
+from pipeline.runs import machine
 
 METRICS = Path("metrics/evaluation.json")
 SEEDS = layout.SEEDS
@@ -284,7 +284,7 @@ def _machine(parts: Mapping[str, dvc_lock.Part], read_bytes: Read) -> dict[str, 
     if digests.md5(content) != recorded:
         return {}
     try:
-        return provenance.facts_of_machine(json.loads(content))
+        return machine.facts(json.loads(content))
     except (ValueError, RecursionError):
         return {}
 
@@ -406,7 +406,7 @@ def _group(name: str, found: Sequence[Results]) -> Results:
 
 def _machines(found: Sequence[Results]) -> dict[str, str]:
     """The processors of a group and what they trained at; without what is not known of a member."""
-    names = [name for name in provenance.FACTS_OF_MACHINE if all(name in one.machine for one in found)]
+    names = [name for name in machine.FACTS if all(name in one.machine for one in found)]
     return {name: ", ".join(dict.fromkeys(one.machine[name] for one in found)) for name in names}
 
 

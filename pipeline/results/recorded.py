@@ -18,7 +18,7 @@ from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.dvc_yaml import Declared
-from pipeline.runs import keys, provenance
+from pipeline.runs import keys, machine
 
 REQUIREMENTS = Path("requirements.lock")
 RULERS = ("classifier", "pixels")
@@ -68,7 +68,7 @@ class Record:
             return {}
         path, recorded = self.workspace / self.machine, self.parts["train"].outs.get(str(self.machine))
         try:
-            return provenance.facts_of_machine(read_json(path)) if digests.md5_of(path) == recorded else {}
+            return machine.facts(read_json(path)) if digests.md5_of(path) == recorded else {}
         except DataError:
             return {}
 

@@ -21,8 +21,8 @@ from typing import Any
 import mnistgan
 from mnistgan.errors import GitError, Interrupted
 from pipeline import console, runtime
-from pipeline.dvcfiles import layout
-from pipeline.runs import provenance
+from pipeline.dvcfiles import layout, tree
+from pipeline.runs import keys, machine, secrets
 
 FOLDER = "journal"
 PREPARE = "prepare"
@@ -102,7 +102,7 @@ def recording(path: Path, stage: str) -> Iterator[None]:
         journal.write(Kind.START, **_surroundings())
         yield
     except BaseException as error:
-        journal.write(Kind.END, outcome=_outcome(error), reason=provenance.without_secrets(str(error)))
+        journal.write(Kind.END, outcome=_outcome(error), reason=secrets.without_secrets(str(error)))
         raise
     else:
         journal.write(Kind.END, outcome=Outcome.DONE)
@@ -129,6 +129,19 @@ def read(path: Path) -> list[Event]:
     except FileNotFoundError:
         return []
     return [event for event in map(_parse, lines) if event]
+
+
+def making_events(root: Path, train_key: str, run_key: str) -> list[Event]:
+    """What train and evaluate journalled under these keys, oldest first."""
+    events = [*read(path_of(root, train_key)), *read(path_of(root, run_key))]
+    return sorted((event for event in events if event.stage in keys.MAKING), key=lambda event: event.time)
+
+
+def data_source(root: Path, splits: Mapping[str, Any]) -> str | None:
+    """The source that prepare's journal names for these splits, given by their digests; None where it names none."""
+    events = read(path_of(root, PREPARE))
+    told = [event.facts["data_source"] for event in events if splits and event.facts.get("splits") == splits]
+    return str(told[-1]) if told else None
 
 
 def is_live(path: Path) -> bool:
@@ -162,12 +175,12 @@ def _turn_to_look(folder: Path) -> Iterator[None]:
 def _surroundings() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
-        "clone": provenance.clone(layout.main_root()),
+        "clone": machine.clone(layout.main_root()),
         "pid": os.getpid(),
         "versions": runtime.installed_versions(),
         "cpu": runtime.cpu_model(),
         **_commit(),
-        "argv": [provenance.without_secrets(word) for word in sys.argv],
+        "argv": [secrets.without_secrets(word) for word in sys.argv],
         "code": str(Path(mnistgan.__file__).parent),
         "experiment": os.environ.get("DVC_EXP_NAME"),
     }
@@ -175,7 +188,7 @@ def _surroundings() -> dict[str, Any]:
 
 def _commit() -> dict[str, Any]:
     try:
-        return {"commit": provenance.commit(), "dirty": provenance.is_dirty()}
+        return {"commit": tree.commit(), "dirty": tree.is_dirty()}
     except GitError as error:
         console.warn(f"by which commit this runs goes unrecorded: {error}")
         return {"commit": None, "dirty": None}

@@ -18,6 +18,8 @@ from pipeline.dvcfiles.params_yaml import Scalar
 from pipeline.runtime import LIBRARIES, installed_versions
 
 VERSIONS = Path("models/versions.json")
+MAKING = ("train", "evaluate")
+"""The stages that make a state; prepare runs before there is one, render only draws it."""
 MEASURING = ("prepare", "train", "evaluate")
 """The stages that figures come from."""
 SHORT = 12

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import UsageError
-from pipeline.runs import provenance
+from pipeline.runs import secrets
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -34,7 +34,7 @@ def database(root: Path) -> Path:
 
 def shown(address: str) -> str:
     """An address as people may see it."""
-    return provenance.without_secrets(address)
+    return secrets.without_secrets(address)
 
 
 def is_server(address: str) -> bool:

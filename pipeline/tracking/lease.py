@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import TrackingError
-from pipeline.runs import provenance
+from pipeline.runs import machine
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +32,7 @@ def held(client: "MlflowClient", experiment: str, root: Path, key: str) -> Itera
     Raises TrackingError where another clone holds it too long.
     """
     prefix = f"{PREFIX}{key[:12]}."
-    mine = prefix + provenance.clone(root)
+    mine = prefix + machine.clone(root)
     try:
         _take(client, experiment, prefix, mine)
         yield

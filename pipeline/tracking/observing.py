@@ -9,7 +9,7 @@ from pathlib import Path
 from mnistgan.errors import MnistganError
 from pipeline import console
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
-from pipeline.runs import journal, patches
+from pipeline.runs import journal, keys, patches
 from pipeline.tracking import follower, publication
 
 
@@ -35,7 +35,7 @@ def observed(stage: str) -> Iterator[None]:
             yield
             return
         key = now.train_key if stage == "train" else now.run_key
-        if stage in publication.MAKING:
+        if stage in keys.MAKING:
             patches.keep(patches.path_of(root, key))
         with follower.following(stage, now, since, root), journal.recording(journal.path_of(root, key), stage):
             yield

@@ -15,15 +15,13 @@ from mnistgan.errors import DataError, FormatError, GateError, GitError, Mnistga
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.runs import journal, keys, patches, provenance
+from pipeline.runs import journal, keys, machine, patches
 from pipeline.runs.journal import Event, Kind, Outcome
 from pipeline.runs.keys import State
 
 if TYPE_CHECKING:
     from mnistgan.training.looks import Look
 
-MAKING = ("train", "evaluate")
-"""The stages that make a state; render only draws it."""
 GRID_PREFIX = "epoch_"
 LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "dropped", "coverage", "repetition")
 """The columns of looks at validation that are metrics of the generator."""
@@ -160,7 +158,7 @@ def while_running(stage: str, since: float) -> Sources:
         parts = dvc_lock.parts_of(dvc_lock.read()) | {"evaluate": dvc_yaml.part_of("evaluate")}
         return Sources(keys.state_of_trained(), parts, frozenset({"train"}), stage, since)
     recorded = of_lock()
-    if not recorded.ended.issuperset(MAKING):
+    if not recorded.ended.issuperset(keys.MAKING):
         raise DataError("; ".join(recorded.problems))
     parts = {**recorded.parts, stage: dvc_yaml.part_of(stage)}
     return Sources(recorded.state, parts, recorded.ended - {stage}, stage, since)
@@ -179,7 +177,7 @@ def of_lock() -> Sources:
     proof.check(parts)
     changed = {stage: part.changed_outs() for stage, part in parts.items() if _follows(stage, parts)}
     ended = {stage for stage, paths in changed.items() if not paths}
-    if ended.issuperset(MAKING):
+    if ended.issuperset(keys.MAKING):
         now = keys.state_of_lock(text)
     else:
         now = keys.state_of_trained()
@@ -201,9 +199,9 @@ def gather(sources: Sources, root: Path) -> Publication:
         skipped = _skipped() if sources.running == "train" else {}
         parts |= skipped
         ended = ended | {sources.running} | skipped.keys()
-    events = making_events(root, now.train_key, now.run_key)
+    events = journal.making_events(root, now.train_key, now.run_key)
     training = [event for event in events if event.stage == "train"]
-    complete = ended.issuperset(MAKING)
+    complete = ended.issuperset(keys.MAKING)
     train, evaluate = parts["train"], parts["evaluate"]
     tags = {
         **_key_tags(now),
@@ -259,12 +257,6 @@ def outcome(events: Sequence[Event]) -> Outcome | None:
     """How the last stage in ``events`` ended; None where its process was gone before it could say."""
     last = events[-1] if events else None
     return Outcome(last.facts["outcome"]) if last and last.kind is Kind.END else None
-
-
-def making_events(root: Path, train_key: str, run_key: str) -> list[Event]:
-    """What train and evaluate journalled under these keys, oldest first."""
-    events = [*journal.read(journal.path_of(root, train_key)), *journal.read(journal.path_of(root, run_key))]
-    return sorted((event for event in events if event.stage in MAKING), key=lambda event: event.time)
 
 
 def is_live(root: Path, train_key: str, run_key: str) -> bool:
@@ -397,15 +389,8 @@ def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
     if text is None:
         return {}
     splits = {name: described.get("sha256") for name, described in json.loads(text).get("splits", {}).items()}
-    told = data_source(root, splits)
+    told = journal.data_source(root, splits)
     return {"mnistgan.data_source": told} if told else {}
-
-
-def data_source(root: Path, splits: Mapping[str, Any]) -> str | None:
-    """The source that prepare's journal names for these splits, given by their digests; None where it names none."""
-    events = journal.read(journal.path_of(root, journal.PREPARE))
-    told = [event.facts["data_source"] for event in events if splits and event.facts.get("splits") == splits]
-    return str(told[-1]) if told else None
 
 
 def _key_tags(now: State) -> dict[str, str]:
@@ -465,7 +450,7 @@ def _weight_tags(train: Part) -> dict[str, str]:
 def _processor_tags(train: Part) -> dict[str, str]:
     """The processor that the training ran on, as its outs say; nothing where they are from before they did."""
     path = train.options.get("machine")
-    processor = provenance.processor(_json(path)) if path and path.exists() else None
+    processor = machine.processor(_json(path)) if path and path.exists() else None
     return {"mnistgan.cpu": processor} if processor else {}
 
 

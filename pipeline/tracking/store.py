@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import MnistganError, TrackingError, UsageError
 from mnistgan.files import replacing, sha256
 from pipeline import output
-from pipeline.runs import journal, provenance
+from pipeline.runs import journal, machine
 from pipeline.runs.journal import Kind
 from pipeline.runtime import load_tensorflow
 from pipeline.tracking import lease, pages, patience, publication, relocation
@@ -251,7 +251,7 @@ class Store:
 
     @property
     def _clone(self) -> str:
-        return provenance.clone(self._root)
+        return machine.clone(self._root)
 
     def _find_or_create_experiment(self) -> str:
         from mlflow.exceptions import MlflowException
@@ -650,7 +650,7 @@ class Store:
                 run = self._client.get_run(run.info.run_id)
                 if (status := self._settled(run)) is None:
                     return None
-                events = publication.making_events(self._root, *_keys(run))
+                events = journal.making_events(self._root, *_keys(run))
                 self._set_status(run, status, events[-1].time)
         except LockedError:
             return None  # who publishes to it says how it is
@@ -659,7 +659,7 @@ class Store:
 
     def _settled(self, run: "Run") -> Status | None:
         """The status due to an unfinished run of this clone; None where it has it, or where a process is at work."""
-        events = publication.making_events(self._root, *_keys(run))
+        events = journal.making_events(self._root, *_keys(run))
         starts = [publication.machine_tags(event.facts) for event in events if event.kind is Kind.START]
         if run.info.status not in UNFINISHED or not starts or not _is_of_one_of(run, starts):
             return None

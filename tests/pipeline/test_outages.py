@@ -21,8 +21,8 @@ from mnistgan.files import sha256
 from pipeline import __main__ as command_line
 from pipeline import runtime
 from pipeline.commands import sync
-from pipeline.dvcfiles import dvc_yaml
-from pipeline.runs import journal, keys, patches, provenance
+from pipeline.dvcfiles import dvc_yaml, tree
+from pipeline.runs import journal, keys, patches
 from pipeline.tracking import follower, observing, publication, relocation
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import Workspace, forget_machine
@@ -386,7 +386,7 @@ def test_what_the_run_tells_already_is_not_said_to_be_blank_where_the_journal_is
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(provenance, "commit", lambda workspace=Path(): "0123abc")
+    monkeypatch.setattr(tree, "commit", lambda workspace=Path(): "0123abc")
     with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         journal.note(images_per_second=450.0)
     workspace.finish(generator)

@@ -13,8 +13,8 @@ import pytest
 from mnistgan.errors import FormatError, UsageError
 from mnistgan.reading import yaml_document as parse_yaml
 from pipeline.commands import sync
-from pipeline.dvcfiles import dvc_yaml
-from pipeline.runs import journal, keys, provenance
+from pipeline.dvcfiles import dvc_yaml, tree
+from pipeline.runs import journal, keys
 from pipeline.tracking import follower, observing, publication
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import Workspace, state_to_train
@@ -327,17 +327,17 @@ def test_no_command_line_with_a_password_is_recorded(tmp_path: Path, monkeypatch
 def test_a_tree_is_dirty_by_its_code_and_not_by_what_stages_write(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert provenance.commit() is None
-    assert provenance.is_dirty() is None
+    assert tree.commit() is None
+    assert tree.is_dirty() is None
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
         subprocess.run(["git", *words], check=True)
-    assert provenance.commit()
-    assert provenance.is_dirty() is False
+    assert tree.commit()
+    assert tree.is_dirty() is False
     workspace.evaluate(fid=1.0)
     workspace.lock("prepare")
-    assert provenance.is_dirty() is False
+    assert tree.is_dirty() is False
     Path("src/code.py").write_text("changed")
-    assert provenance.is_dirty() is True
+    assert tree.is_dirty() is True
 
 
 def test_a_stage_that_can_not_be_followed_is_refused_and_those_that_can_are_named() -> None:

@@ -22,7 +22,7 @@ from pipeline import runtime
 from pipeline.commands.verify import Verified, verify
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml
 from pipeline.results import comparing
-from pipeline.runs import journal, keys, provenance
+from pipeline.runs import journal, keys
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.pipeline.fabricated import forget_machine
 
@@ -191,7 +191,7 @@ def by_the_journal() -> None:
     forget_machine()
     now = keys.state_of_lock(dvc_lock.read())
     with pytest.MonkeyPatch.context() as before:
-        before.setattr(provenance, "cpu_model", lambda: "an older processor")
+        before.setattr(runtime, "cpu_model", lambda: "an older processor")
         for key, stage in ((now.train_key, "train"), (now.run_key, "evaluate")):
             with journal.recording(journal.path_of(Path.cwd(), key), stage):
                 pass
@@ -201,7 +201,7 @@ def by_the_journal() -> None:
 def elsewhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record was made on another processor, it says."""
     by_the_record()
-    monkeypatch.setattr(provenance, "cpu_model", lambda: "this processor")
+    monkeypatch.setattr(runtime, "cpu_model", lambda: "this processor")
     monkeypatch.setenv("MACHINE", '{"processor": "this processor"}')
 
 

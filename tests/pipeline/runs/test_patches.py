@@ -11,8 +11,8 @@ import pytest
 
 from mnistgan.files import sha256
 from pipeline import runtime
-from pipeline.dvcfiles import dvc_lock, dvc_yaml
-from pipeline.runs import journal, patches, provenance
+from pipeline.dvcfiles import dvc_lock, dvc_yaml, tree
+from pipeline.runs import journal, keys, patches
 from pipeline.tracking import observing, publication
 from tests.pipeline.fabricated import Workspace, state_to_train
 
@@ -72,7 +72,7 @@ def test_the_patch_applies_to_the_commit_and_gives_the_same_keys_again(repositor
     assert git("status", "--porcelain") == status
     clone = cloned(tmp_path / "clone")
     clean = publication.State.of(
-        {name: dvc_yaml.part_of(name, clone) for name in publication.MAKING} | dvc_lock.prepared(clone),
+        {name: dvc_yaml.part_of(name, clone) for name in keys.MAKING} | dvc_lock.prepared(clone),
         runtime.installed_versions(),
     )
     assert clean.train_key != keys.train_key
@@ -140,14 +140,14 @@ def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
 
     make_dirty()
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")
-    for stage in publication.MAKING:
+    for stage in keys.MAKING:
         words = [word for name, path in dvc_yaml.options(stage).items() for word in (f"--{name}", str(path))]
         monkeypatch.setattr(sys, "argv", ["pipeline", stage, *words])
         with observing.observed(stage):
             repository.train(generator) if stage == "train" else repository.evaluate()
         repository.lock(stage)
     sources = publication.of_lock()
-    assert provenance.is_dirty()
+    assert tree.is_dirty()
     for key in (sources.state.train_key, sources.state.run_key):
         assert b"src/new folder" in patches.path_of(repository.root, key).read_bytes()
     store = tracking.Store(repository.root)

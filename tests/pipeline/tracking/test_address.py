@@ -10,7 +10,7 @@ import pytest
 from mnistgan.errors import UsageError
 from pipeline.commands import sync
 from pipeline.dvcfiles import layout
-from pipeline.runs import provenance
+from pipeline.runs import secrets
 from pipeline.tracking import address, publication
 from pipeline.tracking import store as tracking
 from tests.pipeline.fabricated import Workspace
@@ -126,7 +126,7 @@ def test_a_path_that_was_pasted_into_an_address_is_refused_with_its_escapes(
 
 def test_an_at_sign_in_a_path_is_no_password(give: Give) -> None:
     give("sqlite:////home/a:b@c/mlruns/mlflow.db")
-    assert provenance.secrets() == []
+    assert secrets.known() == []
 
 
 def test_a_store_that_may_only_be_read_is_read(workspace: Workspace, generator: Path, read_only: Give) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import runtime
-from pipeline.runs import journal, keys, provenance
+from pipeline.runs import journal, keys
 from pipeline.tracking import best, lease, pages, publication
 from pipeline.tracking import store as tracking
 from pipeline.tracking.holdings import Holdings
@@ -402,7 +402,7 @@ def on_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def move(name: str) -> None:
         monkeypatch.setattr("socket.gethostname", lambda: name)
-        monkeypatch.setattr(provenance, "cpu_model", lambda: f"processor of {name}")
+        monkeypatch.setattr(runtime, "cpu_model", lambda: f"processor of {name}")
 
     return move
 
