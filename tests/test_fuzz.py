@@ -29,9 +29,9 @@ from mnistgan.evaluation import outside, verdict
 from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
-from pipeline.commands import gate
 from pipeline.dvcfiles import dvc_lock
 from pipeline.results import lookup as results
+from pipeline.results import rules
 from tests import committed
 
 COUNT = 3
@@ -101,7 +101,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
         committed.params().encode(),
         in_file("params.yaml", params.load),
     ),
-    "rules": (RULES.encode(), in_file("gate.yaml", gate.read_rules)),
+    "rules": (RULES.encode(), in_file("gate.yaml", rules.read)),
     "lock": (LOCK.encode(), as_text(dvc_lock.parts_of)),
     "metrics, compared": (json.dumps(REPORT).encode(), in_file("it.json", lambda path: results.read(str(path)))),
     "metrics, drawn": (json.dumps(REPORT).encode(), in_file("it.json", tables.metrics)),

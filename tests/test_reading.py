@@ -19,9 +19,9 @@ from mnistgan.drawing.pictures import tables
 from mnistgan.errors import DataError, MnistganError, ParamsError
 from mnistgan.evaluation import outside
 from mnistgan.params import load, parse
-from pipeline.commands import gate
 from pipeline.dvcfiles import dvc_lock, dvc_yaml
 from pipeline.results import lookup as results
+from pipeline.results import rules
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,7 @@ def test_every_reader_of_yaml_is_held_to_the_same_bounds(case: str, tmp_path: Pa
     path.write_text(ENDLESS[case][0])
     for read in (
         lambda: parse(path.read_text(), "params.yaml"),
-        lambda: gate.read_rules(path),
+        lambda: rules.read(path),
         lambda: dvc_lock.parts_of(path.read_text()),
         lambda: reading.yaml_document(path.read_text(), "dvc.yaml"),
     ):
@@ -146,7 +146,7 @@ def of_folder(path: Path) -> object:
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "params": ("params.yaml", load),
-    "rules": ("gate.yaml", gate.read_rules),
+    "rules": ("gate.yaml", rules.read),
     "lock": ("dvc.lock", lambda path: dvc_lock.read(path.parent)),
     "pipeline": ("dvc.yaml", lambda path: dvc_yaml.outs(path.parent)),
     "json": ("it.json", files.read_json),

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistgan.errors import GateError
 from pipeline import output
+from pipeline.results.rules import RULES, read
 
 if TYPE_CHECKING:
     from mnistgan.comparison.rules import Judged, Outcome
     from mnistgan.comparison.seeds import SeedRow
     from pipeline.results.lookup import Results
 
-RULES = Path("gate.yaml")
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
 
@@ -39,11 +38,11 @@ def gate(
     network and no MLflow. See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
-    asked = read_rules(rules)
     from mnistgan.comparison import rules as judging
     from mnistgan.comparison import sides
     from pipeline.results import lookup as results
 
+    asked = read(rules)
     of_base, of_head = results.read(base), results.read(head)
     pair, doubts = (of_base.side, of_head.side), (*of_head.doubts, *of_base.doubts)
     judged = judging.judge(asked, *pair, _spread(of_base, of_head), base_in_doubt=bool(of_base.doubts))
@@ -63,18 +62,6 @@ def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
     known = {digest for digest, count in counts.items() if count >= 2}
     others = [row for row in results.recorded_seeds(base, head) if row.digest not in known]
     return [*(row for row in base.seeds if row.digest in known), *others]
-
-
-def read_rules(path: Path) -> Any:
-    """Reads the rules of a file. Raises GateError where it is missing or holds what is not understood."""
-    from mnistgan import reading
-    from mnistgan.comparison import rules
-
-    try:
-        text = reading.text(path, GateError)
-    except FileNotFoundError as error:
-        raise GateError(f"{path}: no such file; run from the repository's root, or give --rules") from error
-    return rules.parse(reading.yaml_document(text, str(path), GateError), str(path))
 
 
 @dataclass(frozen=True)

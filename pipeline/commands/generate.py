@@ -142,10 +142,10 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
         if rev is not None:
             yield _of_commit(rev, Path(folder))
         else:
-            from pipeline.tracking import store as tracking
+            from pipeline.tracking.reading import download_generator
 
             assert run is not None
-            yield tracking.download_generator(run, Path(folder))
+            yield download_generator(run, Path(folder))
 
 
 def _of_commit(rev: str, folder: Path) -> Path:

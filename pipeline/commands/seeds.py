@@ -201,14 +201,15 @@ def _publish(group: "Group") -> None:
     """Shows a group in MLflow; an outage is a warning, since the same command or `sync` makes up for it."""
     if os.environ.get(follower.SWITCH) == "off":
         return
-    from pipeline.commands import sync
-    from pipeline.tracking import store as tracking
+    from pipeline.tracking.store import Store
 
-    root = layout.main_root()
     try:
-        sync.publish_group(tracking.Store(root), root, group)
+        done = Store(layout.main_root()).publish_group(group)
     except TrackingError as error:
         console.warn(f"the group's parent run is not up to date: {error}; the same command again makes up for it")
+        return
+    if done.is_news:
+        console.summary(str(done))
 
 
 @contextmanager

@@ -15,11 +15,11 @@ import typer
 from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
 from pipeline import console
 from pipeline.dvcfiles import layout
-from pipeline.tracking import publication
+from pipeline.runs import journal
+from pipeline.tracking import gathering, sources
 
 if TYPE_CHECKING:
-    from pipeline.tracking.groups import Group
-    from pipeline.tracking.publication import Sources
+    from pipeline.tracking.sources import Sources
     from pipeline.tracking.store import Store
 
 NICENESS = 10
@@ -56,44 +56,34 @@ def sync(
     """
     root = layout.main_root()
     if follow:
-        _Following(publication.while_running(follow, since), root).until_end_of_input()
+        _Following(sources.while_running(follow, since), root).until_end_of_input()
         return
-    from pipeline.tracking import store as tracking
+    from pipeline.tracking.store import Store
 
-    store = tracking.Store(root)
+    store = Store(root)
     for said in store.close_abandoned():
         console.warn(said)
     _publish_state(store, root)
-    _publish_groups(store, root)
-
-
-def publish_group(store: "Store", root: Path, group: "Group") -> None:
-    """Brings a group's parent run up to date, one process at a time."""
-    from pipeline.tracking import store as tracking
-
-    with tracking.publishing(root, f"group-{group.digest}"):
-        done = store.publish_group(group)
-    if done.is_news:
-        console.summary(str(done))
+    _publish_groups(store)
 
 
 def _publish_state(store: "Store", root: Path) -> None:
     """What dvc.lock records."""
-    from pipeline.tracking import store as tracking
+    from pipeline.tracking.lease import publishing
 
     try:
-        sources = publication.of_lock()
+        recorded = sources.of_lock()
     except FormatError:
         raise
     except DataError as error:
         console.warn(f"nothing published: {error}")
         return
-    for problem in sources.problems:
+    for problem in recorded.problems:
         console.warn(f"left out: {problem}")
-    now = sources.state
-    at_work = publication.is_live(root, now.train_key, now.run_key)  # its follower publishes until it ends
-    with tracking.publishing(root, now.run_key, 0.0 if at_work else LOCK_SECONDS):
-        done = store.publish(publication.gather(sources, root))
+    now = recorded.state
+    at_work = journal.is_making(root, now.train_key, now.run_key)  # its follower publishes until it ends
+    with publishing(root, now.run_key, 0.0 if at_work else LOCK_SECONDS):
+        done = store.publish(gathering.gather(recorded, root))
     for said in done.mended if done else ():
         console.warn(said)
     if done and done.blank:
@@ -101,7 +91,7 @@ def _publish_state(store: "Store", root: Path) -> None:
     console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))
 
 
-def _publish_groups(store: "Store", root: Path) -> None:
+def _publish_groups(store: "Store") -> None:
     """The groups of metrics/seeds.csv."""
     from pipeline.results import lookup as results
     from pipeline.tracking import groups
@@ -112,7 +102,9 @@ def _publish_groups(store: "Store", root: Path) -> None:
         console.warn(f"no group of seeds published: {error}")
         return
     for group in found:
-        publish_group(store, root, group)
+        done = store.publish_group(group)
+        if done.is_news:
+            console.summary(str(done))
 
 
 class _Following:
@@ -159,13 +151,14 @@ class _Following:
 
     def _publish(self, wait_seconds: float = 0.0) -> None:
         """Publishes what is there; a store that failed is let go, since its answer may be what got lost."""
-        from pipeline.tracking import store as tracking
+        from pipeline.tracking.lease import publishing
+        from pipeline.tracking.store import Store
 
         try:
             if self._store is None:
-                self._held.enter_context(tracking.publishing(self._root, self._sources.state.run_key, wait_seconds))
-                self._store = tracking.Store(self._root)
-            done = self._store.publish(publication.gather(self._sources, self._root))
+                self._held.enter_context(publishing(self._root, self._sources.state.run_key, wait_seconds))
+                self._store = Store(self._root)
+            done = self._store.publish(gathering.gather(self._sources, self._root))
         except TrackingError:
             self._store = None
             self._held.close()

@@ -16,7 +16,7 @@ from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Kind
 
 if TYPE_CHECKING:
-    from pipeline.tracking.store import TracedRun
+    from pipeline.tracking.reading import TracedRun
 
 FEWEST = 6
 """Hex digits of a key or digest that are enough to ask by."""
@@ -145,10 +145,10 @@ class _Runs:
 
     def _all(self) -> "Sequence[TracedRun]":
         if self._held is None:
-            from pipeline.tracking import store as tracking
+            from pipeline.tracking import reading
 
             try:
-                self._held = tracking.traced_runs(layout.main_root())
+                self._held = reading.traced_runs(layout.main_root())
             except TrackingError as error:
                 self._held, self.problem = [], str(error)
         return self._held

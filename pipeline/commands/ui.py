@@ -39,7 +39,7 @@ def ui(
 ) -> None:
     """Serve MLflow's pages on the pipeline's store until Ctrl-C; works before any run too."""
     from pipeline.tracking import address, pages
-    from pipeline.tracking import store as tracking
+    from pipeline.tracking.connection import connect
 
     root = layout.main_root()
     store_address = address.uri(root)
@@ -47,10 +47,10 @@ def ui(
         console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {address.shown(store_address)}")
         return
     names = _names(host, _listening_at(host, port), allowed_hosts)
-    store = tracking.Store(root)
+    experiment = connect(root).experiment
     plain = (name for name in (name.removesuffix(":*") for name in names or [host]) if "*" not in name)
     server = _with_port(next(plain, socket.gethostname()), port)
-    console.summary(f"MLflow: {pages.address(f'http://{server}', store.experiment)} (Ctrl-C ends it)")
+    console.summary(f"MLflow: {pages.address(f'http://{server}', experiment)} (Ctrl-C ends it)")
     os.environ["MLFLOW_BACKEND_STORE_URI"] = store_address  # not a word of the command, which everyone's `ps` shows
     command = ["mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
     if names:

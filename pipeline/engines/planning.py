@@ -80,7 +80,7 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     params.parse(text, f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS))
     document = reading.yaml_document(text, str(layout.PARAMS))
     parts = _parts(document)
-    digest = results.recipe_digest(parts, pins_of(parts))
+    digest = results.recipe_digest(parts, recorded.pins_to_write(parts))
     assert digest is not None
     return Plan(str(document["train"]["recipe"]), digest, count, tuple(overrides), causes(parts))
 
@@ -89,17 +89,6 @@ def is_prepared() -> bool:
     """Whether dvc.lock records what prepare would make now."""
     before = dvc_lock.prepared().get("prepare")
     return before is not None and _cause(before, ()) == _cause(dvc_yaml.part_of("prepare"), ())
-
-
-def pins_of(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
-    """The pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
-    from mnistgan.files import read_json
-    from mnistgan.rulers.cards import card_path
-
-    evaluate = parts["evaluate"]
-    folder = workspace / evaluate.options["rulers"]
-    cards = {name: read_json(card_path(folder, name)) for name in recorded.RULERS}
-    return recorded.pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])
 
 
 def causes(parts: Mapping[str, Part]) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mnistgan.errors import FormatError
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.results import history, kept
 from pipeline.runs import journal, keys
-from pipeline.runs.journal import Event, Kind
+from pipeline.runs.journal import Kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -216,12 +216,8 @@ def _of_journal(of: keys.State | None) -> Iterator[tuple[str, str]]:
     yield "made by", f"commit {str(start.facts.get('commit'))[: keys.SHORT]}{changed}"
     yield "made at", f"{start.time:%Y-%m-%d %H:%M} UTC"
     yield "processor", str(start.facts.get("cpu", "not known"))
-    if speed := _last_fact(training, "images_per_second"):
+    if speed := journal.last_fact(training, "images_per_second"):
         yield "speed", f"{float(speed):.0f} images/s"
-
-
-def _last_fact(events: Sequence[Event], name: str) -> Any:
-    return next((event.facts[name] for event in reversed(events) if name in event.facts), None)
 
 
 def _all_there(found: Sequence[tuple[int, bytes | None]]) -> bool:

@@ -199,10 +199,10 @@ def _of_file(name: str, content: bytes) -> list[Results]:
 
 
 def _of_run(text: str) -> Results:
-    from pipeline.tracking import store as tracking
+    from pipeline.tracking.reading import read_files
 
     places = {str(path): path for path in (METRICS, SEEDS, MACHINE, layout.LOCK, layout.PARAMS)}
-    held = tracking.read_files(text.removeprefix(RUN), list(places))
+    held = read_files(text.removeprefix(RUN), list(places))
     return _of_place(text, lambda wanted: held.get(str(wanted)))
 
 

@@ -305,3 +305,14 @@ def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -
     splits: Sequence[str] = [classifier["data"][split]["sha256"] for split in ("train", "validation", "test")]
     layers = list(classifier["layers"])
     return str(pins(classifier["sha256"], layers, pixels["sha256"], splits, asked["samples"], asked["latent_seed"]))
+
+
+def pins_to_write(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
+    """The pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
+    from mnistgan.files import read_json
+    from mnistgan.rulers.cards import card_path
+
+    evaluate = parts["evaluate"]
+    folder = workspace / evaluate.options["rulers"]
+    cards = {name: read_json(card_path(folder, name)) for name in RULERS}
+    return pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])

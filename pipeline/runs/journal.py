@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -159,6 +159,22 @@ def is_live(path: Path) -> bool:
         except OSError:
             return False  # a file system without locks
     return False
+
+
+def is_making(root: Path, train_key: str, run_key: str) -> bool:
+    """Whether a process on this machine is training or measuring under these keys now."""
+    return any(is_live(path_of(root, key)) for key in (train_key, run_key))
+
+
+def outcome(events: Sequence[Event]) -> Outcome | None:
+    """How the last stage in ``events`` ended; None where its process was gone before it could say."""
+    last = events[-1] if events else None
+    return Outcome(last.facts["outcome"]) if last and last.kind is Kind.END else None
+
+
+def last_fact(events: Sequence[Event], name: str) -> Any:
+    """The newest value that events have of a fact; None where none has one."""
+    return next((event.facts[name] for event in reversed(events) if name in event.facts), None)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mlflow.entities import FileInfo
 
 List = Callable[[str | None], "list[FileInfo]"]
-PICTURES = "images"
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,6 @@ class Holdings:
             return sha256(self.folder / name) == digest
         return file is None or self.sizes[name] == file.stat().st_size
 
-    def has_picture(self, stem: str | None, file: Path | None) -> bool:
-        """Whether a picture for the slider is there with its small copy; where both lie here, with these pixels."""
-        names = [f"{PICTURES}/{stem}.png", f"{PICTURES}/{stem}+compressed.webp"]
-        if stem is None or not all(self.sizes.get(name) for name in names):
-            return False
-        if self.folder is None or file is None:
-            return True
-        return _pixels(self.folder / names[0]) == _pixels(file) and _pixels(self.folder / names[1]) is not None
-
 
 def _walk(listing: List, folder: str | None) -> Iterator[tuple[str, int]]:
     for found in listing(folder):
@@ -55,14 +45,3 @@ def _walk(listing: List, folder: str | None) -> Iterator[tuple[str, int]]:
             yield from _walk(listing, found.path)
         else:
             yield found.path, found.file_size or 0
-
-
-def _pixels(file: Path) -> bytes | None:
-    """What a picture shows; None where it is torn."""
-    import PIL.Image
-
-    try:
-        with PIL.Image.open(file) as image:
-            return image.tobytes()
-    except (OSError, SyntaxError, ValueError):
-        return None

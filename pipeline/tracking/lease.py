@@ -1,8 +1,8 @@
-"""One publisher of a state at a time in a store that several clones share: a lease, kept in the store itself.
+"""Sees that one process at a time publishes to a run: within a clone by a file's lock, across clones by a lease.
 
-A file's lock holds within one clone. Across clones each publisher writes a tag of its own into the experiment, then
-looks: who sees none but its own may go on, who sees another's takes its own back and waits. Of two that came at once
-neither goes on, and the one whose tag sorts first is the sooner to try again.
+A lease is kept in the store itself. Each publisher writes a tag of its own into the experiment, then looks: who sees
+none but its own may go on, who sees another's takes its own back and waits. Of two that came at once neither goes
+on, and the one whose tag sorts first is the sooner to try again.
 """
 
 import socket
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import TrackingError
-from pipeline.runs import machine
+from pipeline.runs import journal
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from pipeline.tracking.connection import Connection
 
 PREFIX = "mnistgan.publishing."
 LEASE_SECONDS = 600.0
@@ -25,14 +27,32 @@ WAIT_SECONDS = 20.0
 FIRST_AGAIN_SECONDS, OTHERS_AGAIN_SECONDS = 0.1, 0.5
 
 
+class LockedError(TrackingError):
+    """Another process publishes to the same run."""
+
+
 @contextmanager
-def held(client: "MlflowClient", experiment: str, root: Path, key: str) -> Iterator[None]:
-    """Be the one clone that publishes under ``key``; within the clone that is one process already.
+def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Be the one process of this clone that publishes to a key's runs. Raises LockedError where another is."""
+    from filelock import FileLock, Timeout
+
+    path = root / journal.FOLDER / f"{run_key}.publishing"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=wait_seconds):
+            yield
+    except Timeout as error:
+        raise LockedError("another process publishes to this state's run; try again when it has ended") from error
+
+
+@contextmanager
+def held(at: "Connection", key: str) -> Iterator[None]:
+    """Be the one clone that publishes under ``key``; within the clone :func:`publishing` sees to that.
 
     Raises TrackingError where another clone holds it too long.
     """
     prefix = f"{PREFIX}{key[:12]}."
-    mine = prefix + machine.clone(root)
+    client, experiment, mine = at.client, at.experiment, prefix + at.clone
     try:
         _take(client, experiment, prefix, mine)
         yield

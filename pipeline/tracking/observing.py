@@ -10,7 +10,7 @@ from mnistgan.errors import MnistganError
 from pipeline import console
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.runs import journal, keys, patches
-from pipeline.tracking import follower, publication
+from pipeline.tracking import follower, sources
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def observed(stage: str) -> Iterator[None]:
             yield
     else:
         try:
-            now = publication.while_running(stage, since).state
+            now = sources.while_running(stage, since).state
         except MnistganError as error:
             console.warn(f"this run goes unrecorded: {error}")
             yield

@@ -5,16 +5,19 @@ A run of a recipe, data and pins belongs to their one group, and is its parent's
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
 from pipeline.tracking.groups import Group
 from pipeline.tracking.publication import NOTE, RECIPE_DIGEST, Point, Status
+from pipeline.tracking.writing import log_points
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+    from pipeline.tracking.connection import Connection
 
 GROUP = "mnistgan.group"
 """Tag of a parent: its group's digest."""
@@ -25,17 +28,13 @@ NOTE_DIGEST = "mnistgan.note"
 """Tag of a parent: of the description that was written here last; another one is a person's, and stays."""
 SEED_PARAM = "train.seed"
 
-Search = Callable[[str], "list[Run]"]
-LogPoints = Callable[[str, Sequence[Point]], None]
 
-
-def publish(
-    client: "MlflowClient", experiment: str, search: Search, log: LogPoints, group: Group
-) -> tuple["Run", Counter[str]]:
+def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
     """Bring a group's parent run up to date, and its children under it; gives the run, and how much was added."""
-    run = find(search, group.digest) or client.create_run(experiment, tags={GROUP: group.digest}, run_name=group.name)
+    client = at.client
+    run = find(at, group.digest) or client.create_run(at.experiment, tags={GROUP: group.digest}, run_name=group.name)
     run_id = run.info.run_id
-    children = search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
+    children = at.search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
     tags = {
         GROUP: group.digest,
         **_note(run, group.note()),
@@ -45,10 +44,10 @@ def publish(
     table = seeds.dumps(group.rows)
     added = Counter(
         params=_add_params(client, run, group, children),
-        points=_add_points(client, run, log, group.points()),
+        points=_add_points(client, run, group.points()),
         children=sum(adopt(client, child, run_id) for child in children),
         files=_add_table(client, run, table),
-        tags=_set_tags(client, run, tags),
+        tags=at.set_tags(run, tags),
     )
     status = Status.FINISHED if group.is_complete else Status.SCHEDULED
     if run.info.status != status:
@@ -59,10 +58,16 @@ def publish(
     return run, added
 
 
-def find(search: Search, digest: str) -> "Run | None":
+def find(at: "Connection", digest: str) -> "Run | None":
     """The parent run of a group; the oldest, should two machines have made one at once."""
-    runs = search(f"tags.`{GROUP}` = '{digest}'")
+    runs = at.search(f"tags.`{GROUP}` = '{digest}'")
     return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+
+def join(at: "Connection", run: "Run", digest: str | None) -> None:
+    """Put a run under the parent of its group of seeds, where that is there already."""
+    if digest and (parent := find(at, digest)):
+        adopt(at.client, run, parent.info.run_id)
 
 
 def adopt(client: "MlflowClient", child: "Run", parent: str) -> bool:
@@ -88,11 +93,11 @@ def _is_shared(name: str, value: str, known: Iterable[Mapping[str, str]]) -> boo
     return name != SEED_PARAM and all(params.get(name) == value for params in known)
 
 
-def _add_points(client: "MlflowClient", run: "Run", log: LogPoints, points: Iterable[Point]) -> int:
+def _add_points(client: "MlflowClient", run: "Run", points: Iterable[Point]) -> int:
     """Log what differs from the last value at its step; of several at one step MLflow shows the last."""
     new = [point for point in points if _last(client, run, point) != point.value]
     if new:
-        log(run.info.run_id, new)
+        log_points(client, run.info.run_id, new)
     return len(new)
 
 
@@ -122,13 +127,6 @@ def _add_table(client: "MlflowClient", run: "Run", table: str) -> int:
     client.log_text(run.info.run_id, table, TABLE)
     client.set_tag(run.info.run_id, TABLE_DIGEST, digest)
     return 1
-
-
-def _set_tags(client: "MlflowClient", run: "Run", tags: Mapping[str, str]) -> int:
-    changed = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
-    for name, value in changed.items():
-        client.set_tag(run.info.run_id, name, value)
-    return len(changed)
 
 
 def _digest(text: str) -> str:

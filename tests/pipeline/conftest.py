@@ -5,14 +5,19 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2  # noqa: F401 - DVC's: it reads certificates at its import, before another library's TLS hides its own
 import pytest
 
 from pipeline.runtime import load_tensorflow
+from pipeline.tracking.store import Store
 from tests.pipeline.fabricated import Workspace
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 ROOT = Path(__file__).resolve().parents[2]
 _seeds = itertools.count()
@@ -30,14 +35,21 @@ def signals() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a store that holds the experiment and nothing else yet."""
-    from pipeline.tracking import store as tracking
 
     folder = tmp_path_factory.mktemp("store")
     before = os.environ.pop("MLFLOW_TRACKING_URI", None)
-    tracking.Store(folder)
+    Store(folder)
     if before is not None:
         os.environ["MLFLOW_TRACKING_URI"] = before
     return folder
+
+
+@pytest.fixture
+def client(store_folder: Path) -> "MlflowClient":
+    """MLflow's own client on that store."""
+    import mlflow
+
+    return mlflow.MlflowClient(f"sqlite:///{store_folder}/mlruns/mlflow.db")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from mnistgan.training.looks import Look, table
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_yaml, layout
 from pipeline.runs import keys
-from pipeline.tracking import publication
+from pipeline.tracking.sources import while_running
 
 PIPELINE = """
 stages:
@@ -78,7 +78,7 @@ def forget_machine() -> None:
 
 def state_to_train() -> keys.State:
     """The state that a training started now in the current folder would make."""
-    return publication.while_running("train", since=0.0).state
+    return while_running("train", since=0.0).state
 
 
 def look(epoch: int, fid: float, repetition: float) -> Look:

@@ -23,8 +23,10 @@ from pipeline import runtime
 from pipeline.commands import sync
 from pipeline.dvcfiles import dvc_yaml, tree
 from pipeline.runs import journal, keys, patches
-from pipeline.tracking import follower, observing, publication, relocation
-from pipeline.tracking import store as tracking
+from pipeline.tracking import address, follower, observing, publication, reading, relocation
+from pipeline.tracking.gathering import gather
+from pipeline.tracking.sources import of_lock
+from pipeline.tracking.store import Published, Store
 from tests.pipeline.fabricated import Workspace, forget_machine
 from tests.pipeline.mlflow_server import Fault, Server
 
@@ -103,8 +105,8 @@ def points(client: Any, run_id: str, metric: str) -> list[tuple[int, float]]:
     return sorted((point.step, point.value) for point in client.get_metric_history(run_id, metric))
 
 
-def publish(root: Path) -> tracking.Published:
-    done = tracking.Store(root).publish(publication.gather(publication.of_lock(), root))
+def publish(root: Path) -> Published:
+    done = Store(root).publish(gather(of_lock(), root))
     assert done is not None
     return done
 
@@ -124,7 +126,7 @@ def assert_nothing_is_missing(
     address: str, reference: str, use: Callable[[str], None], capsys: pytest.CaptureFixture[str], workspace: Workspace
 ) -> None:
     """What `sync` makes of a store is what a store has that was never away, and a second time adds nothing."""
-    key = publication.of_lock().state.run_key
+    key = of_lock().state.run_key
     use(address)
     sync.sync()
     whole = held(address, key, workspace.root / "held")
@@ -337,9 +339,9 @@ def test_a_store_whose_folder_was_moved_is_found_again_and_one_that_was_deleted_
 ) -> None:
     workspace.finish(generator)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    key = publication.of_lock().state.run_key
+    key = of_lock().state.run_key
     first = publish(workspace.root)
-    before = held(f"sqlite:///{tracking.database(workspace.root)}", key, tmp_path / "held")
+    before = held(f"sqlite:///{address.database(workspace.root)}", key, tmp_path / "held")
     moved = tmp_path / "moved to [here] & 100%"
     workspace.root.rename(moved)
     monkeypatch.chdir(moved)
@@ -347,7 +349,7 @@ def test_a_store_whose_folder_was_moved_is_found_again_and_one_that_was_deleted_
     assert not workspace.root.exists()
     shutil.rmtree("mlruns")
     assert "1 models" in sync_in_a_process_of_its_own()
-    assert held(f"sqlite:///{tracking.database(moved)}", key, tmp_path / "held") == before
+    assert held(f"sqlite:///{address.database(moved)}", key, tmp_path / "held") == before
 
 
 def sync_in_a_process_of_its_own() -> str:
@@ -401,11 +403,7 @@ def test_what_the_run_tells_already_is_not_said_to_be_blank_where_the_journal_is
 
 
 def held_tags() -> dict[str, str]:
-    [run] = [
-        run
-        for run in tracking.traced_runs(Path.cwd())
-        if run.tags["mnistgan.run_key"] == publication.of_lock().state.run_key
-    ]
+    [run] = [run for run in reading.traced_runs(Path.cwd()) if run.tags["mnistgan.run_key"] == of_lock().state.run_key]
     return dict(run.tags)
 
 
@@ -417,7 +415,7 @@ def test_a_run_starts_and_ends_when_its_journal_says_however_late_it_is_publishe
     with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         pass
     workspace.finish(generator)
-    run = mlflow.MlflowClient(tracking.uri(workspace.root)).get_run(publish(workspace.root).run_id)
+    run = mlflow.MlflowClient(address.uri(workspace.root)).get_run(publish(workspace.root).run_id)
     start, end = journal.read(journal.path_of(workspace.root, keys.train_key_of_workspace()))
     assert run.info.start_time == int(start.time.timestamp() * 1000)
     assert run.info.end_time == int(end.time.timestamp() * 1000)
@@ -468,7 +466,7 @@ def test_nothing_that_is_recorded_holds_a_password(
 ) -> None:
     use(server.uri.replace("//", f"//{USER}"))
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-    monkeypatch.setattr(sys, "argv", [*sys.argv, "--note", f"{tracking.uri(workspace.root)} t0ken"])
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--note", f"{address.uri(workspace.root)} t0ken"])
     with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         pass
     workspace.finish(generator)

@@ -20,8 +20,10 @@ from mnistgan.datasets.fetching import sources
 from mnistgan.datasets.fetching.raw import RawFile
 from mnistgan.training.checkpoint import Checkpoints
 from pipeline.runs import journal
-from pipeline.tracking import publication
-from pipeline.tracking import store as tracking
+from pipeline.tracking.connection import EXPERIMENT
+from pipeline.tracking.gathering import gather
+from pipeline.tracking.sources import of_lock
+from pipeline.tracking.store import Store
 from tests.datasets.fetching.served import Site, serve
 from tests.pipeline.fabricated import Workspace
 from tests.survival import working
@@ -174,16 +176,16 @@ def test_a_publishing_killed_anywhere_is_completed_by_the_next_without_doubles(
     workspace.lock("train")
     uri = f"sqlite:///{tmp_path}/mlruns/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    store = tracking.Store(tmp_path)
+    store = Store(tmp_path)
     for _ in range(5):
         kill(working.publish, workspace.root, uri, within=1.0)
-    done = store.publish(publication.gather(publication.of_lock(), workspace.root))
+    done = store.publish(gather(of_lock(), workspace.root))
     assert done is not None
 
     import mlflow
 
     client = mlflow.MlflowClient(uri)
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
     runs = client.search_runs([experiment.experiment_id])
     assert [run.info.run_id for run in runs] == [done.run_id]
     points = client.get_metric_history(done.run_id, "training/generator_loss")
@@ -191,7 +193,7 @@ def test_a_publishing_killed_anywhere_is_completed_by_the_next_without_doubles(
     pictures = [file.path for file in client.list_artifacts(done.run_id, "images") if file.path.endswith(".png")]
     assert len(pictures) == 30
     assert len({name.split("+step+")[1].split("+")[0] for name in pictures}) == 30
-    again = store.publish(publication.gather(publication.of_lock(), workspace.root))
+    again = store.publish(gather(of_lock(), workspace.root))
     assert again is not None
     assert not again.is_news
 

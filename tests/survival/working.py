@@ -18,8 +18,9 @@ from mnistgan.datasets.fetching.raw import RawFile
 from mnistgan.errors import CheckpointError
 from mnistgan.training.checkpoint import Checkpoints
 from pipeline.runs import journal
-from pipeline.tracking import publication
-from pipeline.tracking import store as tracking
+from pipeline.tracking.gathering import gather
+from pipeline.tracking.sources import of_lock
+from pipeline.tracking.store import Store
 
 Count = Synchronized  # of a long
 
@@ -100,14 +101,14 @@ def publish(workspace: Path, uri: str, done: Count) -> None:
     os.chdir(workspace)
     os.environ["MLFLOW_TRACKING_URI"] = uri
     done.value = 1
-    tracking.Store(workspace).publish(publication.gather(publication.of_lock(), workspace))
+    Store(workspace).publish(gather(of_lock(), workspace))
 
 
 def make_store(root: Path, done: Count) -> None:
     """Use MLflow's store of a folder, which makes it where there is none."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     done.value = 1
-    tracking.Store(root)
+    Store(root)
 
 
 def train_on_a_full_disk(folder: Path, done: Count) -> None:

@@ -111,7 +111,7 @@ def test_a_table_gives_back_the_looks_that_it_was_made_of():
 
 
 def test_what_publishes_looks_loads_no_heavy_library():
-    code = "import sys, pipeline.tracking.publication; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, pipeline.tracking.gathering; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "mnistgan" in loaded

@@ -17,7 +17,7 @@ from mnistgan.errors import FormatError, UsageError
 from pipeline import ROOT
 from pipeline.commands.generate import WEIGHTS, Format, generate
 from pipeline.commands.sync import sync
-from pipeline.tracking import publication
+from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
 
 
@@ -160,7 +160,7 @@ def test_weights_that_left_the_cache_are_said(in_repository: Path) -> None:
 def test_the_weights_of_a_run_come_out_of_mlflow_by_the_start_of_its_key(workspace: Workspace, generator: Path) -> None:
     workspace.finish(generator)
     sync()
-    key = publication.of_lock().state.run_key
+    key = of_lock().state.run_key
     WEIGHTS.unlink()
     generate(out=Path("grid.png"), count=1, run=key[:12])
     with Image.open("grid.png") as grid:

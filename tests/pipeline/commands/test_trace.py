@@ -18,8 +18,10 @@ from pipeline import runtime
 from pipeline.commands.trace import trace
 from pipeline.dvcfiles import digests, dvc_lock
 from pipeline.runs import journal, keys, patches
-from pipeline.tracking import publication
-from pipeline.tracking import store as tracking
+from pipeline.runs.keys import State
+from pipeline.tracking.gathering import gather
+from pipeline.tracking.sources import of_lock
+from pipeline.tracking.store import Published, Store
 from tests.pipeline.fabricated import PIPELINE, Workspace
 
 
@@ -59,12 +61,12 @@ def said(capsys: pytest.CaptureFixture[str]):
     return run
 
 
-def now() -> keys.State:
-    return publication.of_lock().state
+def now() -> State:
+    return of_lock().state
 
 
-def publish(root: Path) -> tracking.Published:
-    done = tracking.Store(root).publish(publication.gather(publication.of_lock(), root))
+def publish(root: Path) -> Published:
+    done = Store(root).publish(gather(of_lock(), root))
     assert done is not None
     return done
 

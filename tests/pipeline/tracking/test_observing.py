@@ -23,7 +23,7 @@ def words(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_of_two_prepares_at_once_the_second_says_so_and_goes_on_when_the_first_has_ended(words: list[str]) -> None:
-    script = "from pipeline import observing\nwith observing.observed('prepare'): print('at work')"
+    script = "from pipeline.tracking import observing\nwith observing.observed('prepare'): print('at work')"
     with ExitStack() as first:
         first.enter_context(observing.observed("prepare"))
         command = [sys.executable, "-c", script, *words]

@@ -11,22 +11,18 @@ import pytest
 
 from mnistgan.comparison import rules, seeds
 from pipeline.commands import sync
-from pipeline.tracking import best, parents, publication
-from pipeline.tracking import store as tracking
+from pipeline.tracking import parents, publication, registry
+from pipeline.tracking.connection import EXPERIMENT
+from pipeline.tracking.gathering import gather
 from pipeline.tracking.groups import Group
 from pipeline.tracking.publication import RECIPE_DIGEST
+from pipeline.tracking.sources import of_lock
+from pipeline.tracking.store import Published, Store
 from tests.comparison.made_up import COLLAPSED, figures, report, rows
 from tests.pipeline.fabricated import Workspace
 
 _digests = itertools.count()
 ABSOLUTE = {"verdict": "healthy", "coverage": "at least 0.5 of real", "fid": "no worse than base by more than 25%"}
-
-
-@pytest.fixture
-def client(store_folder: Path):
-    import mlflow
-
-    return mlflow.MlflowClient(f"sqlite:///{store_folder}/mlruns/mlflow.db")
 
 
 @pytest.fixture
@@ -39,12 +35,12 @@ def group_of(digest: str, count: int = 5, wanted: int | None = None, fid: float 
     return Group(tuple(rows(fid, count, digest)), wanted or count)
 
 
-def publish(workspace: Workspace, group: Group) -> tracking.Published:
-    return tracking.Store(workspace.root).publish_group(group)
+def publish(workspace: Workspace, group: Group) -> Published:
+    return Store(workspace.root).publish_group(group)
 
 
 def child_of(client, digest: str, seed: int) -> str:
-    experiment = client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     run_id = str(client.create_run(experiment, tags={RECIPE_DIGEST: digest}).info.run_id)
     for name, value in {"train.seed": seed, "recipe.epochs": 5}.items():
         client.log_param(run_id, name, value)
@@ -123,9 +119,9 @@ def test_a_run_that_is_published_after_its_parent_is_put_under_it(
 ) -> None:
     parent = publish(workspace, group_of(digest))
     workspace.finish(generator)
-    content = publication.gather(publication.of_lock(), workspace.root)
+    content = gather(of_lock(), workspace.root)
     content = replace(content, tags={**content.tags, RECIPE_DIGEST: digest})
-    done = tracking.Store(workspace.root).publish(content)
+    done = Store(workspace.root).publish(content)
     assert done is not None
     assert parent_tag(client, done.run_id) == parent.run_id
 
@@ -163,18 +159,18 @@ def test_the_best_is_the_lowest_fid_of_those_that_pass_by_themselves() -> None:
         3: figures(20.0, verdict=COLLAPSED),
         4: figures(10.0, coverage={"value": 0.2}),
     }
-    assert best.choose(measured, parsed()) == 2
-    assert best.choose(dict(reversed(measured.items())), parsed()) == 2
-    assert best.choose({3: measured[3], 4: measured[4]}, parsed()) is None
+    assert registry.choose(measured, parsed()) == 2
+    assert registry.choose(dict(reversed(measured.items())), parsed()) == 2
+    assert registry.choose({3: measured[3], 4: measured[4]}, parsed()) is None
 
 
 def test_of_equals_the_earlier_version_stays_the_best() -> None:
-    assert best.choose({2: figures(25.0), 1: figures(25.0)}, parsed()) == 1
+    assert registry.choose({2: figures(25.0), 1: figures(25.0)}, parsed()) == 1
 
 
 def test_rules_that_only_compare_with_a_base_or_name_what_a_version_lacks_pass_nothing() -> None:
-    assert best.choose({1: figures(25.0)}, parsed(fid="no worse than base by more than 25%")) is None
-    assert best.choose({1: figures(25.0)}, parsed(ink="at least 0.1")) is None
+    assert registry.choose({1: figures(25.0)}, parsed(fid="no worse than base by more than 25%")) is None
+    assert registry.choose({1: figures(25.0)}, parsed(ink="at least 0.1")) is None
 
 
 @pytest.fixture
@@ -192,8 +188,8 @@ def measured_as(
         made.lock("evaluate", "render")
         Path("gate.yaml").write_text(asked)
         sync.sync()
-        version = client.get_registered_model(tracking.MODEL).aliases.get(best.ALIAS)
-        run = client.get_run(client.get_model_version(tracking.MODEL, version).run_id) if version else None
+        version = client.get_registered_model(registry.MODEL).aliases.get(registry.ALIAS)
+        run = client.get_run(client.get_model_version(registry.MODEL, version).run_id) if version else None
         return run and run.data.metrics["evaluation/fid.value"]
 
     return publish_and_ask
@@ -219,7 +215,7 @@ def test_an_experiment_measured_by_other_pins_leaves_the_alias_to_the_commits(
         (at.root / "metrics" / "evaluation.json").write_text(json.dumps(report(fid) | {"pins": pins}))
         at.lock("evaluate", "render")
         sync.sync()
-        return str(client.get_registered_model(tracking.MODEL).aliases[best.ALIAS])
+        return str(client.get_registered_model(registry.MODEL).aliases[registry.ALIAS])
 
     number = next(_digests)
     Path("gate.yaml").write_text("verdict: healthy")

@@ -9,7 +9,7 @@ import pytest
 
 from mnistgan.errors import TrackingError
 from pipeline.tracking import patience
-from pipeline.tracking import store as tracking
+from pipeline.tracking.store import Store
 from tests.datasets.fetching.served import Answer, Site, redirect, send, serve
 
 GET_EXPERIMENT = "api/2.0/mlflow/experiments/get-by-name?experiment_name=mnistgan"
@@ -97,7 +97,7 @@ def test_an_answer_of_no_use_is_one_line_within_a_bound(
     site.answers[GET_EXPERIMENT] = quietly(answer)
     began = time.monotonic()
     with pytest.raises(TrackingError, match=said) as raised:
-        tracking.Store(tmp_path)
+        Store(tmp_path)
     assert time.monotonic() - began < 20  # and not the hours that they would take
     assert "\n" not in str(raised.value)
     assert "<" not in str(raised.value)

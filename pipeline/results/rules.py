@@ -1,0 +1,20 @@
+"""Reads the gate's rules from gate.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import GateError
+
+RULES = Path("gate.yaml")
+
+
+def read(path: Path) -> Any:
+    """The rules of a file, parsed. Raises GateError where it is missing or holds what is not understood."""
+    from mnistgan import reading
+    from mnistgan.comparison import rules
+
+    try:
+        text = reading.text(path, GateError)
+    except FileNotFoundError as error:
+        raise GateError(f"{path}: no such file; run from the repository's root, or give --rules") from error
+    return rules.parse(reading.yaml_document(text, str(path), GateError), str(path))

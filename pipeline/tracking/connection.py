@@ -1,0 +1,132 @@
+"""Opens MLflow's store: the experiment made where it is missing, its pages' view kept current, waiting bounded."""
+
+import logging
+import os
+import shlex
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistgan.errors import TrackingError
+from pipeline.runs import machine
+from pipeline.tracking import database, pages, patience
+from pipeline.tracking.address import STORE, absolute, is_server, shown, sqlite_file, uri
+from pipeline.tracking.failures import NO_MLFLOW, speaking_plainly
+from pipeline.tracking.relocation import ARTIFACTS
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+EXPERIMENT = "mnistgan"
+
+# A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
+# answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server may ask for a day
+}
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would print the server's password too
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """MLflow's client, and the experiment that holds the runs."""
+
+    client: "MlflowClient"
+    experiment: str
+    """Its id."""
+    root: Path
+    """The main repository's."""
+
+    @property
+    def clone(self) -> str:
+        """What tells this clone from others."""
+        return machine.clone(self.root)
+
+    def search(self, condition: str = "", deleted: bool = False) -> list["Run"]:
+        """The runs that meet a condition, or those of them that lie in MLflow's bin; the newest first."""
+        from mlflow.entities import ViewType
+
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], condition, view, page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def set_tags(self, run: "Run", tags: Mapping[str, str]) -> int:
+        """Set those tags of a run that differ; how many."""
+        changed = {name: value for name, value in tags.items() if run.data.tags.get(name, "") != value}
+        for name, value in changed.items():
+            self.client.set_tag(run.info.run_id, name, value)
+        return len(changed)
+
+
+def connect(root: Path) -> Connection:
+    """Open ``MLFLOW_TRACKING_URI``, or else SQLite under the main repository's ``mlruns``, made where it is missing.
+
+    Raises TrackingError where it can't be reached, UsageError where the address is none.
+    """
+    for name, value in (_PATIENCE | _QUIET).items():
+        os.environ.setdefault(name, value)
+    with speaking_plainly():
+        import mlflow
+
+        patience.bound_answers()
+        # Their own lines name the server with its password in it.
+        for library in ("mlflow", "alembic", "urllib3"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        address = uri(root)
+        mlflow.set_tracking_uri(address)
+        if registry := os.environ.get("MLFLOW_REGISTRY_URI"):
+            mlflow.set_registry_uri(absolute(registry, root))
+        is_read_only = database.is_read_only(sqlite_file(address))
+        with nullcontext() if is_read_only or is_server(address) else database.creating(root):
+            client = mlflow.MlflowClient()
+            experiment = _find_or_create_experiment(client, root, is_read_only)
+        if not experiment:
+            raise TrackingError(f"MLflow's store can't be used: {NO_MLFLOW} ({shown(address)})")
+    return Connection(client, experiment, root)
+
+
+def _find_or_create_experiment(client: "MlflowClient", root: Path, is_read_only: bool) -> str:
+    from mlflow.exceptions import MlflowException
+
+    location = None if is_server(uri(root)) else (root.resolve() / STORE / ARTIFACTS).as_uri()
+    if found := client.get_experiment_by_name(EXPERIMENT):
+        _check_not_deleted(found, root)
+        if not is_read_only and found.tags.get(pages.VIEW_TAG) != pages.VIEW_STATE:
+            client.set_experiment_tag(found.experiment_id, pages.VIEW_TAG, pages.VIEW_STATE)
+        return str(found.experiment_id)
+    try:
+        return client.create_experiment(EXPERIMENT, location, {pages.VIEW_TAG: pages.VIEW_STATE})
+    except MlflowException:
+        if found := client.get_experiment_by_name(EXPERIMENT):
+            return str(found.experiment_id)  # made by another machine meanwhile
+        raise
+
+
+def _check_not_deleted(found: "Experiment", root: Path) -> None:
+    """Raise TrackingError where a person deleted the experiment: its name is taken until it is purged."""
+    if found.lifecycle_stage == "active":
+        return
+    address, number = shlex.quote(shown(uri(root))), found.experiment_id
+    store = "the server's own store" if is_server(uri(root)) else address
+    raise TrackingError(
+        f"MLflow's experiment {EXPERIMENT!r} was deleted, and its name stays taken: "
+        f"`MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id {number}` brings it back, "
+        f"`MLFLOW_TRACKING_URI={address} mlflow gc --backend-store-uri {store} --experiment-ids {number}` purges it"
+    )

@@ -1,0 +1,68 @@
+"""Says what MLflow raises in one line, with its mend and without secrets."""
+
+import os
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mnistgan.errors import MnistganError, TrackingError
+from pipeline.tracking.address import VARIABLE, shown
+
+REASON_CHARACTERS, WORD_CHARACTERS = 300, 50
+NO_MLFLOW = "what answers is no MLflow server: a sign-in page, a proxy's or another program's"
+_ADVICE = {
+    "401": "the server asks for a sign-in: set MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    "403": "the server refuses it: these credentials may not, or its --allowed-hosts lacks the name it is asked by",
+    "404": "no MLflow server of this version is at that address",
+    "429": "the server is asked too often; try again later",
+}
+_STATUS = re.compile(r"error code (\d{3}) != 200|too many (\d{3}) error responses")
+
+
+@contextmanager
+def speaking_plainly() -> Iterator[None]:
+    """Turn whatever MLflow raises into a TrackingError of one line without secrets; leave out its advice."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except MnistganError:
+        raise
+    except Exception as error:
+        reason = _shortened(shown(_reason(error)))
+        address = os.environ.get(VARIABLE)
+        where = f" ({shown(address)})" if address else ""
+        raise TrackingError(f"MLflow's store can't be used: {reason}{where}") from None
+
+
+def _shortened(text: str) -> str:
+    """A text in one line within the bound, cut between words where the last one is no longer than words are."""
+    line = " ".join(text.split())
+    if len(line) <= REASON_CHARACTERS:
+        return line
+    space = line.rfind(" ", REASON_CHARACTERS - WORD_CHARACTERS, REASON_CHARACTERS)
+    return f"{line[: space if space > 0 else REASON_CHARACTERS - 1]}…"
+
+
+def _reason(error: Exception) -> str:
+    """Why, and the mend where a server's answer tells it; of a web page that it answers with no word."""
+    plain = _plainest(error)
+    said = str(plain)
+    if isinstance(plain, TrackingError):
+        return said
+    if found := _STATUS.search(said):
+        status = found[1] or found[2]
+        return f"HTTP {status}: {_ADVICE.get(status, 'the server failed; its own log says why')}"
+    if "not in a valid JSON format" in said:
+        return NO_MLFLOW
+    return f"{type(plain).__name__}: {said}"
+
+
+def _plainest(error: BaseException) -> BaseException:
+    """What the system said at the bottom of it, where it did: MLflow wraps that in requests and statements."""
+    deepest = error
+    while inner := deepest.__cause__ or deepest.__context__:
+        deepest = inner
+    return deepest if isinstance(deepest, OSError | sqlite3.Error | TrackingError) else error

@@ -1,0 +1,187 @@
+"""Builds one MLflow run's payload from a state's files."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mnistgan.comparison.figures import verdict_of
+from mnistgan.errors import FormatError, GateError, GitError, MnistganError
+from mnistgan.training import looks
+from mnistgan.training.looks import Collapse, Look
+from pipeline.dvcfiles import dvc_lock, git, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.results import lookup as results
+from pipeline.results import rules
+from pipeline.runs import journal, keys, patches
+from pipeline.runs.journal import Event, Kind, Outcome
+from pipeline.runs.keys import MAKING, State
+from pipeline.tracking import sources, tags
+from pipeline.tracking.publication import PATCHES, Point, Publication, Status
+from pipeline.tracking.sources import Sources
+
+LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "dropped", "coverage", "repetition")
+"""The columns of looks at validation that are metrics of the generator."""
+
+
+def gather(found: Sources, root: Path) -> Publication:
+    """What the files say now. Raises DataError or OSError where one of a stage at work is torn, or gone meanwhile."""
+    from mnistgan.files import read_json
+
+    now, parts, ended = found.state, dict(found.parts), found.ended
+    if found.running and _outcome_of(found.running, now, root, found.since) is Outcome.DONE:
+        skipped = sources.skipped() if found.running == "train" else {}
+        parts |= skipped
+        ended = ended | {found.running} | skipped.keys()
+    events = journal.making_events(root, now.train_key, now.run_key)
+    training = [event for event in events if event.stage == "train"]
+    complete = ended.issuperset(MAKING)
+    train, evaluate = parts["train"], parts["evaluate"]
+    told = tags.of(root, now, parts, training, "train" in ended)
+    points = _curve_points(train.options["curves"]) if found.fresh("train", train.options["curves"]) else []
+    seen = _looks(found, train)
+    points += [Point(f"validation/{name}", look.step, getattr(look, name)) for look in seen for name in LOOK_METRICS]
+    if collapse := Collapse.of(seen):
+        told["mnistgan.collapse"] = str(collapse)
+    if "train" in ended:
+        points += _speed_points(training)
+    if complete:
+        figures = read_json(evaluate.options["metrics"])
+        points += _figure_points(figures)
+        told |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
+        if verdict := verdict_of(figures):
+            told["mnistgan.verdict"] = verdict
+    generator = train.options["generator"] if complete else None
+    return Publication(
+        state=now,
+        name=_name(now, training),
+        status=_status(now, events, complete, root),
+        started=next((event.time for event in training if event.kind is Kind.START), None),
+        stopped=events[-1].time if events else None,
+        tags=told,
+        machines=[tags.machine_tags(event.facts) for event in training if event.kind is Kind.START],
+        points=points,
+        grids={epoch: file for epoch, file in sources.grids(train.options["grids"]) if found.fresh("train", file)},
+        artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
+        dataset=tags.summary(parts),
+        generator=generator,
+        results=_results(generator, evaluate.options["metrics"]) if generator else None,
+        rules=_rules(root) if complete else {},
+        best_pins=_pins_of_commit(root) if complete else "",
+    )
+
+
+def settled_status(events: Sequence[Event]) -> Status:
+    """The status of an unfinished state that no process works on any more."""
+    if not events:
+        return Status.SCHEDULED
+    settled = {Outcome.DONE: Status.SCHEDULED, Outcome.FAILED: Status.FAILED}
+    last = journal.outcome(events)
+    return settled.get(last, Status.KILLED) if last else Status.KILLED
+
+
+def _outcome_of(stage: str, now: State, root: Path, since: float) -> Outcome | None:
+    """How the stage that started at ``since`` ended; None while it runs."""
+    events = journal.read(journal.path_of(root, now.train_key if stage == "train" else now.run_key))
+    return journal.outcome([event for event in events if event.stage == stage and event.time.timestamp() >= since])
+
+
+def _status(now: State, events: Sequence[Event], complete: bool, root: Path) -> Status:
+    if complete:
+        return Status.FINISHED
+    return Status.RUNNING if journal.is_making(root, now.train_key, now.run_key) else settled_status(events)
+
+
+def _curve_points(path: Path) -> list[Point]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [(int(row.pop("step")), row) for row in csv.DictReader(file)]
+        return [Point(f"training/{name}", step, float(value)) for step, row in rows for name, value in row.items()]
+    except (ValueError, KeyError, TypeError, csv.Error) as error:  # a row cut short has None in it
+        raise FormatError(f"{path}: no whole table of curves: {error}") from error
+
+
+def _looks(found: Sources, train: Part) -> list[Look]:
+    """The looks at validation, as the training in question wrote them; none where it took none."""
+    path = train.options.get("looks")
+    return looks.parse(path.read_text("utf-8", "replace")) if path and found.fresh("train", path) else []
+
+
+def _speed_points(training: Sequence[Event]) -> list[Point]:
+    facts = {name: journal.last_fact(training, name) for name in ("images_per_second", "overhead_share")}
+    return [Point(f"training/{name}", 0, float(value)) for name, value in facts.items() if value is not None]
+
+
+def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
+    for name, value in params_yaml.flatten(figures, ""):
+        if isinstance(value, int | float):
+            yield Point(f"evaluation/{name}", 0, float(value))
+
+
+def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Path]:
+    """The results as files; the data, the discriminator and the best weights by validation stay with DVC."""
+    places: list[Path] = []
+    if "train" in ended:
+        options = parts["train"].options
+        names = ("generator", "versions", "machine", "curves", "looks")
+        places += [options[name] for name in names if name in options]
+    for stage in ended & {"evaluate", "render"}:
+        places += [Path(out) for out in parts[stage].outs]
+    files = [file for place in places for file in (sorted(place.rglob("*")) if place.is_dir() else [place])]
+    return {file.as_posix(): file for file in sorted(files) if file.is_file()}
+
+
+def _records(now: State, complete: bool) -> dict[str, Path]:
+    """params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
+    found = {}
+    with suppress(MnistganError):
+        here = keys.params_of_workspace()
+        if all(here.get(name, value) == value for name, value in now.params.items()):
+            found[str(layout.PARAMS)] = layout.PARAMS
+    with suppress(MnistganError):
+        text = dvc_lock.read()
+        if complete and sources.follows("evaluate", dvc_lock.parts_of(text)) and keys.state_of_lock(text) == now:
+            found[str(layout.LOCK)] = layout.LOCK
+    return found
+
+
+def _trees(root: Path, now: State) -> dict[str, Path]:
+    """What the trees of training and measuring held beyond their commits."""
+    kept = dict(zip(PATCHES, (now.train_key, now.run_key), strict=True))
+    return {name: path for name, key in kept.items() if (path := patches.path_of(root, key)).exists()}
+
+
+def _rules(root: Path) -> Mapping[str, Any]:
+    """The rules of the main workspace's gate.yaml; none where there are none that are understood, as `gate` says."""
+    with suppress(GateError):
+        return dict(rules.read(root / rules.RULES))
+    return {}
+
+
+def _pins_of_commit(root: Path) -> str:
+    """The pins of the figures that the main repository's commit holds, or else its workspace; an experiment's are its
+    own, and which generator is the best is not for it to say."""
+    committed = None
+    with suppress(GitError):
+        committed = git.blob("HEAD", results.METRICS, root)
+    try:
+        return str(json.loads(committed or (root / results.METRICS).read_bytes())["pins"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _name(now: State, training: Sequence[Event]) -> str:
+    """A name that a person tells apart: the experiment's, or recipe, seed and epochs; and the key."""
+    params = now.params
+    given = journal.last_fact(training, "experiment")
+    told = given or f"{params['train.recipe']} seed {params['train.seed']}, {params['recipe.epochs']} epochs"
+    return f"{told} · {now.short}"
+
+
+def _results(generator: Path, figures: Path) -> str:
+    from mnistgan.files import sha256
+
+    return hashlib.sha256((sha256(generator) + sha256(figures)).encode()).hexdigest()

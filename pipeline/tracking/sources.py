@@ -1,0 +1,131 @@
+"""Finds the files that a run is to show: what dvc.lock records, and what a stage at work writes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnistgan.errors import DataError, MnistganError
+from pipeline import runtime
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.runs import keys
+from pipeline.runs.keys import MAKING, State
+from pipeline.tracking import proof
+
+CLOCK_LAG_SECONDS = 1.0
+"""A file system's clock may lag behind the system's by a moment."""
+GRID_PREFIX = "epoch_"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a publication is read from: the state, its stages' parts, and which of them have ended."""
+
+    state: State
+    parts: Mapping[str, Part]
+    ended: frozenset[str]
+    running: str | None = None
+    """The stage at work."""
+    since: float = 0.0
+    """When it started (seconds since the epoch): what it writes is newer, what is older was an earlier run's."""
+    problems: Sequence[str] = ()
+    """What in the workspace is not as dvc.lock records, and so is left out."""
+
+    def fingerprint(self) -> tuple[tuple[str, int], ...]:
+        """Changes whenever the running stage has written something that a publication would show."""
+        train = self.parts["train"].options
+        files = [train[name] for name in ("curves", "looks") if name in train and train[name].exists()]
+        files += [file for _, file in grids(train["grids"])]
+        return tuple((file.name, file.stat().st_mtime_ns) for file in files)
+
+    def fresh(self, stage: str, path: Path) -> bool:
+        """Whether a stage's out is of this state, which an out left over from an earlier run is not."""
+        if stage in self.ended:
+            return path.exists()
+        return stage == self.running and path.exists() and path.stat().st_mtime >= self.since - CLOCK_LAG_SECONDS
+
+
+def while_running(stage: str, since: float) -> Sources:
+    """What a stage that started at ``since`` works on, and what the stages before it recorded.
+
+    Raises UsageError or DataError when the workspace does not hold what those stages recorded.
+    """
+    if stage == "train":
+        prepared = dvc_lock.prepared()
+        # While training nothing opens the test images, not even to name the run that they will measure.
+        known = {path: digest for part in prepared.values() for path, digest in part.outs.items()}
+        parts = {
+            **prepared,
+            "train": dvc_yaml.part_of("train"),
+            "evaluate": dvc_yaml.part_of("evaluate", known=known),
+        }
+        return Sources(State.of(parts, runtime.installed_versions()), parts, frozenset(), stage, since)
+    if stage == "evaluate":
+        parts = dvc_lock.parts_of(dvc_lock.read()) | {"evaluate": dvc_yaml.part_of("evaluate")}
+        return Sources(keys.state_of_trained(), parts, frozenset({"train"}), stage, since)
+    recorded = of_lock()
+    if not recorded.ended.issuperset(MAKING):
+        raise DataError("; ".join(recorded.problems))
+    parts = {**recorded.parts, stage: dvc_yaml.part_of(stage)}
+    return Sources(recorded.state, parts, recorded.ended - {stage}, stage, since)
+
+
+def of_lock() -> Sources:
+    """What dvc.lock records and the workspace still holds as recorded.
+
+    Raises UsageError when there is no dvc.lock or it records no training, FormatError when it is no record, DataError
+    when the training's outs are not there as recorded.
+    """
+    text = dvc_lock.read()
+    parts = dvc_lock.parts_of(text)
+    proof.check(parts)
+    changed = {stage: part.changed_outs() for stage, part in parts.items() if follows(stage, parts)}
+    ended = {stage for stage, paths in changed.items() if not paths}
+    if ended.issuperset(MAKING):
+        now = keys.state_of_lock(text)
+    else:
+        now = keys.state_of_trained()
+        parts["evaluate"] = dvc_yaml.part_of("evaluate")
+        ended -= {"evaluate", "render"}
+    stale = [f"{stage}: not run on these weights yet" for stage in ("evaluate", "render") if stage not in changed]
+    differing = [f"{path}: not what {layout.LOCK} records" for paths in changed.values() for path in paths]
+    return Sources(now, parts, frozenset(ended), problems=(*stale, *differing))
+
+
+def follows(stage: str, recorded: Mapping[str, Part]) -> bool:
+    """Whether what a stage's entry says it read is what the other entries say was written."""
+    written = {path: digest for part in recorded.values() for path, digest in part.outs.items()}
+    return stage in recorded and all(written.get(path, read) == read for path, read in recorded[stage].deps.items())
+
+
+def _is_up_to_date(stage: str, recorded: Part) -> bool:
+    """Whether nothing that a stage reads or wrote is other than recorded."""
+    here = dvc_yaml.part_of(stage)
+    deps = {path: here.deps.get(path) or digests.md5_of(Path(path)) for path in recorded.deps}
+    if here.deps.keys() - deps.keys() or (here.command, here.params, deps) != (
+        recorded.command,
+        recorded.params,
+        recorded.deps,
+    ):
+        return False
+    return not recorded.changed_outs()
+
+
+def skipped() -> dict[str, Part]:
+    """The stages after a training that has just ended which DVC will skip, so that nothing of them tells more."""
+    with suppress(MnistganError):
+        recorded = dvc_lock.parts_of(dvc_lock.read())
+        found: dict[str, Part] = {}
+        for stage in ("evaluate", "render"):
+            if stage not in recorded or not _is_up_to_date(stage, recorded[stage]):
+                break
+            found[stage] = recorded[stage]
+        return found
+    return {}
+
+
+def grids(folder: Path) -> Iterator[tuple[int, Path]]:
+    """The pictures of the fixed latents in a folder, by epoch."""
+    for file in sorted(folder.glob(f"{GRID_PREFIX}*.png")):
+        yield int(file.stem.removeprefix(GRID_PREFIX)), file

@@ -1,0 +1,120 @@
+"""Adds to one run what it lacks of a publication: params, tags, note, data set, points, pictures and files."""
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mnistgan.files import sha256
+from pipeline import output
+from pipeline.tracking import arrived, images
+from pipeline.tracking.finding import tag
+from pipeline.tracking.publication import NOTE, Point, Publication
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from pipeline.tracking.connection import Connection
+
+POINTS_A_BATCH = 1000
+PARAMS_A_BATCH = 100
+DATASET_DIGEST = 36
+"""Characters that MLflow keeps of a dataset's digest."""
+
+
+class Steps:
+    """How many points a run has of each metric, by step; asked of the store once, since MLflow would add a second."""
+
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
+        self._client, self._run_id = client, run_id
+        self._known: dict[str, Counter[int]] = {}
+
+    def of(self, metric: str) -> Counter[int]:
+        """The number of points at each step."""
+        if metric not in self._known:
+            history = self._client.get_metric_history(self._run_id, metric)
+            self._known[metric] = Counter(point.step for point in history)
+        return self._known[metric]
+
+
+def add_params(at: "Connection", run: "Run", content: Publication) -> int:
+    """Log the params that a run lacks; MLflow never lets one change."""
+    from mlflow.entities import Param
+
+    missing = {name: value for name, value in content.state.params.items() if name not in run.data.params}
+    params = [Param(name, str(value)) for name, value in sorted(missing.items())]
+    for start in range(0, len(params), PARAMS_A_BATCH):
+        at.client.log_batch(run.info.run_id, params=params[start : start + PARAMS_A_BATCH])
+    return len(params)
+
+
+def add_note(at: "Connection", run: "Run", content: Publication) -> int:
+    """Describe a run by its verdict; a description that it has stays, since a person may have written it."""
+    verdict = content.tags.get("mnistgan.verdict")
+    return at.set_tags(run, {NOTE: output.escaped(verdict)}) if verdict and not tag(run, NOTE) else 0
+
+
+def add_dataset(at: "Connection", run: "Run", content: Publication) -> int:
+    """Say by which data a run was trained, once."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    if content.dataset is None or (run.inputs and run.inputs.dataset_inputs):
+        return 0
+    digest = content.state.data_digest[:DATASET_DIGEST]
+    source = json.dumps({"dvc.lock": "prepare", "digest": content.state.data_digest})
+    dataset = Dataset("MNIST", digest, "dvc", source, profile=content.dataset)
+    at.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+    return 1
+
+
+def add_points(at: "Connection", run_id: str, points: Sequence[Point], steps: Steps) -> int:
+    """Log the points that a run lacks at their steps."""
+    new = [point for point in points if not steps.of(point.metric)[point.step]]
+    for start in range(0, len(new), POINTS_A_BATCH):
+        batch = new[start : start + POINTS_A_BATCH]
+        log_points(at.client, run_id, batch)
+        for point in batch:
+            steps.of(point.metric)[point.step] += 1
+    return len(new)
+
+
+def log_points(client: "MlflowClient", run_id: str, points: Sequence[Point]) -> None:
+    """Log points in one call, at most ``POINTS_A_BATCH``."""
+    from mlflow.entities import Metric
+
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    client.log_batch(run_id, metrics=[Metric(point.metric, point.value, now, point.step) for point in points])
+
+
+def add_grids(at: "Connection", run_id: str, grids: Mapping[int, Path], manifest: dict[str, str]) -> int:
+    """Log the pictures of steps that are not in the list, and write it after each."""
+    digests = {step: sha256(file) for step, file in grids.items()}
+    missing = [step for step in grids if manifest.get(images.name_of(step)) != digests[step]]
+    there = images.stems_of(at.client, run_id) if missing else {}
+    for step in missing:
+        images.log(at.client, run_id, step, grids[step], there.get(step))
+        manifest[images.name_of(step)] = digests[step]
+        arrived.write(at.client, run_id, manifest)
+    return len(missing)
+
+
+def add_files(at: "Connection", run_id: str, files: Mapping[str, Path], manifest: dict[str, str]) -> int:
+    """Log the files that are not in the list, or have changed."""
+    digests = {name: sha256(file) for name, file in files.items()}
+    changed = [name for name in files if manifest.get(name) != digests[name]]
+    for name in changed:
+        _add_file(at.client, run_id, Path(name), files[name])
+        manifest[name] = digests[name]
+    return len(changed)
+
+
+def _add_file(client: "MlflowClient", run_id: str, name: Path, file: Path) -> None:
+    """Log a file; MLflow takes its name from the file, so one that is to be called otherwise is copied."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = file if file.name == name.name else Path(shutil.copyfile(file, Path(folder) / name.name))
+        client.log_artifact(run_id, str(copy), str(name.parent) if name.parent.name else None)

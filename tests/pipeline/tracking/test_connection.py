@@ -1,0 +1,50 @@
+"""Opening the store: its experiment, its view, and what is said where it can't be opened."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mnistgan.errors import TrackingError
+from pipeline.tracking import failures, pages
+from pipeline.tracking.store import Store
+from tests.pipeline.fabricated import Workspace
+
+
+def test_the_columns_of_the_table_of_runs_follow_this_version(workspace: Workspace, client) -> None:
+    experiment = Store(workspace.root).experiment
+    assert client.get_experiment(experiment).tags[pages.VIEW_TAG] == pages.VIEW_STATE
+    client.set_experiment_tag(experiment, pages.VIEW_TAG, "{}")  # an earlier version's
+    Store(workspace.root)
+    assert client.get_experiment(experiment).tags[pages.VIEW_TAG] == pages.VIEW_STATE
+
+
+def test_a_deleted_experiment_is_an_error_that_says_how_to_free_its_name(workspace: Workspace, client) -> None:
+    experiment = Store(workspace.root).experiment
+    client.delete_experiment(experiment)
+    try:
+        with pytest.raises(TrackingError, match="was deleted") as raised:
+            Store(workspace.root)
+    finally:
+        client.restore_experiment(experiment)
+    address = os.environ["MLFLOW_TRACKING_URI"]
+    assert f"MLFLOW_TRACKING_URI={address} mlflow experiments restore --experiment-id {experiment}" in str(raised.value)
+    assert f"mlflow gc --backend-store-uri {address} --experiment-ids {experiment}" in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+def test_a_store_away_is_one_message_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:hunter2@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError, match="MLflow's store can't be used") as raised:
+        Store(tmp_path)
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("a " + 400 * "b", "a " + 297 * "b" + "…"), (100 * "word ", 59 * "word " + "word…"), ("a\n b", "a b")],
+)
+def test_a_reason_that_is_long_is_cut_between_words_but_a_long_word_is_not_left_out(said: str, told: str) -> None:
+    assert failures._shortened(said) == told
