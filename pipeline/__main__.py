@@ -106,14 +106,14 @@ def main() -> None:
         sys.exit(Interrupted.exit_code)
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # of which typer makes a 1
-            sys.exit(_told(ended.__context__))
+            sys.exit(_report_error(ended.__context__))
         raise
     except Exception as error:
-        sys.exit(_told(error))
+        sys.exit(_report_error(error))
 
 
-def _told(error: Exception) -> int:
-    """Says what ended a command; its exit code."""
+def _report_error(error: Exception) -> int:
+    """Prints what ended a command; returns its exit code."""
     if isinstance(error, ClickException):
         error.show()
         return error.exit_code

@@ -190,6 +190,13 @@ def test_decision_records_are_numbered_listed_and_in_one_form() -> None:
         assert headings == [f"{number}. {title}", "Context", "Decision", "Consequences"]
 
 
+def test_every_test_that_the_page_of_faults_names_is_there() -> None:
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", (ROOT / "docs" / "faults.md").read_text("utf-8"))
+    assert len(named) > 100
+    held = {path: (ROOT / path).read_text("utf-8") if (ROOT / path).is_file() else "" for path, _ in named}
+    assert [f"{path}::{name}" for path, name in named if f"def {name}(" not in held[path]] == []
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len(text_of(ROOT / "README.md").splitlines()) <= 250
 

@@ -78,14 +78,14 @@ def _record(reports: Mapping[str, Record]) -> Record:
     named = {fault: {f"{dose:g}": faults.dosed_name(fault, dose) for dose in faults.DOSES} for fault in faults.DOSED}
     limits = verdict.thresholds({fault: {dose: figures[n] for dose, n in row.items()} for fault, row in named.items()})
 
-    def told(name: str) -> Record:
+    def record_of(name: str) -> Record:
         return {"verdict": verdict.verdict(reports[name], limits), **figures[name]}
 
     return {
         "thresholds": limits,
         "spread": sensitivity.spreads(reports["real"], [reports[name] for name in faults.spread_sets()]),
-        "controls": {name: told(name) for name in faults.CONTROLS},
-        "doses": {fault: {dose: told(name) for dose, name in row.items()} for fault, row in named.items()},
+        "controls": {name: record_of(name) for name in faults.CONTROLS},
+        "doses": {fault: {dose: record_of(name) for dose, name in row.items()} for fault, row in named.items()},
     }
 
 

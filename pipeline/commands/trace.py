@@ -57,9 +57,9 @@ def trace(
         raise UsageError(_nothing(what, records, runs))
     lines = [f"{what}: {found.why}"]
     for each in found.states:
-        lines += ["", *_told(each, runs)]
+        lines += ["", *_lines_of_record(each, runs)]
     if not found.states:
-        lines += _told_by_run(runs.named(found.asked), runs)
+        lines += _lines_of_run(runs.named(found.asked), runs)
     console.summary("\n".join(lines))
 
 
@@ -154,7 +154,8 @@ class _Runs:
         return self._held
 
 
-def _told(each: Recorded, runs: _Runs) -> Iterator[str]:
+def _lines_of_record(each: Recorded, runs: _Runs) -> Iterator[str]:
+    """Lists all that belongs to a recorded state."""
     now = each.state
     if now is None:
         yield _line("key", "not known: no train and evaluate are recorded, or the library versions are nowhere here")
@@ -175,7 +176,7 @@ def _told(each: Recorded, runs: _Runs) -> Iterator[str]:
     yield from _listed("outs (MD5)", [f"{digest} {path}" for path, digest in outs])
 
 
-def _told_by_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
+def _lines_of_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
     """Lists what a run says by itself, where no record leads on from it."""
     if run is None:
         yield f"  no {layout.LOCK} and no run here has weights of that sha256: fetch the branch or experiment that has"
