@@ -6,10 +6,14 @@ import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
+
+from mnistgan.errors import UsageError
 
 if TYPE_CHECKING:
     from mnistgan.families.contract import Precision
+
+Device = Literal["cpu", "gpu"]
 
 LIBRARIES = ("tensorflow", "keras", "numpy")
 """Those that decide the numbers."""
@@ -32,18 +36,20 @@ _DECIDED = {
     "KERAS_BACKEND": "tensorflow",
     "KERAS_HOME": os.devnull,  # no folder: a person's keras.json may ask for float64, channels_first or another epsilon
     "TF_USE_LEGACY_KERAS": "0",
-    "CUDA_VISIBLE_DEVICES": "-1",  # another device computes other bytes, and machine.json names the processor
 }
 """What the environment would decide of the arithmetic, decided here."""
 _LEFT_OUT = ("TF_XLA_FLAGS", "XLA_FLAGS")  # meant for a compiler that is not used here; at a typo it ends the process
 
 
-def load_tensorflow(verbose: bool, threads: int | None = None) -> None:
-    """Import TensorFlow and, given ``threads`` within an operation, make it deterministic: the same bits every time.
+def load_tensorflow(verbose: bool, threads: int | None = None, device: "Device" = "cpu") -> None:
+    """Imports TensorFlow and, given ``threads`` within an operation, makes it deterministic: the same bits every time.
 
     Its greetings are kept off stderr unless ``verbose``. Whatever a person's Keras is set to, here it is as shipped.
+    Any GPU is hidden unless ``device`` asks for one. Raises UsageError where TensorFlow finds none then.
     """
     os.environ.update(_DECIDED)
+    if device == "cpu":  # another device computes other bytes
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     for name in _LEFT_OUT:
         os.environ.pop(name, None)
     if not verbose and "tensorflow" not in sys.modules:
@@ -55,9 +61,11 @@ def load_tensorflow(verbose: bool, threads: int | None = None) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
+    if device == "gpu":
+        tf.config.set_visible_devices(_gpu(), "GPU")
 
 
-def precision(wanted: "Precision") -> tuple["Precision", str]:
+def precision(wanted: "Precision", device: "Device" = "cpu") -> tuple["Precision", str]:
     """Decides what precision this machine trains at, and says why it is not the one ``wanted``; "" where it is.
 
     Without instructions for it bfloat16 would be slower, not faster; where the system doesn't list them, as outside
@@ -65,6 +73,8 @@ def precision(wanted: "Precision") -> tuple["Precision", str]:
     """
     if wanted == "float32":
         return wanted, ""
+    if device == "gpu":
+        return "float32", "only oneDNN computes in it here, on a processor"
     if setting := _without_bfloat16():
         return "float32", f"{setting} turns off what computes in it"
     if not BFLOAT16 & set(_of_cpu("flags").split()):
@@ -72,12 +82,18 @@ def precision(wanted: "Precision") -> tuple["Precision", str]:
     return wanted, ""
 
 
-def machine(precision: str) -> dict[str, str]:
+def machine(precision: str, device: "Device" = "cpu") -> dict[str, str]:
     """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content.
 
-    ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that.
+    ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that. A
+    device other than the processor is named.
     """
-    return {"processor": cpu_model(), "precision": precision}
+    facts = {"processor": cpu_model(), "precision": precision}
+    if device == "gpu":
+        import tensorflow as tf
+
+        facts["device"] = tf.config.experimental.get_device_details(_gpu()).get("device_name", "a GPU of no known name")
+    return facts
 
 
 def cpu_model() -> str:
@@ -97,6 +113,20 @@ def settings() -> list[str]:
 def installed_versions() -> dict[str, str]:
     """Versions of the libraries that decide the numbers; reads metadata, imports none of them."""
     return {library: metadata.version(library) for library in LIBRARIES}
+
+
+def _gpu() -> Any:
+    """The GPU that TensorFlow finds first. Raises UsageError where it finds none."""
+    import tensorflow as tf
+
+    if found := tf.config.list_physical_devices("GPU"):
+        return found[0]
+    wanted = f"tensorflow[and-cuda]=={metadata.version('tensorflow')}"
+    raise UsageError(
+        "train.device: gpu, but TensorFlow finds none; it needs an NVIDIA card with its driver, CUDA's libraries, "
+        f"which requirements.lock leaves out (`pip install '{wanted}'`), and no CUDA_VISIBLE_DEVICES that hides the "
+        "card. `train.device: cpu` needs none of it"
+    )
 
 
 def _without_bfloat16() -> str | None:

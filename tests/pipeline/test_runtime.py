@@ -1,9 +1,11 @@
 """What decides bytes outside the science: the processor, settings of libraries, the precision."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from mnistgan.errors import UsageError
 from pipeline import runtime
 from pipeline.runs import checkpoints
 from tests.pipeline.fabricated import Workspace
@@ -86,6 +88,36 @@ def test_bfloat16_needs_a_processor_with_instructions_for_it(listed: str | None,
         cpuinfo.write_text(listed)
     assert runtime.precision("bfloat16")[0] == precision
     assert runtime.precision("float32") == ("float32", "")
+
+
+def test_a_gpu_is_hidden_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    runtime.load_tensorflow(verbose=False)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_one_error_that_names_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UsageError, match=r"^train\.device: gpu, but .*`pip install 'tensorflow\[and-cuda\]==2\."):
+        runtime.load_tensorflow(verbose=False, threads=2, device="gpu")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_a_device_is_named_beside_the_processor_only_where_it_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    assert list(runtime.machine("float32")) == ["processor", "precision"]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind: ["a card"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", {"a card": {"device_name": "NVIDIA A"}}.get)
+    assert runtime.machine("float32", "gpu") == {**runtime.machine("float32"), "device": "NVIDIA A"}
+
+
+def test_bfloat16_is_of_processors_alone(cpuinfo: Path) -> None:
+    cpuinfo.write_text("flags : fpu avx512_bf16\n")
+    precision, why = runtime.precision("bfloat16", "gpu")
+    assert (precision, bool(why)) == ("float32", True)
 
 
 def test_a_training_does_not_go_on_by_another_arithmetic_than_it_began_by(
