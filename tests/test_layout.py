@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,18 +22,6 @@ from tests.pipeline.repository import Repository
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
 
-# What watches a stage and words its messages. A change here alters no out, and must not train again.
-OBSERVERS = {
-    *(path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline").rglob("__init__.py")),
-    *("pipeline/__main__.py", "pipeline/stage.py", "pipeline/console.py", "pipeline/commands/sync.py"),
-    *(f"pipeline/dvcfiles/{name}.py" for name in ("layout", "digests", "params_yaml", "dvc_lock", "dvc_yaml")),
-    *("pipeline/runs/keys.py", "pipeline/runs/journal.py"),
-    *("pipeline/tracking/store.py", "pipeline/tracking/follower.py"),
-    *(f"pipeline/runs/{name}.py" for name in ("machine", "secrets")),
-    "pipeline/places.py",
-    *("src/mnistgan/__init__.py", "src/mnistgan/errors.py", "src/mnistgan/params.py"),
-    *("src/mnistgan/progress.py", "src/mnistgan/reading.py", "pipeline/runs/checkpoints.py"),
-}
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
@@ -87,26 +75,6 @@ def own_imports(path: Path) -> set[Path]:
     return {file for name in imported(path) for file in files_of(name)}
 
 
-def reached(start: Path) -> set[Path]:
-    """Every file of ours that a command runs, observers met but not looked into."""
-    seen: set[Path] = set()
-    waiting = [start]
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting += [] if relative(path) in OBSERVERS else sorted(own_imports(path))
-    return seen
-
-
-def is_within(path: str, dep: str) -> bool:
-    return PurePosixPath(path).is_relative_to(dep)
-
-
-def code_reached(stage: str) -> set[str]:
-    return {relative(path) for path in reached(ROOT / "pipeline" / "commands" / f"{stage}.py")} - OBSERVERS
-
-
 def python_files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
@@ -120,19 +88,6 @@ def test_the_stages_are_prepare_train_evaluate_and_render() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
-    missing = {path for path in code_reached(stage) if not any(is_within(path, dep) for dep in STAGES[stage]["deps"])}
-    assert not missing, f"not in the deps of {stage}: {sorted(missing)}"
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_no_code_that_it_does_not_run(stage: str) -> None:
-    code = [dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "pipeline/"))]
-    idle = [dep for dep in code if not any(is_within(path, dep) for path in code_reached(stage))]
-    assert not idle, f"{stage} never imports {idle}, and a change there would run it again"
-
-
-@pytest.mark.parametrize("stage", STAGES)
 def test_dvc_yaml_calls_a_stage_by_options_that_it_has(stage: str) -> None:
     execute, python, module, pipeline, command, *words = shlex.split(STAGES[stage]["cmd"])
     assert [execute, python, module, pipeline, command] == ["exec", "python", "-m", "pipeline", stage]
@@ -141,18 +96,6 @@ def test_dvc_yaml_calls_a_stage_by_options_that_it_has(stage: str) -> None:
     assert set(given) <= set(options)
     required = {option for option, parameter in options.items() if parameter.required}
     assert required <= set(given)
-
-
-def test_every_observer_is_there() -> None:
-    assert [path for path in sorted(OBSERVERS) if not (ROOT / path).is_file()] == []
-
-
-def test_what_no_stage_depends_on_in_the_science_imports_none_of_what_one_does() -> None:
-    exempt = [ROOT / path for path in OBSERVERS if path.startswith("src/")]
-    beyond = {relative(file) for path in exempt for file in own_imports(path)} - OBSERVERS
-    # A knob counts as the param that is recorded, not as the code that reads it.
-    knobs = re.compile(r"src/mnistgan/families/(\w+/)?(__init__|contract|recipe)\.py")
-    assert [path for path in sorted(beyond) if not knobs.fullmatch(path)] == []
 
 
 def test_the_science_imports_none_of_the_tools() -> None:
