@@ -40,7 +40,7 @@ EXEMPT = {
 TAKEN = {
     "pipeline.console": "speaks; progress() counts",
     "pipeline.dvcfiles.params_yaml.flatten": "params by name, which are kept beside checkpoints to tell them apart",
-    "pipeline.dvcfiles.dvc_yaml.options_of_workspace": "whether paths are dvc.yaml's; names a checkpoints' folder",
+    "pipeline.dvcfiles.dvc_yaml.options": "whether paths are dvc.yaml's; names a checkpoints' folder",
     "pipeline.places.Out": "marks an option",
     "pipeline.places.demand": "tries the places of the outs",
     "pipeline.places.tried": "the same",
