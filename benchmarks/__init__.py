@@ -1,4 +1,4 @@
-"""How fast it is, and how good per minute, beside its peers. Run as ``python -m benchmarks.NAME`` from the root.
+"""Measures speed, and quality for each minute, beside other programs: ``python -m benchmarks.NAME`` from the root.
 
 ``src/`` is put on the path from where this file lies, as ``pipeline`` does.
 """

@@ -1,4 +1,4 @@
-"""Contenders timed in turn, each in a process of its own, since machines drift and libraries share no settings.
+"""Times contenders in turn, each in a process of its own, since machines drift and libraries share no settings.
 
 Every contender is a module of ``benchmarks`` whose ``main`` calls :func:`serve`. It gets ready, then runs one round
 a line of its input and answers with the images and seconds of it; while one runs, the others wait.
@@ -27,7 +27,7 @@ _SHOWN_LINES = 15
 
 @dataclass(frozen=True)
 class Contender:
-    """Who runs: a name, a module of ``benchmarks``, its options, and the interpreter that has what it imports."""
+    """A contender: its name, a module of ``benchmarks``, its options, and the interpreter that has what it imports."""
 
     name: str
     module: str
@@ -76,7 +76,7 @@ class _Worker:
         self._errors.close()
 
     def run(self) -> float:
-        """Run a round; images a second."""
+        """Runs a round; images a second."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write("\n")
@@ -102,12 +102,12 @@ class _Worker:
 
 
 def hold_to(cores: int) -> None:
-    """Leave this process the first ``cores`` of its cores; to be called before a library counts them."""
+    """Leaves this process the first ``cores`` of its cores; to be called before a library counts them."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
 
 def serve(run: Callable[[], int]) -> None:
-    """Run a round a line of input, after one that warms up; ``run`` returns how many images it trained on."""
+    """Runs a round a line of input, after one that warms up; ``run`` returns how many images it trained on."""
     answers = _answers()
     run()
     _tell(answers, images=0, seconds=0)

@@ -111,7 +111,7 @@ def batches(images: np.ndarray, batch_size: int) -> Iterator[Any]:
 
 
 def main() -> None:
-    """Serve rounds of the loop."""
+    """Serves rounds of the loop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-size", type=int, default=BATCH_SIZE)
     parser.add_argument("--threads", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Measure all there is and write it to benchmarks/results.json: `make bench`, and `make bench-full`.
+"""Measures everything and writes it to benchmarks/results.json: `make bench`, and `make bench-full`.
 
 `make bench` takes five minutes: the step beside the article's loop, commands and stages, one epoch of training with all
 that watches it. `--full` takes more rounds, adds PyTorch, trains the default recipe whole, and reads the recorded runs.
@@ -26,7 +26,7 @@ BUSY = 0.5
 
 @dataclass(frozen=True)
 class Effort:
-    """How many rounds of each, and whether all is measured that takes long."""
+    """How many rounds to run of each, and whether to measure what takes long."""
 
     step: int
     stages: int
@@ -74,7 +74,7 @@ def _has_pytorch(effort: Effort) -> bool:
 
 
 def pytorch(_: Effort) -> Figures:
-    """Nothing of its own. Raises BenchmarkError where PyTorch is not there, so that its lack is told."""
+    """Does nothing itself. Raises BenchmarkError where PyTorch is not there, so that its lack is told."""
     step.need_pytorch()
     return {}
 
@@ -156,7 +156,7 @@ FULL_ALONE = ("pytorch", "prepare", "render", "recorded-runs")
 
 
 def measure(names: Sequence[str], effort: Effort, measurement: Measurement) -> dict[str, str]:
-    """Measure the parts named, writing after each; why those that failed did, by name."""
+    """Measures the parts named, writing after each; returns why those that failed did, by name."""
     failed = {}
     for name in names:
         print(f"{name} ...", flush=True)
@@ -173,7 +173,7 @@ def measure(names: Sequence[str], effort: Effort, measurement: Measurement) -> d
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measures and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="more rounds, PyTorch, a whole training, the recorded runs")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be given again")

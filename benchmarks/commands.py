@@ -1,4 +1,4 @@
-"""How long commands take: the help, a `dvc repro` with nothing to do, and stages on the files that are there.
+"""Times commands: the help, a `dvc repro` with nothing to do, and stages on the files that are there.
 
 .venv/bin/python -m benchmarks.commands --rounds 3
 """
@@ -25,12 +25,12 @@ _SHOWN_LINES = 8
 
 
 def help_seconds(rounds: int) -> Spread:
-    """``python -m pipeline --help``."""
+    """Times ``python -m pipeline --help``."""
     return _timed(rounds, lambda: _run([sys.executable, "-m", "pipeline", "--help"]))
 
 
 def noop_repro_seconds(rounds: int) -> Spread:
-    """``dvc repro`` with nothing to do. Raises BenchmarkError where it would have something to do: it would train."""
+    """Times ``dvc repro`` with nothing to do. Raises BenchmarkError where it would train."""
     status = subprocess.run([*DVC, "status"], cwd=ROOT, capture_output=True, text=True, check=False)
     if status.returncode or _NOTHING_TO_DO not in status.stdout:
         said = (status.stdout + status.stderr).strip()
@@ -44,7 +44,7 @@ def noop_repro_seconds(rounds: int) -> Spread:
 
 
 def stage_seconds(stage: str, rounds: int) -> Spread:
-    """A stage by the command that dvc.yaml has for it, its outs in a scratch folder, so that nothing here changes."""
+    """Times a stage by dvc.yaml's command for it, its outs in a scratch folder, so that nothing here changes."""
     declared = dvc_yaml.declared(ROOT)[stage]
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as scratch:
         words = elsewhere(shlex.split(declared.command)[2:], declared.outs, Path(scratch))
@@ -52,7 +52,7 @@ def stage_seconds(stage: str, rounds: int) -> Spread:
 
 
 def elsewhere(words: Sequence[str], outs: Sequence[str], folder: Path) -> list[str]:
-    """A command's words with its outs moved under a folder."""
+    """Moves the outs in a command's words under a folder."""
     return [str(folder / word) if word in outs else word for word in words]
 
 

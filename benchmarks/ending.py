@@ -1,4 +1,4 @@
-"""How a benchmark's command ends: the project's own errors as one message and their exit code."""
+"""Ends a benchmark's command: the project's own errors as one message and their exit code."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,7 @@ class BenchmarkError(MnistganError):
 
 
 def ending(main: Callable[[], None]) -> None:
-    """Run ``main`` and end the process: 0 when it is done, else as ``python -m pipeline`` does."""
+    """Runs ``main`` and end the process: 0 when it is done, else as ``python -m pipeline`` does."""
     try:
         main()
     except MnistganError as error:

@@ -1,4 +1,4 @@
-"""Draw quality against minutes of training for every recorded run: docs/images/frontier.png.
+"""Draws quality against minutes of training for every recorded run: docs/images/frontier.png.
 
 .venv/bin/python -m benchmarks.frontier
 """
@@ -105,7 +105,7 @@ def _scales(axes: Any, recorded: Sequence[Run]) -> None:
 
 
 def main() -> None:
-    """Draw all recorded runs."""
+    """Draws all recorded runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=runs.FOLDER, help="folder of the recorded runs")
     parser.add_argument("--out", type=Path, default=PICTURE)

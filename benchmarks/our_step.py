@@ -87,7 +87,7 @@ def rounds(steps: Any) -> Callable[[], int]:
 
 
 def main() -> None:
-    """Serve rounds of the step."""
+    """Serves rounds of the step."""
     setting = Setting.of()
     hold_to(setting.threads)
     serve(rounds(build(setting)))

@@ -1,4 +1,4 @@
-"""What one look, one grid and one checkpoint of the default recipe take, each by the loop's own code.
+"""Times one look, one grid and one checkpoint of the default recipe, each by the loop's own code.
 
 .venv/bin/python -m benchmarks.overheads --rounds 5
 """
@@ -20,7 +20,7 @@ from pipeline.runtime import load_tensorflow
 
 
 def measure(rounds: int) -> dict[str, Spread]:
-    """Seconds of each, by the name of its figure; what only the first one takes, compiling, is left out."""
+    """Measures the seconds of each, by the name of its figure; what only the first one takes, compiling, is left out."""
     load_tensorflow(verbose=False)
     from mnistgan.training.checkpoint import Checkpoints
     from mnistgan.training.loop import Loop
@@ -41,7 +41,7 @@ def measure(rounds: int) -> dict[str, Spread]:
 
 
 def _validation() -> tuple[Any, Any]:
-    """The training images, and what looks at a generator."""
+    """Prepares the training images, and the object that looks at a generator."""
     from mnistgan.datasets.arrays import load
     from mnistgan.rulers import classifier, pixels
     from mnistgan.training.validation import Validation
@@ -66,7 +66,7 @@ def _draw(sampler: Any, seed: int, folder: Path) -> None:
 
 
 class _Nobody:
-    """Watches nothing."""
+    """Observes nothing."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_: None

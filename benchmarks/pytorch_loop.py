@@ -93,7 +93,7 @@ class PyTorchLoop:
 
 
 def main() -> None:
-    """Serve rounds of the loop."""
+    """Serves rounds of the loop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Record the training that a repository's dvc.lock holds as a CSV of looks with their times, for the frontier.
+"""Records the training that a repository's dvc.lock holds as a CSV of looks with their times, for the frontier.
 
 The times come from the journal of that training: images a second, and the share of time spent beside steps, over all
 of it. Where something else ran on the machine meanwhile, give the speed that was measured apart.
@@ -25,7 +25,7 @@ from pipeline.runs.journal import Event, Kind
 
 @dataclass(frozen=True)
 class Real:
-    """What real images get at a look, in place of samples: those without a single 8, and those of every digit."""
+    """Figures of real images at a look, in place of samples: those without a single 8, and those of every digit."""
 
     no_8: Look
     floor: Look
@@ -33,7 +33,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Trained:
-    """A training as a dvc.lock and its journal tell it."""
+    """A training, read from a dvc.lock and its journal."""
 
     recipe: str
     seed: int
@@ -46,7 +46,7 @@ class Trained:
 
     @classmethod
     def of(cls, folder: Path, rev: str | None = None, images_per_second: float | None = None) -> "Trained":
-        """The one that the workspace in ``folder`` or a commit or experiment of it records.
+        """Reads the training that the workspace in ``folder``, or a commit or experiment of it, records.
 
         Raises UsageError, DataError or BenchmarkError where a part of it is not to be had.
         """
@@ -76,7 +76,7 @@ class Trained:
         )
 
     def run(self, name: str, real: Real) -> Run:
-        """The looks with their times: as fast as the whole training was, and as much beside the steps."""
+        """Computes the looks' times: as fast as the whole training was, and as much beside the steps."""
         return Run(name, tuple(self._timed(look, real) for look in self.looks))
 
     def _timed(self, look: Look, real: Real) -> TimedLook:
@@ -129,7 +129,7 @@ def _processor(events: list[Event]) -> str:
 
 
 def real_images(folder: Path) -> Real:
-    """What real images get at a look: as many as it has samples, of the validation images that it does not look at.
+    """Measures real images at a look: as many as it has samples, of the validation images that it does not look at.
 
     Raises BenchmarkError where there are too few of those.
     """
@@ -153,7 +153,7 @@ def real_images(folder: Path) -> Real:
 
 
 def main() -> None:
-    """Record and say where."""
+    """Records and say where."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT, help="the repository that holds the training")
     parser.add_argument("--rev", help="a commit or an experiment's name; the workspace's dvc.lock if left out")

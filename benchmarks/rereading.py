@@ -1,4 +1,4 @@
-"""A training's generators read again from checkpoints kept aside: as they are, with fresh BatchNorm, and averaged.
+"""Measures a training's generators again from kept checkpoints: as they are, with fresh BatchNorm, and averaged.
 
 A recipe that averages nothing and keeps BatchNorm's moving statistics, as the article's, swings from look to look. This
 tells how much of that is the weights' own. `keep` links every checkpoint of a training into a folder until it is
@@ -46,7 +46,7 @@ Weights = dict[str, np.ndarray]
 
 
 def keep(checkpoints: Path, kept: Path) -> None:
-    """Link each checkpoint that comes, until Ctrl-C; they are renamed into place, so each is whole."""
+    """Links each checkpoint that comes, until Ctrl-C; they are renamed into place, so each is whole."""
     kept.mkdir(parents=True, exist_ok=True)
     while True:
         for path in Checkpoints(checkpoints).newest_first():
@@ -112,7 +112,7 @@ class Reader:
         self.judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed)
 
     def look(self, named: Weights, epoch: int, step: int, *, fresh: bool) -> Look:
-        """Look at one generator, with its BatchNorm statistics measured ``fresh`` or as they are."""
+        """Looks at one generator, with its BatchNorm statistics measured ``fresh`` or as they are."""
         network = self.family.build_sampled(MNIST, self.seed)
         weights.load(network, named, f"step {step}")
         if fresh:
@@ -134,7 +134,7 @@ class Reader:
 
 
 def read(kept: Path, recipe: str, seed: int, out: Path) -> None:
-    """Write the looks as CSV, a line a way a look, and say each."""
+    """Writes the looks as CSV, a line a way a look, and say each."""
     recipes = params.load(ROOT / "params.yaml").recipes
     if recipe not in recipes:
         raise BenchmarkError(f"--recipe: got {recipe}; params.yaml has {', '.join(recipes)}")
@@ -148,7 +148,7 @@ def read(kept: Path, recipe: str, seed: int, out: Path) -> None:
 
 
 def main() -> None:
-    """Keep or read."""
+    """Keeps or read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     keeping = commands.add_parser("keep", help="link every checkpoint of a training, until Ctrl-C")

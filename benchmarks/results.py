@@ -1,4 +1,4 @@
-"""benchmarks/results.json: every figure with its spread, and the measurement it is of.
+"""Reads and writes benchmarks/results.json: every figure with its spread, and the measurement it is of.
 
 A measurement is one run of `make bench` or `make bench-full`: when, on which machine, at which commit. A figure that a
 measurement left out keeps what it was, and says by which one; a measurement that no figure is of any more is dropped.
@@ -57,7 +57,7 @@ Figures = Mapping[str, Spread]
 
 @dataclass(frozen=True)
 class Measurement:
-    """When, by what and on what figures were measured."""
+    """When, by what and on which machine figures were measured."""
 
     time: str
     """ISO 8601, UTC."""
@@ -77,7 +77,7 @@ class Measurement:
 
     @classmethod
     def begin(cls, command: str, torch_python: Path) -> "Measurement":
-        """This machine, now; ``torch_python`` is the interpreter that may have PyTorch."""
+        """Describes this machine, now; ``torch_python`` is the interpreter that may have PyTorch."""
         return cls(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             command=command,
@@ -102,7 +102,7 @@ def _version_in(python: Path, package: str) -> str | None:
 
 
 def merged(before: Mapping[str, Any], measurement: Measurement, figures: Figures) -> dict[str, Any]:
-    """What the file should hold once a measurement has some figures; those of the others stay as they are."""
+    """Merges a measurement's figures into the file's; those of the others stay as they are."""
     kept = {key: value for key, value in before.items() if key in KEYS}
     made = {key: {**figure.as_json(), "measurement": measurement.time} for key, figure in figures.items()}
     together = kept | made
@@ -116,7 +116,7 @@ def merged(before: Mapping[str, Any], measurement: Measurement, figures: Figures
 
 
 def read(path: Path = RESULTS) -> dict[str, Any]:
-    """What the file holds; nothing where it is not there yet. Raises FormatError where it is something else."""
+    """Reads the file; nothing where it is not there yet. Raises FormatError where it is something else."""
     if not path.exists():
         return {}
     found = read_json(path)
@@ -129,7 +129,7 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
 
 
 def table(held: Mapping[str, Any]) -> str:
-    """All figures as Markdown, with when each was measured."""
+    """Formats all figures as Markdown, with when each was measured."""
     lines = ["| figure | median | minimum | maximum | rounds | measured |", "|---|---|---|---|---|---|"]
     for key, told in KEYS.items():
         if key in held:
@@ -140,5 +140,5 @@ def table(held: Mapping[str, Any]) -> str:
 
 
 def missing(held: Mapping[str, Any]) -> list[str]:
-    """The figures that no measurement has yet."""
+    """Lists the figures that no measurement has yet."""
     return [key for key in KEYS if key not in held]

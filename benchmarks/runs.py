@@ -1,4 +1,4 @@
-"""Recorded runs: the looks of a real training with the seconds of training at each, one CSV a run.
+"""Reads and writes recorded runs: the looks of a real training with their times, one CSV a run.
 
 A run's file says all about it: recipe, seed, train key, processor, how fast it went; and, beside each look's FID, what
 real images get for it: without a single 8 (the unit), and as they are (the floor).
@@ -97,7 +97,7 @@ class Run:
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
-        """Read a run's CSV. Raises FormatError where it is anything else."""
+        """Reads a run's CSV. Raises FormatError where it is anything else."""
         header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
         if tuple(header) != COLUMNS:
             raise FormatError(f"{name}: begins with {', '.join(header[:4]) or 'nothing'}; takes {', '.join(COLUMNS)}")
@@ -122,7 +122,7 @@ class Run:
 
 
 def read(folder: Path = FOLDER) -> list[Run]:
-    """Every recorded run in a folder, by name; a table of looks without times beside them is none.
+    """Reads every recorded run in a folder, by name; a table of looks without times beside them is none.
 
     Raises FormatError on any other CSV, and where two runs were measured by other rulers or images.
     """
@@ -138,7 +138,7 @@ def read(folder: Path = FOLDER) -> list[Run]:
 
 
 def article_quality(runs: Sequence[Run]) -> float:
-    """What the article's recipe ends at, in no-8 units: the median over its runs.
+    """Median, over its runs, of what the article's recipe ends at, in no-8 units.
 
     Raises DataError where there is none.
     """
@@ -146,7 +146,7 @@ def article_quality(runs: Sequence[Run]) -> float:
 
 
 def of_recipe(recipe: str, runs: Sequence[Run]) -> list[Run]:
-    """The runs of a recipe. Raises DataError where there is none."""
+    """Lists the runs of a recipe. Raises DataError where there is none."""
     if found := [run for run in runs if run.recipe == recipe]:
         return found
     raise DataError(f"benchmarks/runs: no run of recipe {recipe}; `python -m benchmarks.record` makes one")

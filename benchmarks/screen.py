@@ -1,4 +1,4 @@
-"""Try an idea for the training step at a short budget, on validation: what docs/recipes.md was screened with.
+"""Tries an idea for the training step at a short budget, on validation; docs/recipes.md was screened with it.
 
 Changes to the recipe are given as params.yaml has them, and the pipeline's own step trains by them; ideas that it does
 not hold are options here. Prints a line an epoch: FID of 10,000 samples against the validation images in no-8 units,
@@ -83,7 +83,7 @@ LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor], Losses]] = {
 
 
 class Trial(DCGAN):
-    """The DCGAN with an idea in its step."""
+    """The pipeline's step with an idea added."""
 
     def __init__(self, idea: argparse.Namespace):
         self.idea = idea
@@ -173,7 +173,7 @@ class Trial(DCGAN):
 
 
 def doubt(classes: tf.Tensor) -> tf.Tensor:
-    """The mean entropy, in nats, of the digit that generated images pass for (Springenberg, arXiv 1511.06390)."""
+    """Mean entropy, in nats, of the digit that generated images pass for (Springenberg, arXiv 1511.06390)."""
     of_digits = tf.reduce_logsumexp(tf.reshape(classes, [tf.shape(classes)[0], CLASSES, -1]), axis=2)
     return -tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(of_digits) * tf.nn.log_softmax(of_digits), axis=1))
 
@@ -188,7 +188,7 @@ def normalised(kernel: tf.Tensor, direction: tf.Variable) -> tf.Tensor:
 
 
 def with_kernels(network: Discriminator, kernels: list[tf.Tensor], images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The discriminator's logits and features with other kernels in its layers."""
+    """Computes the discriminator's logits and features with other kernels in its layers."""
     x = tf.nn.leaky_relu(tf.nn.conv2d(images, kernels[0], 2, "SAME") + network.conv14.bias, SLOPE)
     x = tf.nn.leaky_relu(tf.nn.conv2d(x, kernels[1], 2, "SAME") + network.conv7.bias, SLOPE)
     features = tf.reshape(x, [tf.shape(x)[0], kernels[2].shape[0]])
@@ -196,7 +196,7 @@ def with_kernels(network: Discriminator, kernels: list[tf.Tensor], images: tf.Te
 
 
 def main() -> None:
-    """Train by the recipe with the changes, looking at validation after each epoch."""
+    """Trains by the recipe with the changes, looking at validation after each epoch."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a knob of the recipe")
     parser.add_argument("--seed", type=int, default=0)
@@ -231,14 +231,14 @@ def main() -> None:
 
 
 def epoch_of(trial: Steps, epoch: int) -> Iterator[np.ndarray]:
-    """Run an epoch; each call's last scalars."""
+    """Runs an epoch; returns each call's last scalars."""
     begin, end = (trial.phases[0].step_of(each) for each in (epoch, epoch + 1))
     for place in range(begin, end, CALL):
         yield trial.run(place, min(CALL, end - place))[-1]
 
 
 def snapshot(trial: Steps) -> Sampler:
-    """The generator with averaged weights and fresh statistics."""
+    """Copies the generator with averaged weights and fresh statistics."""
     network = trial.family.build_sampled(MNIST, trial.seed)
     network.set_weights(trial.state.sampled.get_weights())
     trial.state.average.copy_to(network)
@@ -248,7 +248,7 @@ def snapshot(trial: Steps) -> Sampler:
 
 
 class Report:
-    """What 10,000 samples are like beside the validation images."""
+    """Figures of 10,000 samples beside the validation images."""
 
     def __init__(self, train: Images, validation: Images):
         self.rulers = classifier.load(ROOT / "pretrained"), pixels.load(ROOT / "pretrained")

@@ -1,4 +1,4 @@
-"""What repeated timings gave: the least, the middle and the most of them."""
+"""Summarises repeated timings: the least, the middle and the most."""
 
 import statistics
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Images a second of the training step, beside the article's loop and, where it is installed, PyTorch.
+"""Compares the training step's images a second with the article's loop's and, where it is installed, PyTorch's.
 
 All alternated in one run, each in a process of its own on as many cores as params.yaml has threads. Prints a table
 with the spread over rounds; a ratio is of two within a round. By default the default recipe at its own batch size.
@@ -58,7 +58,7 @@ def compare(recipe: str | None, rounds: int, others: Sequence[str], batch_size: 
 
 
 def contenders(words: Sequence[str], setting: Setting) -> dict[str, Contender]:
-    """All there are, by name; ``words`` are the options of our own step."""
+    """Lists all contenders by name; ``words`` are the options of our own step."""
     loop = ["--batch-size", str(setting.recipe.batch_size), "--threads", str(setting.threads)]
     found = [
         Contender(OURS, "our_step", words),
@@ -72,7 +72,7 @@ def contenders(words: Sequence[str], setting: Setting) -> dict[str, Contender]:
 
 
 def need_pytorch(python: Path = PYTORCH) -> None:
-    """Raise BenchmarkError where PyTorch's environment is not made."""
+    """Raises BenchmarkError where PyTorch's environment is not made."""
     if not python.exists():
         raise BenchmarkError(f"{python}: no such file, so PyTorch can't be timed; `make bench-full` makes it")
 

@@ -1,4 +1,4 @@
-"""Where a training step's time goes, by TensorFlow's profiler: a Markdown table, layer by layer.
+"""Profiles a training step, layer by layer, by TensorFlow's profiler: a Markdown table.
 
 One operation runs at a time (one thread between operations), so the times of operations add up to the step's. The two
 passes of the discriminator, over real and over generated images, are one row.
@@ -115,7 +115,7 @@ def table(operations: dict[str, float], whole: float, steps: int) -> str:
 
 
 def ours(setting: Setting) -> Callable[[], object]:
-    """A call of ten steps of the pipeline's, with names put to the updates of Adam and of the average."""
+    """Profiles ten steps of the pipeline's, with names put to the updates of Adam and of the average."""
     from benchmarks.our_step import build
 
     steps = build(setting)
@@ -137,7 +137,7 @@ def _named(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def article(batch_size: int, threads: int) -> Callable[[], object]:
-    """Ten steps of the article's loop, one operation at a time."""
+    """Profiles ten steps of the article's loop, one operation at a time."""
     import tensorflow as tf
 
     from benchmarks.article_loop import ArticleLoop, batches
@@ -158,7 +158,7 @@ def article(batch_size: int, threads: int) -> Callable[[], object]:
 
 
 def main() -> None:
-    """Profile one contender and print its table."""
+    """Profiles one contender and print its table."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,4 +1,4 @@
-"""What a real training of the default recipe costs beside its steps, and the memory it takes.
+"""Measures what a real training of the default recipe costs beside its steps, and the memory it takes.
 
 It runs in a scratch folder with a store of its own, by the command that dvc.yaml has: published to MLflow while it
 goes, looked at, drawn and checkpointed as always. Looks, grids and checkpoints are told by the stage; the publishing
@@ -36,7 +36,7 @@ _SHOWN_LINES = 15
 
 @dataclass(frozen=True)
 class Costs:
-    """What a training took."""
+    """What a training took: time, memory, shares."""
 
     recipe: str
     epochs: int
@@ -67,7 +67,7 @@ class Costs:
 
 
 def measure(**changes: int) -> Costs:
-    """Train the default recipe with some knobs changed, for instance ``epochs``. Raises BenchmarkError on failure."""
+    """Trains the default recipe with some knobs changed, for instance ``epochs``. Raises BenchmarkError on failure."""
     with _scratch(changes) as folder:
         words = shlex.split(dvc_yaml.declared(folder)["train"].command)[2:]
         left_out = ("DVC_", "MLFLOW_", "MNISTGAN_TRACKING", "GIT_")
@@ -94,7 +94,7 @@ def measure(**changes: int) -> Costs:
 
 @dataclass
 class _Watched:
-    """What was seen of a training and of the child that publishes it."""
+    """Observations of a training and of the child that publishes it."""
 
     peak_kib: int = 0
     child_peak_kib: int = 0
@@ -137,7 +137,7 @@ def _costs(folder: Path, watched: _Watched, ended: datetime) -> Costs:
 
 
 def told(events: list[Event]) -> tuple[float, float]:
-    """Images a second, and the share of time spent beside steps, as the last training's journal tells them.
+    """Reads images a second, and the share of time spent beside steps, from the last training's journal.
 
     Raises BenchmarkError where it does not: a training that ended before its second report has no speed.
     """
@@ -205,7 +205,7 @@ def _proc(pid: int, name: str) -> str:
 
 
 def main() -> None:
-    """Train and print."""
+    """Trains and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, help="of the default recipe; all of them if left out")
     epochs = parser.parse_args().epochs

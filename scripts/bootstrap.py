@@ -1,4 +1,4 @@
-"""Make .venv hold exactly what requirements.lock says, by the interpreter that runs this; at once if it does already.
+"""Makes .venv hold exactly what requirements.lock says, by the interpreter that runs this; at once if it does already.
 
 Only the standard library is at hand here. pip does the installing, so that a mirror, a proxy or a certificate set in
 pip's own configuration keeps working; no other setting of pip or Python does.
@@ -39,7 +39,7 @@ class BootstrapError(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the environment. Returns the exit code: 0 done, 2 it can't be made, 130 interrupted."""
+    """Makes the environment. Returns the exit code: 0 done, 2 it can't be made, 130 interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="the folder to make")
     parser.add_argument("--lock", type=Path, default=Path("requirements.lock"), help="every package with its hashes")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def bootstrap(venv: Path, lock: Path) -> None:
-    """Make ``venv`` from ``lock`` unless it is made already. Raises BootstrapError."""
+    """Makes ``venv`` from ``lock`` unless it is made already. Raises BootstrapError."""
     wanted = _stamp(venv, lock)
     if _is_made(venv, wanted) and not _lacking(venv, lock):
         return
@@ -85,7 +85,7 @@ def bootstrap(venv: Path, lock: Path) -> None:
 
 
 def _check_place(python: Path) -> None:
-    """Raise BootstrapError where the programs that pip installs could not start the Python that they name.
+    """Raises BootstrapError where the programs that pip installs could not start the Python that they name.
 
     They name it in their first line, which the system takes without spaces and up to 127 bytes long, else to a shell.
     """
@@ -99,7 +99,7 @@ def _check_place(python: Path) -> None:
 
 
 def _stamp(venv: Path, lock: Path) -> str:
-    """What ``venv`` is made from: a Python, the lock, and where it lies, since its scripts name their own folder."""
+    """Describes what ``venv`` is made from: a Python, the lock, and its place, since its scripts name their own folder."""
     try:
         content = hashlib.sha256(lock.read_bytes() + bytes(venv.resolve())).hexdigest()
     except FileNotFoundError as error:
@@ -117,14 +117,14 @@ def _python(venv: Path) -> Path:
 
 
 def _interpreter() -> str:
-    """This Python, outside of any environment: make has .venv first on PATH, and that is what was just removed."""
+    """Finds this Python outside of any environment: make has .venv first on PATH, and that was just removed."""
     if sys.prefix == sys.base_prefix:
         return sys.executable
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def _lacking(venv: Path, lock: Path) -> list[str]:
-    """What of the lock is not in ``venv``; packages that some platforms leave out are not looked for."""
+    """Lists the lock's packages that are not in ``venv``; those that some platforms leave out are not looked for."""
     folders = (venv / "lib").glob("python3*/site-packages/*.dist-info")
     held = {_plain(folder.name.removesuffix(".dist-info")) for folder in folders}
     wanted = re.findall(r"^([\w.-]+)==([^\s;]+)[ \\]*$", lock.read_text("utf-8"), re.MULTILINE)
@@ -136,7 +136,7 @@ def _plain(name: str) -> str:
 
 
 def _environment(venv: Path) -> dict[str, str]:
-    """The environment for pip: of its own variables and files, and of Python's variables, the WAYS alone."""
+    """Makes the environment for pip: of its own variables and files, and of Python's variables, the WAYS alone."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
     ways = {_variable(name) for name in WAYS}
     told = {name: value for name, value in os.environ.items() if name in ways}
@@ -144,7 +144,7 @@ def _environment(venv: Path) -> dict[str, str]:
 
 
 def _ways_of_files(venv: Path, environment: dict[str, str]) -> dict[str, str]:
-    """The WAYS that pip's configuration files tell, as variables. Raises BootstrapError where pip can't read them."""
+    """Reads the WAYS from pip's configuration files, as variables. Raises BootstrapError where pip can't read them."""
     own = {name: value for name, value in os.environ.items() if name == "PIP_CONFIG_FILE"}
     listing = [str(_python(venv)), ISOLATED, "-m", "pip", "config", "list"]
     environment = {**environment, **own, "PIP_QUIET": "0"}
@@ -168,7 +168,7 @@ def _install(venv: Path, lock: Path) -> None:
 def _run(
     command: list[str], venv: Path, environment: dict[str, str] | None = None, *, total: int = 0, may_fail: bool = False
 ) -> None:
-    """Run ``command`` with all that it prints in the log; of ``total`` packages, say how many it has come to."""
+    """Runs ``command`` with all that it prints in the log; of ``total`` packages, says how many it has come to."""
     last: deque[str] = deque(maxlen=SHOWN_LINES)
     venv.mkdir(exist_ok=True)
     progress = _Progress(total)

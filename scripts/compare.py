@@ -1,4 +1,4 @@
-"""Hold the commit that is checked out to gate.yaml, beside another: what `make compare` and CI run for a pull request.
+"""Judges the commit that is checked out by gate.yaml, beside another: `make compare`, and CI for a pull request.
 
 From what git holds alone: `verify --fast` and, where dvc.lock is in sync, `diff`, `gate` and `report`. Trains nothing
 and needs no network. Writes report.html, and summary.md, which begins with the gate's word, or with why it has none.
@@ -31,7 +31,7 @@ UNSHALLOW = "--unshallow origin '+refs/heads/*:refs/remotes/origin/*'"
 
 
 class UnansweredError(Exception):
-    """A command did not come to an answer: which question stays open, what it said, its exit code."""
+    """A command failed to answer: the question that stays open, what it said, its exit code."""
 
     def __init__(self, why: str, said: str, code: int) -> None:
         super().__init__(said)
@@ -40,7 +40,7 @@ class UnansweredError(Exception):
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of the comparison: its first line, the summary in Markdown, the exit code as `gate` has them."""
+    """The comparison's first line, its summary in Markdown, and its exit code (as `gate` has them)."""
 
     headline: str
     summary: str
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def compare(base: str, out: Path) -> Summary:
-    """Compare the last commit with ``base``; where that can't be done, say why."""
+    """Compares the last commit with ``base``; where that can't be done, say why."""
     try:
         base = named(base)
         done = pipeline("verify", "--fast", why="dvc.lock is not in sync", stdout=subprocess.PIPE)
@@ -107,7 +107,7 @@ def named(base: str) -> str:
 
 
 def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Summary:
-    """Ask `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer.
+    """Asks `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer.
 
     ``verified``: what `verify --fast` looked at.
     """
@@ -138,7 +138,7 @@ def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Summ
 
 
 def doubts(base: str) -> Iterator[str]:
-    """Why a pass is none to merge by unseen."""
+    """Lists why a pass should not be merged unseen."""
     if git("diff", "--name-only", base, "--", RULES):
         yield f"the rules themselves differ: {RULES} is not the base's"
     if git("status", "--porcelain", "--untracked-files=no"):
@@ -150,7 +150,7 @@ def doubts(base: str) -> Iterator[str]:
 def pipeline(
     *words: str, why: str, answers: Collection[int] = (PASSED,), stdout: int | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command of the pipeline, with an exit code among ``answers``; raises UnansweredError for others."""
+    """Runs a command of the pipeline, with an exit code among ``answers``; raises UnansweredError for others."""
     print(f"$ python -m pipeline {' '.join(words)}", flush=True)
     command = [sys.executable, "-m", "pipeline", *words]
     done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
@@ -192,7 +192,7 @@ def as_code(text: str) -> str:
 
 
 def announce(level: str, message: str) -> None:
-    """Say how it ended: as an annotation where GitHub runs this, on stderr elsewhere."""
+    """Says how it ended: as an annotation where GitHub runs this, on stderr elsewhere."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for mark, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
             message = message.replace(mark, code)

@@ -1,4 +1,4 @@
-"""Build the container images by buildah, as root and without a container engine, and try what the README promises.
+"""Builds the container images by buildah, as root and without a container engine, and tries what the docs promise.
 
 The base image is made by debootstrap from the Debian mirror that this machine uses, so nothing is pulled from a
 registry. Images and layers stay in --storage, so that a second run builds only what changed.
@@ -60,7 +60,7 @@ class Buildah:
         return ["buildah", *place, *arguments]
 
     def __call__(self, *arguments: str) -> str:
-        """Run buildah; what it printed. Raises ImageTestError."""
+        """Runs buildah; what it printed. Raises ImageTestError."""
         return _run(self.command(*arguments))
 
     def has(self, image: str) -> bool:
@@ -96,12 +96,12 @@ class Container:
         return self.buildah.command("run", *options, self.name, "--", *words)
 
     def __call__(self, *words: str) -> str:
-        """Run ``words`` inside; what they printed on stdout. Raises ImageTestError."""
+        """Runs ``words`` inside; what they printed on stdout. Raises ImageTestError."""
         return _run(self.command(*words))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build and try. Returns the exit code: 0 all held, 2 something did not."""
+    """Builds and try. Returns the exit code: 0 all held, 2 something did not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--storage", type=Path, default=Path("/var/tmp/mnistgan-images"), help="where images stay")  # noqa: S108
     storage = parser.parse_args(arguments).storage
@@ -178,7 +178,7 @@ def _try_commands(container: Container, who: str) -> None:
 
 
 def _repository_of(user: str, scratch: Path) -> Path:
-    """A clone that belongs to ``user``, on a path that they can reach, with the files as they are now."""
+    """Makes a clone that belongs to ``user``, on a path that they can reach, with the files as they are now."""
     scratch.chmod(0o755)
     repository = scratch / "repository"
     ignored = shutil.ignore_patterns(".venv", "data", "models", "cache", "tmp", "__pycache__", ".*_cache")
@@ -190,7 +190,7 @@ def _repository_of(user: str, scratch: Path) -> Path:
 
 
 def _try_interrupt(buildah: Buildah, other: Container, scratch: Path) -> None:
-    """The image's own command runs a stage; SIGINT to the container's first process must reach that stage."""
+    """Sends SIGINT to the container's first process, which must reach the stage that the image's command runs."""
     folder = scratch / "interrupted"
     folder.mkdir()
     (folder / "stage.py").write_text(WAITING_STAGE, "utf-8")
@@ -224,14 +224,14 @@ def _try_ui(buildah: Buildah, scratch: Path) -> None:
 
 
 def _own_command(buildah: Buildah, target: str) -> list[str]:
-    """What an engine would run: the image's entrypoint and command."""
+    """Finds what an engine would run: the image's entrypoint and command."""
     config = json.loads(buildah("inspect", "--type", "image", f"localhost/mnistgan:{target}"))["OCIv1"]["config"]
     return [*config["Entrypoint"], *config["Cmd"]]
 
 
 @contextlib.contextmanager
 def _running(command: list[str], log: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    """``command`` while the block runs, all that it prints in ``log``."""
+    """Runs ``command`` while the block runs, all that it prints in ``log``."""
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
         try:
             yield run
@@ -240,7 +240,7 @@ def _running(command: list[str], log: Path) -> "Iterator[subprocess.Popen[bytes]
 
 
 def _stop(run: "subprocess.Popen[bytes]") -> None:
-    """Stop a container as an engine does: the image's signal to its first process, then wait for the end."""
+    """Stops a container as an engine does: the image's signal to its first process, then wait for the end."""
     family = _descendants(run.pid)
     for pid in family:
         if _status(pid).get("Name") == "tini":

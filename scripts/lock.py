@@ -1,4 +1,4 @@
-"""Write requirements.lock anew: every version for every platform, with hashes and without an address.
+"""Writes requirements.lock anew: every version for every platform, with hashes and without an address.
 
 ``--benchmarks`` writes benchmarks/requirements.lock, of what only the benchmarks need.
 
@@ -40,7 +40,7 @@ VARIABLES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the lock. Returns uv's exit code."""
+    """Writes the lock. Returns uv's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     parser.add_argument("--benchmarks", action="store_true", help="of the benchmarks, in place of the project")
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def pip_settings(listed: str) -> dict[str, str]:
-    """Parse ``pip config list``: the value of each setting, from the environment, else a command's, else global."""
+    """Parses ``pip config list``: the value of each setting, from the environment, else a command's, else global."""
     ranks = {"global": 0, "install": 1, ":env:": 2}
     found: dict[str, tuple[int, str]] = {}
     for section, name, value in re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", listed, re.MULTILINE):
