@@ -99,7 +99,7 @@ def _check_place(python: Path) -> None:
 
 
 def _stamp(venv: Path, lock: Path) -> str:
-    """Describes what ``venv`` is made from: a Python, the lock, and its place, since its scripts name their own folder."""
+    """Describes what ``venv`` is made from: a Python, the lock, and its place, which its scripts name."""
     try:
         content = hashlib.sha256(lock.read_bytes() + bytes(venv.resolve())).hexdigest()
     except FileNotFoundError as error:
