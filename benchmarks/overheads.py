@@ -20,7 +20,7 @@ from pipeline.runtime import load_tensorflow
 
 
 def measure(rounds: int) -> dict[str, Spread]:
-    """Measures the seconds of each, by the name of its figure; compiling, which only the first one does, is left out."""
+    """Measures the seconds of each, by the name of its figure; compiling, which the first one does, is left out."""
     load_tensorflow(verbose=False)
     from mnistgan.training.checkpoint import Checkpoints
     from mnistgan.training.loop import Loop
