@@ -19,7 +19,7 @@ from mnistgan.errors import DataError, UsageError
 from mnistgan.files import write_bytes
 from mnistgan.training.looks import Look, parse
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
-from pipeline.runs import journal, keys
+from pipeline.runs import journal, keys, versions
 from pipeline.runs.journal import Event, Kind
 
 
@@ -57,7 +57,7 @@ class Trained:
         looks_path = part.options["looks"]
         if rev is None and digests.md5_of(folder / looks_path) != part.outs[str(looks_path)]:
             raise DataError(f"{folder / looks_path}: not the one that {layout.LOCK} records; `dvc repro` makes it anew")
-        key = keys.train_key(part, keys.recorded_versions(part, folder))
+        key = keys.train_key(part, versions.recorded(part, folder))
         path = journal.path_of(layout.main_root(folder), key)
         events = journal.read(path)
         if not events:

@@ -30,8 +30,7 @@ from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
 from mnistgan.training import looks
 from pipeline.dvcfiles import dvc_lock
-from pipeline.results import lookup as results
-from pipeline.results import rules
+from pipeline.results import lookup, rules
 from tests import committed
 
 COUNT = 3
@@ -103,9 +102,9 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     ),
     "rules": (RULES.encode(), in_file("gate.yaml", rules.read)),
     "lock": (LOCK.encode(), as_text(dvc_lock.parts_of)),
-    "metrics, compared": (json.dumps(REPORT).encode(), in_file("it.json", lambda path: results.read(str(path)))),
+    "metrics, compared": (json.dumps(REPORT).encode(), in_file("it.json", lambda path: lookup.read(str(path)))),
     "metrics, drawn": (json.dumps(REPORT).encode(), in_file("it.json", tables.metrics)),
-    "seeds": (SEEDS.encode(), in_file("it.csv", lambda path: results.read(str(path)))),
+    "seeds": (SEEDS.encode(), in_file("it.csv", lambda path: lookup.read(str(path)))),
     "seeds' text": (SEEDS.encode(), as_text(lambda text: seeds.loads(text, "it"))),
     "looks": (looks.table([LOOK, LOOK]).encode(), as_text(looks.parse)),
     "curves": (CURVES.encode(), in_file("it.csv", tables.training)),
@@ -255,4 +254,4 @@ def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MnistganError, match="not JSON"):
         files.read_json(tmp_path / "it.json")
     with pytest.raises(MnistganError, match="not JSON"):
-        results.read(str(tmp_path / "it.json"))
+        lookup.read(str(tmp_path / "it.json"))

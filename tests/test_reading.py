@@ -20,8 +20,7 @@ from mnistgan.errors import DataError, MnistganError, ParamsError
 from mnistgan.evaluation import outside
 from mnistgan.params import load, parse
 from pipeline.dvcfiles import dvc_lock, dvc_yaml
-from pipeline.results import lookup as results
-from pipeline.results import rules
+from pipeline.results import lookup, rules
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,9 +178,9 @@ def test_figures_and_seeds_that_are_pipes_or_far_too_large_are_refused_by_name(t
     with (tmp_path / "seeds.csv").open("wb") as file:
         file.truncate(2**30)
     with pytest.raises(MnistganError, match=r"it\.json: .*is a pipe"):
-        results.read(str(tmp_path / "it.json"))
+        lookup.read(str(tmp_path / "it.json"))
     with pytest.raises(MnistganError, match=r"seeds\.csv: larger than the 10,000,000 bytes"):
-        results.read(str(tmp_path / "seeds.csv"))
+        lookup.read(str(tmp_path / "seeds.csv"))
 
 
 def test_the_command_refuses_params_that_are_a_pipe(tmp_path: Path) -> None:

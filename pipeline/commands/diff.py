@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mnistgan.comparison.compare import Compared, Comparison, Value
     from mnistgan.comparison.differences import Difference
     from mnistgan.comparison.sides import Side, Trained
-    from pipeline.results.lookup import Results
+    from pipeline.results.checkout import Results
 
 MARKS = {"lower": "↓", "higher": "↑", "near real": "≈", "unknown": ""}
 
@@ -49,10 +49,11 @@ def diff(
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
     from mnistgan.comparison.compare import compare
-    from pipeline.results import lookup as results
+    from pipeline.results import lookup
+    from pipeline.tracking.reading import read_files
 
-    of_a, of_b = results.read(a), results.read(b)
-    found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)
+    of_a, of_b = lookup.read(a, read_files), lookup.read(b, read_files)
+    found = compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100)
     DiffResult(found, of_a, of_b).give(markdown, json)
 
 

@@ -14,7 +14,7 @@ from pipeline.results.rules import RULES, read
 if TYPE_CHECKING:
     from mnistgan.comparison.rules import Judged, Outcome
     from mnistgan.comparison.seeds import SeedRow
-    from pipeline.results.lookup import Results
+    from pipeline.results.checkout import Results
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
@@ -40,10 +40,11 @@ def gate(
     output.check_outputs({"--markdown": markdown, "--json": json})
     from mnistgan.comparison import rules as judging
     from mnistgan.comparison import sides
-    from pipeline.results import lookup as results
+    from pipeline.results import lookup
+    from pipeline.tracking.reading import read_files
 
     asked = read(rules)
-    of_base, of_head = results.read(base), results.read(head)
+    of_base, of_head = lookup.read(base, read_files), lookup.read(head, read_files)
     pair, doubts = (of_base.side, of_head.side), (*of_head.doubts, *of_base.doubts)
     judged = judging.judge(asked, *pair, _spread(of_base, of_head), base_in_doubt=bool(of_base.doubts))
     measured = sides.measured_otherwise(*pair)
@@ -56,11 +57,11 @@ def gate(
 
 def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
     """The recorded seeds; of a recipe that the base records, the base's: no head sets what it is measured by."""
-    from pipeline.results import lookup as results
+    from pipeline.results import lookup
 
     counts = Counter(row.digest for row in base.seeds)
     known = {digest for digest, count in counts.items() if count >= 2}
-    others = [row for row in results.recorded_seeds(base, head) if row.digest not in known]
+    others = [row for row in lookup.recorded_seeds(base, head) if row.digest not in known]
     return [*(row for row in base.seeds if row.digest in known), *others]
 
 

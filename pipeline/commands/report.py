@@ -45,10 +45,11 @@ def report(
     """
     output.check_outputs({"--out": out, "--markdown": markdown})
     from mnistgan.comparison.compare import compare
-    from pipeline.results import lookup as results
+    from pipeline.results import lookup
+    from pipeline.tracking.reading import read_files
 
-    of_a, of_b = results.read(a), results.read(b)
-    found = compare(of_a.side, of_b.side, results.recorded_seeds(of_a, of_b), margin / 100)
+    of_a, of_b = lookup.read(a, read_files), lookup.read(b, read_files)
+    found = compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100)
     result = diff.DiffResult(found, of_a, of_b)
     page = _page(result)
     from mnistgan.drawing.report.page import html

@@ -93,11 +93,11 @@ def _publish_state(store: "Store", root: Path) -> None:
 
 def _publish_groups(store: "Store") -> None:
     """The groups of metrics/seeds.csv."""
-    from pipeline.results import lookup as results
+    from pipeline.dvcfiles import layout
     from pipeline.tracking import groups
 
     try:
-        found = groups.of_file(results.SEEDS)
+        found = groups.of_file(layout.SEEDS)
     except DataError as error:
         console.warn(f"no group of seeds published: {error}")
         return

@@ -9,8 +9,8 @@ import typer
 
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import digests, git, layout
-from pipeline.results import history, recorded
+from pipeline.dvcfiles import digests, experiments, git, layout
+from pipeline.results import history, pins, stamps
 from pipeline.results.history import Recorded
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Kind
@@ -74,7 +74,7 @@ def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
     """Finds states by a file's bytes: an out of a state, or a picture that names its weights."""
     digest = digests.md5_of(path)
     with path.open("rb") as file:
-        drawn_by = history.stamp(file)
+        drawn_by = stamps.digest_of_weights(file)
     names = [(name, each) for each in records for name, made in each.files() if made == digest]
     if names:
         return _Found(f"the bytes of {names[0][0]}", _once(each for _, each in names))
@@ -236,9 +236,11 @@ def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
 def _rulers(each: Recorded) -> Iterator[str]:
     if "evaluate" not in each.parts:
         return
-    cards = {name: each.card(name).get("sha256") for name in recorded.RULERS}
-    pins = each.read_json("evaluate", "metrics").get("pins", "not known")
-    yield from _listed("rulers", [f"pins {pins}", *(f"{name} {digest}" for name, digest in cards.items() if digest)])
+    measured_by = each.read_json("evaluate", "metrics").get("pins", "not known")
+    cards = {name: each.card(name).get("sha256") for name in pins.RULERS}
+    yield from _listed(
+        "rulers", [f"pins {measured_by}", *(f"{name} {digest}" for name, digest in cards.items() if digest)]
+    )
 
 
 def _best_tags(held: "Sequence[TracedRun]", each: Recorded) -> Mapping[str, str]:
@@ -258,7 +260,7 @@ def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     store = runs.problem or f"MLflow's store ({runs.count} runs)"
     return (
         f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that "
-        f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(history.experiments())} of them "
+        f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(experiments.experiments())} of them "
         f"experiments; keys, MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
         f"{git.how_to_fetch()}, and so may `dvc exp pull` and `dvc pull`"
     )

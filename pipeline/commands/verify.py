@@ -17,9 +17,9 @@ import typer
 from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
 from pipeline import console, runtime
 from pipeline.dvcfiles import digests, layout
-from pipeline.results import comparing, kept, recorded
+from pipeline.results import differing, kept
 from pipeline.results.recorded import Record
-from pipeline.runs import journal, keys, machine
+from pipeline.runs import journal, keys, machine, versions
 from pipeline.runs.journal import Kind
 from pipeline.tracking import follower
 
@@ -144,7 +144,7 @@ class _Scratch:
             before = self._recorded(path)
         except DataError:
             return [f"MD5 {got}, recorded {expected}; the recorded bytes are not here to be compared"]
-        return comparing.differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
+        return differing.differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
 
     def _recorded(self, path: str) -> Path:
         """Copies what is recorded, to compare with."""
@@ -169,7 +169,7 @@ class _Scratch:
         path = self.record.parts["evaluate"].options["metrics"]
         try:
             before = read_json(self._recorded(str(path)))
-            return comparing.outside_their_intervals(before, read_json(self.root / path))
+            return differing.outside_their_intervals(before, read_json(self.root / path))
         except DataError:
             return None
 
@@ -228,11 +228,11 @@ def _versions(record: Record) -> Mapping[str, str]:
     """Library versions that the training was recorded with; none where they are not known."""
     train = record.parts.get("train")
     try:
-        return keys.recorded_versions(train, record.workspace) if train else {}
+        return versions.recorded(train, record.workspace) if train else {}
     except MnistganError:
-        requirements = record.workspace / recorded.REQUIREMENTS
+        requirements = record.workspace / versions.REQUIREMENTS
         pinned = requirements.read_text("utf-8") if requirements.exists() else ""
-        return (recorded.versions_recorded(train, pinned) or {}) if train else {}
+        return (versions.recorded_as_pinned(train, pinned) or {}) if train else {}
 
 
 def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:

@@ -65,6 +65,11 @@ def ask(*arguments: str, folder: Path = Path(), told: bytes = b"") -> bytes | No
     return None if done.returncode and not done.stderr.strip() else _answer(done)
 
 
+def line(*arguments: str) -> str:
+    """What a git command prints, as text without the blanks around it; empty where git says no. Raises GitError."""
+    return (ask(*arguments) or b"").decode("utf-8", "replace").strip()
+
+
 def _done(
     arguments: Sequence[str],
     folder: Path,

@@ -10,6 +10,8 @@ LOCK = Path("dvc.lock")
 PIPELINE = Path("dvc.yaml")
 PARAMS = Path("params.yaml")
 IGNORED = Path(".dvcignore")
+METRICS = Path("metrics/evaluation.json")
+MACHINE = Path("metrics/machine.json")
 SEEDS = Path("metrics/seeds.csv")
 
 

@@ -14,8 +14,7 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import lookup as results
-from pipeline.results import recorded
+from pipeline.results import checkout, lookup, pins
 
 MEASURING = ("prepare", "train", "evaluate")
 """The stages that figures come from."""
@@ -49,7 +48,7 @@ class Plan:
     def rows(self) -> list[SeedRow]:
         """The wanted seeds that are recorded: in the workspace, the last commit, or a DVC experiment; by seed."""
         found: dict[int, SeedRow] = {}
-        for one in results.everywhere():
+        for one in lookup.everywhere():
             seed = one.params.get(SEED)
             if isinstance(seed, int) and seed < self.count and self._holds(one):
                 figures = one.side.members[0].figures
@@ -61,7 +60,7 @@ class Plan:
         recorded = {row.seed for row in rows}
         return [seed for seed in range(self.count) if seed not in recorded]
 
-    def _holds(self, one: results.Results) -> bool:
+    def _holds(self, one: checkout.Results) -> bool:
         """Whether a record is of this recipe, data, pins and code."""
         if not one.is_recorded or one.place is None or one.side.recipe != self.digest:
             return False
@@ -80,7 +79,7 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     params.parse(text, f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS))
     document = reading.yaml_document(text, str(layout.PARAMS))
     parts = _parts(document)
-    digest = results.recipe_digest(parts, recorded.pins_to_write(parts))
+    digest = checkout.recipe_digest(parts, pins.pins_to_write(parts))
     assert digest is not None
     return Plan(str(document["train"]["recipe"]), digest, count, tuple(overrides), causes(parts))
 

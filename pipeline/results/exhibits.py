@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mnistgan.drawing.report.class_shares import Shares
     from mnistgan.drawing.report.curves import Table
-    from pipeline.results.lookup import Place, Results
+    from pipeline.results.checkout import Place, Results
 
 CURVES = Path("metrics/training.csv")
 LOOKS = Path("metrics/looks.csv")

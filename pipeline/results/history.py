@@ -3,22 +3,19 @@
 import hashlib
 import io
 import json
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from mnistgan.errors import FormatError, MnistganError, UsageError
-from pipeline.dvcfiles import digests, dvc_lock, git, layout
+from mnistgan.errors import FormatError, MnistganError
+from pipeline.dvcfiles import digests, dvc_lock, experiments, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import kept, recorded
-from pipeline.runs import keys, machine
+from pipeline.results import kept, stamps
+from pipeline.runs import keys, machine, versions
 from pipeline.runs.keys import State
 
-_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 _NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash", "refs/replace/*")
 """What DVC's queue and git keep for themselves: experiments still to run, for one."""
 
@@ -61,11 +58,11 @@ class Recorded:
             return {}
         path = str(train.options["versions"])
         if content := self.read(path, train.outs.get(path, "")):
-            return keys.versions_of(content, path)
-        places = [git.blob(commit.id, recorded.REQUIREMENTS) for commit in self.commits]
-        here = recorded.REQUIREMENTS
+            return versions.parse(content, path)
+        places = [git.blob(commit.id, versions.REQUIREMENTS) for commit in self.commits]
+        here = versions.REQUIREMENTS
         places += [here.read_bytes()] if here.is_file() else []
-        told = (recorded.versions_recorded(train, text.decode()) for text in places if text)
+        told = (versions.recorded_as_pinned(train, text.decode()) for text in places if text)
         return next((versions for versions in told if versions), {})
 
     @cached_property
@@ -84,7 +81,8 @@ class Recorded:
             return hashlib.sha256(content).hexdigest()
         drawn = self.parts["render"].outs.items() if "render" in self.parts else ()
         pictures = (self.read(name, digest) for name, digest in drawn if name.endswith(".png"))
-        return next((found for content in pictures if content and (found := stamp(io.BytesIO(content)))), None)
+        told = (stamps.digest_of_weights(io.BytesIO(content)) for content in pictures if content)
+        return next(filter(None, told), None)
 
     def read(self, path: str, digest: str) -> bytes | None:
         """A recorded file's bytes, of the workspace, DVC's cache or a commit; None where none has them."""
@@ -154,7 +152,7 @@ def blob_at(revision: str) -> str | None:
 
     Empty where there is such a commit, without a dvc.lock.
     """
-    commit = commit_of(revision)
+    commit = experiments.commit_of(revision)
     return None if commit is None else git.blobs([f"{commit}:./{layout.LOCK}"])[0][0]
 
 
@@ -166,46 +164,6 @@ def outs_at(commit: str) -> Mapping[str, str]:
     except FormatError:
         return {}
     return {path: digest for part in parts.values() for path, digest in part.outs.items()}
-
-
-def commit_of(revision: str) -> str | None:
-    """The id of a commit, branch, tag or experiment; None where there is no such thing.
-
-    Raises UsageError where several experiments have this name, GitError where git can't be asked.
-    """
-    if commit := git.commit(revision):
-        return commit
-    refs = {ref: commit for name, commit, ref in experiments() if name == revision}
-    if len(set(refs.values())) > 1:
-        raise UsageError(f"{revision}: experiments of several commits have this name; give one of {', '.join(refs)}")
-    return next(iter(refs.values()), None)
-
-
-def experiments() -> list[tuple[str, str, str]]:
-    """DVC's experiments: name, commit and ref of each."""
-    lines = (_line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
-    refs = (line.partition(" ")[::2] for line in lines)
-    return [(found[1], commit, ref) for commit, ref in refs if (found := _EXPERIMENT.fullmatch(ref))]
-
-
-def stamp(picture: BinaryIO) -> str | None:
-    """The sha256 of the weights that a PNG or GIF says to be drawn by; None for any other file."""
-    from PIL import Image
-
-    from mnistgan.drawing.pictures.encoding import DIGEST_KEY
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its size: only its texts are read
-            with Image.open(picture, formats=("PNG", "GIF")) as image:
-                texts = dict(image.info)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-    comment = texts.get("comment", b"")
-    found = texts.get(DIGEST_KEY)
-    if isinstance(comment, bytes) and comment.startswith(f"{DIGEST_KEY} ".encode()):
-        found = comment.decode("ascii", "replace").split()[1]
-    return found if isinstance(found, str) else None
 
 
 def _of_workspace() -> tuple[str, str]:
@@ -220,7 +178,7 @@ def _of_workspace() -> tuple[str, str]:
 
 def _commits() -> list[Commit]:
     excluded = [f"--exclude={pattern}" for pattern in _NOT_RESULTS]
-    told = _line("log", *excluded, "--all", "--format=%H%x1f%cI%x1f%s", "--", str(layout.LOCK)) or ""
+    told = git.line("log", *excluded, "--all", "--format=%H%x1f%cI%x1f%s", "--", str(layout.LOCK))
     names = _names()
     fields = (line.split("\x1f", 2) for line in told.splitlines())
     return [Commit(commit, date, subject, tuple(names.get(commit, ()))) for commit, date, subject in fields]
@@ -228,21 +186,15 @@ def _commits() -> list[Commit]:
 
 def _names() -> dict[str, list[str]]:
     """Branches, tags and experiments, by commit."""
-    lines = (_line("for-each-ref", "--format=%(objectname) %(*objectname) %(refname)") or "").splitlines()
+    lines = git.line("for-each-ref", "--format=%(objectname) %(*objectname) %(refname)").splitlines()
     found: dict[str, list[str]] = {}
     for line in lines:
         commit, tagged, ref = line.split(" ", 2)
-        experiment = _EXPERIMENT.fullmatch(ref)
-        if experiment:
-            name = f"experiment {experiment[1]}"
+        if experiment := experiments.name_of(ref):
+            name = f"experiment {experiment}"
         elif ref.startswith(("refs/heads/", "refs/tags/", "refs/remotes/")):
             name = ref.split("/", 2)[2]
         else:
             continue
         found.setdefault(tagged or commit, []).append(name)
     return found
-
-
-def _line(*arguments: str) -> str | None:
-    out = git.ask(*arguments)
-    return out.decode("utf-8", "replace").strip() if out else None

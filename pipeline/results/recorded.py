@@ -3,30 +3,18 @@
 The record is dvc.lock, the small outs that git keeps, the pinned rulers and requirements.lock.
 """
 
-import itertools
-import json
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from mnistgan.errors import DataError, FormatError, GitError, MnistganError
-from pipeline import runtime
+from mnistgan.errors import DataError, GitError
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.dvc_yaml import Declared
-from pipeline.runs import keys, machine
+from pipeline.results import consistency
+from pipeline.runs import machine, versions
 
-REQUIREMENTS = Path("requirements.lock")
-RULERS = ("classifier", "pixels")
-SHARE_ROUNDING = 1e-5
-"""How far shares that were rounded may miss each other; the pictures are held to the same."""
-ROUNDING = 1e-4
-"""The share by which figures that are written in six digits may miss each other."""
-_REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 _REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
 
@@ -94,7 +82,7 @@ class Record:
             yield f"{said}; {self._mend(file, _REPRO)}"
         yield from self._of_deps(part)
         yield from self._of_outs(part, declared)
-        yield from self._of_rulers(part)
+        yield from consistency.faults(part, self.workspace)
         yield from self._of_versions(part)
 
     def _of_deps(self, part: Part) -> Iterator[str]:
@@ -146,57 +134,18 @@ class Record:
         got = digests.md5_of(place, self.workspace) if place.exists() else expected
         return None if got == expected else f"{path}: MD5 {got}, {layout.LOCK} records {expected}"
 
-    def _of_rulers(self, part: Part) -> Iterator[str]:
-        """The rulers against their cards; and the pins and counts in the metrics against both."""
-        if not {"rulers", "metrics"} <= part.options.keys():
-            return
-        from mnistgan.files import read_json
-        from mnistgan.rulers import cards
-
-        folder = self.workspace / part.options["rulers"]
-        try:
-            rulers = {name: cards.read(folder, name)[1] for name in RULERS}
-            figures = read_json(self.workspace / part.options["metrics"])
-        except MnistganError as error:
-            yield str(error)
-            return
-        yield from _of_figures(figures, rulers, part)
-        yield from _of_verdict(figures, folder, part)
-        yield from self._of_classes(figures, part)
-
-    def _of_classes(self, figures: Any, part: Part) -> Iterator[str]:
-        """The class balance among the figures against the shares that it is of."""
-        path = part.options.get("classes")
-        if path is None or not (self.workspace / path).is_file():
-            return
-        from mnistgan.drawing.report.class_shares import Shares
-
-        try:
-            held = Shares.parse((self.workspace / path).read_text("utf-8", "replace"), str(path))
-            of_digits = list(zip(held.share, held.prior, strict=True))
-            smallest = min(share / prior for share, prior in of_digits)
-            said = float(figures["classes"]["smallest_ratio"])
-            missed = abs(min(share - said * prior for share, prior in of_digits))
-        except FormatError as error:
-            yield f"{error}; restore it with git"
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):
-            yield f"{part.options['metrics']}, {path}: tell no class balance; {_REPRO}"
-        else:
-            if not missed <= SHARE_ROUNDING:  # NaN is no match
-                yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {_REPRO}"
-
     def _of_versions(self, part: Part) -> Iterator[str]:
-        requirements = self.workspace / REQUIREMENTS
+        requirements = self.workspace / versions.REQUIREMENTS
         if "versions" not in part.options or not requirements.exists():
             return
         pinned = requirements.read_text("utf-8")
-        if versions_recorded(part, pinned) is not None:
+        if versions.recorded_as_pinned(part, pinned) is not None:
             return
         try:
-            known = keys.recorded_versions(part, self.workspace)
+            known = versions.recorded(part, self.workspace)
         except DataError:
             known = {}
-        choices = pinned_versions(pinned)
+        choices = versions.pinned_by(pinned)
         others = [
             f"{library} {version} (pinned: {' or '.join(choices.get(library, ['nothing']))})"
             for library, version in known.items()
@@ -204,30 +153,7 @@ class Record:
         ]
         what = ", ".join(others) or "other versions"
         path = part.options["versions"]
-        yield f"{path}: trained on {what} than {REQUIREMENTS} pins; run `make venv`, then `dvc repro`"
-
-
-def pinned_versions(requirements: str) -> dict[str, list[str]]:
-    """The versions that a requirements.lock pins, by library; several where they differ by Python's version."""
-    found: dict[str, list[str]] = {}
-    for library, version in _REQUIREMENT.findall(requirements):
-        found.setdefault(library, []).append(version)
-    return found
-
-
-def versions_recorded(train: Part, requirements: str) -> dict[str, str] | None:
-    """The versions a recorded training ran on, if they are those that ``requirements`` pins; else None.
-
-    Told by the digest of the file that the training wrote, so that the file itself need not be there.
-    """
-    pinned = pinned_versions(requirements)
-    expected = train.outs.get(str(train.options.get("versions")))
-    for chosen in itertools.product(*(pinned.get(library, []) for library in runtime.LIBRARIES)):
-        versions = dict(zip(runtime.LIBRARIES, chosen, strict=True))
-        written = (json.dumps(versions, indent=2) + "\n").encode()  # as mnistgan.files.write_json does
-        if digests.md5(written) == expected:
-            return versions
-    return None
+        yield f"{path}: trained on {what} than {versions.REQUIREMENTS} pins; run `make venv`, then `dvc repro`"
 
 
 def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]:
@@ -246,73 +172,3 @@ def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]
         if got != expected or type(got) is not type(expected):
             key = name.removeprefix(f"{layout.PARAMS}.")
             yield str(layout.PARAMS), f"{layout.PARAMS}, {key}: {got!r}, {layout.LOCK} records {expected!r}"
-
-
-def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Part) -> Iterator[str]:
-    path = part.options["metrics"]
-    asked = part.params.get(str(layout.PARAMS), {}).get("evaluate", {})
-    if not isinstance(figures, dict) or not isinstance(figures.get("pins"), str):
-        yield f"{path}: names no pins; {_REPRO}"
-        return
-    if figures.get("samples") != asked.get("samples"):
-        yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {_REPRO}"
-    from mnistgan.rulers.pins import check_same
-
-    try:
-        expected = pins_of(rulers, asked)
-        check_same(figures["pins"], expected)
-    except (KeyError, TypeError) as error:
-        yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
-    except MnistganError as error:
-        yield f"{path}: {error}"
-
-
-def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
-    """What the metrics file says of itself: its verdict, its intervals, and FID in units of a missing digit."""
-    from mnistgan.comparison.figures import Figures
-    from mnistgan.evaluation import verdict
-    from mnistgan.metrics.catalog import KNOWN, broken_interval
-
-    path = part.options["metrics"]
-    try:
-        found = Figures.of(figures, str(path))
-        limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
-    except MnistganError as error:
-        yield str(error)
-        return
-    wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
-    yield from (f"{path}: {said}; {_REPRO}" for said in wrong if said)
-    for name in ("fid", "fid_logits", "fid_pixels"):
-        value, units, no_8 = (found.leaves.get(f"{name}.{each}", math.nan) for each in ("value", "units", "no_8"))
-        if math.isfinite(value + units * no_8) and not math.isclose(units * no_8, value, rel_tol=ROUNDING):
-            yield f"{path}: {name} is {value:g}, yet {units:g} units of {no_8:g}; {_REPRO}"
-    if limits is None:
-        return
-    try:
-        expected = tuple(verdict.faults(figures, limits)) or (verdict.HEALTHY,)
-    except (KeyError, TypeError) as error:
-        yield f"{path}: lacks {error}, which its verdict rests on; {_REPRO}"
-        return
-    if set(found.findings) != set(expected):
-        yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {_REPRO}"
-
-
-def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
-    """The pins that the cards of both rulers and evaluate's params make."""
-    from mnistgan.rulers.pins import pins
-
-    classifier, pixels = (rulers[name] for name in RULERS)
-    splits: Sequence[str] = [classifier["data"][split]["sha256"] for split in ("train", "validation", "test")]
-    layers = list(classifier["layers"])
-    return str(pins(classifier["sha256"], layers, pixels["sha256"], splits, asked["samples"], asked["latent_seed"]))
-
-
-def pins_to_write(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
-    """The pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
-    from mnistgan.files import read_json
-    from mnistgan.rulers.cards import card_path
-
-    evaluate = parts["evaluate"]
-    folder = workspace / evaluate.options["rulers"]
-    cards = {name: read_json(card_path(folder, name)) for name in RULERS}
-    return pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])

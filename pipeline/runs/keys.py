@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from mnistgan.errors import DataError, FormatError, UsageError
-from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, params_yaml
+from mnistgan.errors import DataError, UsageError
+from pipeline.dvcfiles import dvc_lock, dvc_yaml, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.dvcfiles.layout import LOCK, main_root
+from pipeline.dvcfiles.layout import LOCK
 from pipeline.dvcfiles.params_yaml import Scalar
+from pipeline.runs import versions
 from pipeline.runtime import LIBRARIES, installed_versions
 
 VERSIONS = Path("models/versions.json")
@@ -39,17 +40,17 @@ class State:
     data_digest: str
 
     @classmethod
-    def of(cls, parts: Mapping[str, Part], versions: Mapping[str, str]) -> Self:
+    def of(cls, parts: Mapping[str, Part], trained_on: Mapping[str, str]) -> Self:
         """The state that the parts of prepare (may be missing), train and evaluate make."""
         train, evaluate = parts["train"], parts["evaluate"]
-        key = train_key(train, versions)
-        measuring = {path: digest for path, digest in evaluate.deps.items() if path not in train.outs}
+        key = train_key(train, trained_on)
+        measured_by = {path: digest for path, digest in evaluate.deps.items() if path not in train.outs}
         deps = {**train.deps, **evaluate.deps}
         prepared = parts["prepare"].outs if "prepare" in parts else {}
         return cls(
-            params=params_yaml.flat(parts[stage].params for stage in MEASURING if stage in parts),
+            params=params_yaml.flat(part.params for part in measuring(parts)),
             train_key=key,
-            run_key=_sha256({"train": key, "params": evaluate.params, "deps": measuring}),
+            run_key=_sha256({"train": key, "params": evaluate.params, "deps": measured_by}),
             data_digest=_sha256({path: digest for path, digest in deps.items() if path in prepared}),
         )
 
@@ -59,9 +60,14 @@ class State:
         return self.run_key[:SHORT]
 
 
-def train_key(part: Part, versions: Mapping[str, str]) -> str:
+def measuring(parts: Mapping[str, Part]) -> list[Part]:
+    """The parts of the stages that figures come from."""
+    return [parts[stage] for stage in MEASURING if stage in parts]
+
+
+def train_key(part: Part, installed: Mapping[str, str]) -> str:
     """The key of what a train stage makes on these library versions."""
-    used = {library: versions[library] for library in LIBRARIES}
+    used = {library: installed[library] for library in LIBRARIES}
     return _sha256({"params": part.params, "deps": part.deps, "versions": used})
 
 
@@ -85,7 +91,7 @@ def state_of_trained(workspace: Path = Path()) -> State:
     if changed := recorded["train"].changed_outs(workspace):
         raise DataError(f"{', '.join(changed)}: not what {LOCK} records; run `dvc repro` or `dvc checkout`")
     parts = {**recorded, "evaluate": dvc_yaml.part_of("evaluate", workspace)}
-    return State.of(parts, recorded_versions(recorded["train"], workspace))
+    return State.of(parts, versions.recorded(recorded["train"], workspace))
 
 
 def state_of_lock(text: str, workspace: Path = Path()) -> State:
@@ -98,35 +104,13 @@ def state_of_lock(text: str, workspace: Path = Path()) -> State:
     for stage in ("train", "evaluate"):
         if stage not in parts:
             raise UsageError(f"{LOCK} has no entry for {stage}; run `dvc repro` first")
-    return State.of(parts, recorded_versions(parts["train"], workspace))
+    return State.of(parts, versions.recorded(parts["train"], workspace))
 
 
 def params_of_workspace(workspace: Path = Path()) -> dict[str, Scalar]:
     """What :attr:`State.params` would be for the workspace's params.yaml."""
     stages = dvc_yaml.declared(workspace)
     return params_yaml.flat(stages[stage].params for stage in MEASURING)
-
-
-def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
-    """The library versions that a recorded training wrote, from the workspace or else from DVC's cache.
-
-    Raises DataError when neither has them.
-    """
-    path = train.options.get("versions", VERSIONS).as_posix()
-    recorded = train.outs.get(path, "")
-    for place in (workspace / path, cache.place(main_root(), recorded)):
-        if recorded and digests.md5_if_there(place, workspace) == recorded:
-            return versions_of(place.read_bytes(), path)
-    raise DataError(f"{path}: not the one that {LOCK} records, nor in DVC's cache; run `dvc checkout` or `dvc pull`")
-
-
-def versions_of(content: bytes, path: str) -> dict[str, str]:
-    """The library versions that a training wrote to ``path``. Raises FormatError where it holds none."""
-    try:
-        versions = json.loads(content)
-        return {library: str(versions[library]) for library in LIBRARIES}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FormatError(f"{path}: names no version of {', '.join(LIBRARIES)}; run `dvc repro train`") from error
 
 
 def _sha256(content: Any) -> str:

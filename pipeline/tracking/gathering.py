@@ -14,7 +14,6 @@ from mnistgan.training import looks
 from mnistgan.training.looks import Collapse, Look
 from pipeline.dvcfiles import dvc_lock, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import lookup as results
 from pipeline.results import rules
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Event, Kind, Outcome
@@ -166,9 +165,9 @@ def _pins_of_commit(root: Path) -> str:
     own, and which generator is the best is not for it to say."""
     committed = None
     with suppress(GitError):
-        committed = git.blob("HEAD", results.METRICS, root)
+        committed = git.blob("HEAD", layout.METRICS, root)
     try:
-        return str(json.loads(committed or (root / results.METRICS).read_bytes())["pins"])
+        return str(json.loads(committed or (root / layout.METRICS).read_bytes())["pins"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.dvcfiles import layout
-from pipeline.results import lookup as results
 from pipeline.runs.keys import State
 
 MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host", "mnistgan.clone": "clone"}
@@ -87,7 +86,7 @@ class Publication:
         told = [name for name in TOLD_ONCE if tags.get(name)]
         if all(self.tags.get(name, tags[name]) == tags[name] for name in told):
             return self
-        kept = {*PATCHES, str(layout.LOCK), str(results.MACHINE)}
+        kept = {*PATCHES, str(layout.LOCK), str(layout.MACHINE)}
         return replace(
             self,
             tags={name: value for name, value in self.tags.items() if name not in TOLD_ONCE},

@@ -8,8 +8,7 @@ from typing import Any
 from mnistgan.errors import MnistganError
 from pipeline.dvcfiles import digests, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import lookup as results
-from pipeline.results import recorded
+from pipeline.results import checkout, pins
 from pipeline.runs import journal, machine
 from pipeline.runs.journal import Event, Kind
 from pipeline.runs.keys import State
@@ -59,7 +58,7 @@ def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
     if "prepare" not in parts or "rulers" not in parts["evaluate"].options:
         return {}
     try:
-        digest = results.recipe_digest(parts, recorded.pins_to_write(parts))
+        digest = checkout.recipe_digest(parts, pins.pins_to_write(parts))
     except MnistganError:
         return {}
     return {RECIPE_DIGEST: digest} if digest else {}

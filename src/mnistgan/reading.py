@@ -67,6 +67,16 @@ def text(path: Path, refusal: type[MnistganError] = FormatError) -> str:
         raise refusal(f"{path}: can't be read as UTF-8 text: {error}") from error
 
 
+def decoded(content: bytes, name: str) -> str:
+    """Decodes a file's bytes; ``name`` stands in messages. Raises FormatError where they are too many or no text."""
+    if len(content) > MOST_TEXT:
+        raise FormatError(f"{name}: larger than the {MOST_TEXT:,} bytes that belong in it")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{name}: not UTF-8 text: {error}") from error
+
+
 def json_document(content: str | bytes, name: str) -> Any:
     """Parses JSON text; ``name`` stands in messages.
 

@@ -10,7 +10,7 @@ import pytest
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import DROPPED, REPETITION
-from pipeline.results import lookup as results
+from pipeline.dvcfiles import layout
 from pipeline.tracking import groups
 from pipeline.tracking.publication import NOTE
 from tests.pipeline.cloning import Clone, clone
@@ -37,7 +37,7 @@ def cloned(tmp_path_factory: pytest.TempPathFactory, mnist_cache: Path) -> Clone
         made.dvc("exp", "run", "--name", f"seed-{seed}", "-S", f"train.seed={seed}")
         made.pipeline("sync")
     made.pipeline("seeds", "--count", "2")
-    as_if_none_had_collapsed(made.root / results.SEEDS)
+    as_if_none_had_collapsed(made.root / layout.SEEDS)
     made.pipeline("sync")
     return made
 

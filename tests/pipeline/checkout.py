@@ -15,9 +15,9 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.rulers import cards
 from mnistgan.training.looks import COLUMNS
 from pipeline import runtime
-from pipeline.dvcfiles import digests, dvc_yaml
-from pipeline.results import lookup as results
-from pipeline.results import recorded
+from pipeline.dvcfiles import digests, dvc_yaml, layout
+from pipeline.results import lookup, pins
+from pipeline.runs import versions
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.comparison.made_up import figures, report, seeds_around
 from tests.drawing.report.furnished import TRAINING, digits, png, row, shares, sheet, table
@@ -54,8 +54,8 @@ class Checkout(Repository):
     @property
     def pins(self) -> str:
         """Of an evaluation by the rulers that are here."""
-        rulers = {name: cards.read(self.root / "pretrained", name)[1] for name in recorded.RULERS}
-        return recorded.pins_of(rulers, self.params["evaluate"])
+        rulers = {name: cards.read(self.root / "pretrained", name)[1] for name in pins.RULERS}
+        return pins.pins_of(rulers, self.params["evaluate"])
 
     @property
     def params(self) -> dict[str, Any]:
@@ -123,18 +123,18 @@ class Checkout(Repository):
 
     def _versions(self) -> bytes:
         """What a training on the locked libraries writes."""
-        pinned = recorded.pinned_versions((self.root / "requirements.lock").read_text("utf-8"))
+        pinned = versions.pinned_by((self.root / "requirements.lock").read_text("utf-8"))
         return (json.dumps({name: pinned[name][0] for name in runtime.LIBRARIES}, indent=2) + "\n").encode()
 
     def record_seeds(self, count: int = 5) -> None:
         """Write the spread of the recipe that is recorded."""
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.root)
-            digest = results.read("workspace").side.recipe
+            digest = lookup.read("workspace").side.recipe
         assert digest is not None
         made = enumerate(seeds_around(27.0, count))
         rows = [SeedRow("fast", digest, seed, figures(fid, pins=self.pins)) for seed, fid in made]
-        (self.root / results.SEEDS).write_text(seeds.dumps(rows))
+        (self.root / layout.SEEDS).write_text(seeds.dumps(rows))
 
 
 def _md5(content: bytes) -> str:

@@ -13,8 +13,8 @@ import pytest
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
-from pipeline.dvcfiles import digests
-from pipeline.results import lookup as results
+from pipeline.dvcfiles import digests, layout
+from pipeline.results import lookup
 from tests.comparison.made_up import figures, seeds_around, write
 
 KNOBS = {"kind": "dcgan", "images": "train", "epochs": 5, "batch_size": 32, "learning_rate": 0.001}
@@ -48,12 +48,12 @@ class Repository:
             "evaluate": {"samples": 10000},
         }
         (self.root / "params.yaml").write_text(json.dumps(params))
-        metrics = write(self.root / results.METRICS, fid=fid)
+        metrics = write(self.root / layout.METRICS, fid=fid)
         made, options = {"models/generator.npz": weights or f"w{fid}"}, "--generator models/generator.npz"
         if machine:
-            options += f" --machine {results.MACHINE}"
-            (self.root / results.MACHINE).write_text(json.dumps(machine))
-            made[str(results.MACHINE)] = digests.md5_of(self.root / results.MACHINE)
+            options += f" --machine {layout.MACHINE}"
+            (self.root / layout.MACHINE).write_text(json.dumps(machine))
+            made[str(layout.MACHINE)] = digests.md5_of(self.root / layout.MACHINE)
         (self.root / "dvc.lock").write_text(
             json.dumps(
                 {
@@ -69,7 +69,7 @@ class Repository:
                         "evaluate": stage(
                             deps={"models/generator.npz": weights or f"w{fid}", "pretrained": "r0"},
                             params={"evaluate": {"samples": 10000}, "recipes.fast.images": "train"},
-                            outs={str(results.METRICS): digests.md5_of(metrics)},
+                            outs={str(layout.METRICS): digests.md5_of(metrics)},
                         ),
                     },
                 }
@@ -78,11 +78,11 @@ class Repository:
 
     def record_seeds(self, count: int = 5) -> None:
         """Write the spread of the recipe that is recorded."""
-        digest = results.read("workspace").side.recipe
+        digest = lookup.read("workspace").side.recipe
         assert digest is not None
         made = enumerate(seeds_around(27.0, count))
         rows = [SeedRow("fast", digest, seed, figures(fid, coverage={"value": fid / 50})) for seed, fid in made]
-        (self.root / results.SEEDS).write_text(seeds.dumps(rows))
+        (self.root / layout.SEEDS).write_text(seeds.dumps(rows))
 
     def commit(self, *tags: str) -> str:
         self.git("add", "--all")

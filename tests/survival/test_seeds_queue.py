@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from mnistgan.comparison import seeds
-from pipeline.results import lookup as results
+from pipeline.dvcfiles import layout
 from pipeline.runs import journal
 from pipeline.runs.journal import Kind
 from tests.pipeline.cloning import SMALL, Clone, clone
@@ -97,11 +97,11 @@ def table(cloned: Clone) -> str:
     """The seeds file that is there once a `seeds` that was killed after its first seed has been repeated."""
     started = Started(cloned, "--count", "2")
     started.signal_when(one_has_ended, signal.SIGKILL)
-    assert not (cloned.root / results.SEEDS).exists()
+    assert not (cloned.root / layout.SEEDS).exists()
     said = cloned.run(sys.executable, "-m", "pipeline", "seeds", "--count", "2", ok=False)
-    assert (cloned.root / results.SEEDS).exists(), said
+    assert (cloned.root / layout.SEEDS).exists(), said
     assert "queued:" not in said  # what the killed one had queued
-    return (cloned.root / results.SEEDS).read_text()
+    return (cloned.root / layout.SEEDS).read_text()
 
 
 def test_killed_after_its_first_seed_it_goes_on_with_the_other_and_trains_nothing_twice(
@@ -131,8 +131,8 @@ def test_with_all_there_the_same_command_trains_nothing_and_writes_the_same_byte
     before = trainings(cloned)
     cloned.pipeline("seeds", "--count", "2")
     assert trainings(cloned) == before
-    assert (cloned.root / results.SEEDS).read_text() == table
-    assert "identical" in cloned.pipeline("diff", str(results.SEEDS), str(results.SEEDS))
+    assert (cloned.root / layout.SEEDS).read_text() == table
+    assert "identical" in cloned.pipeline("diff", str(layout.SEEDS), str(layout.SEEDS))
 
 
 def test_the_record_of_seeds_is_no_out_and_disturbs_neither_dvc_nor_verify(cloned: Clone, table: str) -> None:
@@ -161,5 +161,5 @@ def test_stopped_it_takes_the_rest_out_of_the_queue_and_with_its_worker_killed_t
     rows = seeds.loads((cloned.root / "other.csv").read_text(), "other.csv")
     assert [row.seed for row in rows] == [0, 1]
     assert {row.digest for row in rows}.isdisjoint({row.digest for row in seeds.loads(table, "seeds.csv")})
-    assert (cloned.root / results.SEEDS).read_text() == table
-    cloned.pipeline("diff", str(results.SEEDS), "other.csv")
+    assert (cloned.root / layout.SEEDS).read_text() == table
+    cloned.pipeline("diff", str(layout.SEEDS), "other.csv")

@@ -15,8 +15,8 @@ from mnistgan.errors import DataError, FormatError, PinsError, UsageError
 from pipeline import ROOT
 from pipeline.commands.diff import diff
 from pipeline.commands.sync import sync
-from pipeline.dvcfiles import dvc_lock
-from pipeline.results import lookup as results
+from pipeline.dvcfiles import dvc_lock, layout
+from pipeline.results import checkout, lookup
 from pipeline.runs import keys
 from tests.comparison.made_up import COLLAPSED, PINS, figures, report, rows, seeds_around, side, write
 from tests.pipeline.fabricated import Workspace
@@ -88,7 +88,7 @@ def test_of_a_record_from_before_processors_were_recorded_that_is_said_where_the
     repository.record(machine={"processor": "Xeon"})
     assert machine_line("base", "workspace", capsys) == ["machine: not recorded for base"]
     assert machine_line("base,workspace", "workspace", capsys) == ["machine: not recorded for base,workspace"]
-    (repository.root / results.MACHINE).write_text('{"processor": "edited"}')
+    (repository.root / layout.MACHINE).write_text('{"processor": "edited"}')
     assert machine_line("base", "workspace", capsys) == []
 
 
@@ -150,7 +150,7 @@ def test_the_refs_of_experiments_are_those_that_dvc_writes(repository: Repositor
 
     head = repository.git("rev-parse", "HEAD")
     repository.git("update-ref", str(ExpRefInfo(baseline_sha=head, name="idled-suit")), head)
-    assert results.read("idled-suit").side.members[0].weights == made_up_md5("w60.0")
+    assert lookup.read("idled-suit").side.members[0].weights == made_up_md5("w60.0")
 
 
 def test_an_experiments_name_under_two_commits_is_not_guessed(repository: Repository) -> None:
@@ -159,7 +159,7 @@ def test_an_experiments_name_under_two_commits_is_not_guessed(repository: Reposi
     repository.commit()
     repository.experiment("twice", fid=62.0)
     with pytest.raises(UsageError, match="experiments of several commits have this name"):
-        results.read("twice")
+        lookup.read("twice")
 
 
 def test_commits_joined_by_commas_are_a_group(repository: Repository, tell: Tell) -> None:
@@ -193,7 +193,7 @@ def test_files_globs_and_folders_are_groups(tmp_path: Path, monkeypatch: pytest.
 def test_a_folder_of_runs_folders_is_a_group_too(tmp_path: Path) -> None:
     for seed, fid in enumerate(seeds_around(27.0, 3)):
         write(tmp_path / "runs" / str(seed) / "metrics" / "evaluation.json", fid=fid)
-    assert len(results.read(str(tmp_path / "runs")).side.members) == 3
+    assert len(lookup.read(str(tmp_path / "runs")).side.members) == 3
 
 
 def test_the_recorded_seeds_are_a_group_by_their_files_name(repository: Repository, tell: Tell) -> None:
@@ -206,7 +206,7 @@ def test_a_seeds_file_of_two_recipes_is_no_group(tmp_path: Path) -> None:
     rows = [SeedRow("fast", digest, 0, figures(27.0)) for digest in ("one", "two")]
     (tmp_path / "seeds.csv").write_text(seeds.dumps(rows))
     with pytest.raises(UsageError, match="2 recipes"):
-        results.read(str(tmp_path / "seeds.csv"))
+        lookup.read(str(tmp_path / "seeds.csv"))
 
 
 def test_other_pins_are_refused_by_name(repository: Repository) -> None:
@@ -273,7 +273,7 @@ def test_a_lock_without_the_metrics_is_said(repository: Repository, tell: Tell) 
 
 
 def test_figures_that_the_lock_does_not_record_are_said(repository: Repository, tell: Tell) -> None:
-    write(repository.root / results.METRICS, fid=30.0)
+    write(repository.root / layout.METRICS, fid=30.0)
     told = tell("base", "workspace")
     assert any("is not the one that dvc.lock records" in note for note in told["notes"])
     assert told["verdict"] != "identical"
@@ -331,7 +331,7 @@ def test_an_mlflow_run_is_compared_by_what_it_was_given(
 ) -> None:
     workspace.train(generator)
     workspace.lock("train")
-    write(workspace.root / results.METRICS, fid=27.0)
+    write(workspace.root / layout.METRICS, fid=27.0)
     (workspace.root / "metrics" / "classes.csv").write_text("digit,share,prior\n0,0.1,0.1\n")
     workspace.lock("evaluate")
     sync()
@@ -365,5 +365,5 @@ def test_two_records_of_one_recipe_are_not_mixed_and_the_fullest_counts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     old, new = tuple(rows(fid=27.5, count=2)), tuple(rows(fid=9.0, count=3))
-    sides = [results.Results(side(name, [27.5]), seeds=held) for name, held in (("a", old), ("b", new))]
-    assert results.recorded_seeds(*sides) == results.recorded_seeds(*reversed(sides)) == list(new)
+    sides = [checkout.Results(side(name, [27.5]), seeds=held) for name, held in (("a", old), ("b", new))]
+    assert lookup.recorded_seeds(*sides) == lookup.recorded_seeds(*reversed(sides)) == list(new)

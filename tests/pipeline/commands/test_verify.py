@@ -21,7 +21,7 @@ from mnistgan.rulers.pins import pins
 from pipeline import runtime
 from pipeline.commands.verify import Verified, verify
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml
-from pipeline.results import comparing
+from pipeline.results import differing
 from pipeline.runs import journal, keys
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.pipeline.fabricated import forget_machine
@@ -540,7 +540,7 @@ def test_files_are_compared_by_what_they_hold(
     for folder, content in (("before", before), ("now", now)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_bytes(content)
-    found = comparing.differences(tmp_path / "before" / name, tmp_path / "now" / name)
+    found = differing.differences(tmp_path / "before" / name, tmp_path / "now" / name)
     for line in said:
         assert any(line in each for each in found), found
 
@@ -550,14 +550,14 @@ def test_folders_are_compared_file_by_file(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         for name in names:
             Image.new("L", (2, 2)).save(tmp_path / folder / f"{name}.png")
-    found = comparing.differences(tmp_path / "before", tmp_path / "now")
+    found = differing.differences(tmp_path / "before", tmp_path / "now")
     assert found == ["a.png: recorded, not made now", "c.png: made now, not recorded"]
 
 
 def test_arrays_of_other_shapes_and_names_are_named(tmp_path: Path) -> None:
     write_arrays(tmp_path / "a.npz", {"one": np.zeros(2), "kind": np.array("dcgan"), "gone": np.zeros(1)})
     write_arrays(tmp_path / "b.npz", {"one": np.zeros(3), "kind": np.array("other")})
-    found = " ".join(comparing.differences(tmp_path / "a.npz", tmp_path / "b.npz"))
+    found = " ".join(differing.differences(tmp_path / "a.npz", tmp_path / "b.npz"))
     assert "holds kind, one now, gone, kind, one recorded" in found
     assert "one: float64 [3] now, float64 [2] recorded" in found
     assert "kind: other text" in found
@@ -566,14 +566,14 @@ def test_arrays_of_other_shapes_and_names_are_named(tmp_path: Path) -> None:
 def test_what_is_beyond_a_screen_is_counted(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", dict.fromkeys("abcdefghij", 0))
     write_json(tmp_path / "b.json", dict.fromkeys("abcdefghij", 1))
-    assert comparing.differences(tmp_path / "a.json", tmp_path / "b.json")[-1] == "and 4 more differences"
+    assert differing.differences(tmp_path / "a.json", tmp_path / "b.json")[-1] == "and 4 more differences"
 
 
 def test_an_interval_by_its_standard_error_counts_too() -> None:
     before, now = ({"kid": {"value": value, "standard_error": 1.0}} for value in (10.0, 13.0))
-    assert comparing.outside_their_intervals(before, now) == []
-    assert comparing.outside_their_intervals(before, {"kid": {"value": 20.0, "standard_error": 1.0}}) != []
-    assert comparing.outside_their_intervals(before, {"other": {"value": 1}}) is None
+    assert differing.outside_their_intervals(before, now) == []
+    assert differing.outside_their_intervals(before, {"kid": {"value": 20.0, "standard_error": 1.0}}) != []
+    assert differing.outside_their_intervals(before, {"other": {"value": 1}}) is None
 
 
 @pytest.mark.parametrize(
@@ -589,5 +589,5 @@ def test_an_interval_by_its_standard_error_counts_too() -> None:
 )
 def test_a_record_is_not_excused_by_an_interval_that_it_widened_or_lacks(kid: dict[str, float | None]) -> None:
     made = {"kid": {"value": 20.0, "standard_error": 1.0}, "fid": {"value": 2.0, "low": 1.0, "high": 3.0}}
-    (said,) = comparing.outside_their_intervals({"kid": kid, "fid": made["fid"]}, made) or [""]
+    (said,) = differing.outside_their_intervals({"kid": kid, "fid": made["fid"]}, made) or [""]
     assert said.startswith("kid: ")

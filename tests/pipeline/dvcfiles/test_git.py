@@ -15,8 +15,7 @@ from pipeline.commands.generate import generate
 from pipeline.commands.trace import trace
 from pipeline.dvcfiles import git, layout, tree
 from pipeline.engines import dvc_queue as queueing
-from pipeline.results import history
-from pipeline.results import lookup as results
+from pipeline.results import history, lookup
 from pipeline.runs import journal, patches
 from tests.pipeline.repository import Repository, recorded, repository
 
@@ -64,12 +63,12 @@ def test_where_git_can_not_be_asked_each_command_that_needs_it_says_so_in_gits_w
     break_it, said = BREAKS[name]
     break_it(monkeypatch)
     asking: list[Callable[[], object]] = [
-        lambda: results.read("base"),
+        lambda: lookup.read("base"),
         lambda: trace("base"),
         lambda: generate(out=Path("grid.png"), rev="base"),
     ]
     if name != "a broken object":  # the last commit is whole
-        asking += [lambda: list(results.everywhere()), queueing.check_ready, repair.repair]
+        asking += [lambda: list(lookup.everywhere()), queueing.check_ready, repair.repair]
         layout.LOCK.write_text("torn: [")
     for ask in asking:
         with pytest.raises(GitError, match=said):
@@ -83,8 +82,8 @@ def test_where_git_can_not_be_asked_each_command_that_needs_it_says_so_in_gits_w
             pass
         assert journal.read(Path("journal/one.jsonl"))[0].facts["commit"] is None
         assert capsys.readouterr().err.count("git can't be asked") == 1
-    assert results.read("metrics/evaluation.json").side.members  # a file needs no git
-    assert results.read("workspace").side.members
+    assert lookup.read("metrics/evaluation.json").side.members  # a file needs no git
+    assert lookup.read("workspace").side.members
 
 
 def test_without_a_repository_nothing_is_asked_and_a_name_of_a_commit_is_told_so(
@@ -93,7 +92,7 @@ def test_without_a_repository_nothing_is_asked_and_a_name_of_a_commit_is_told_so
     shutil.rmtree(".git")
     monkeypatch.setenv("PATH", "/nowhere")
     assert tree.commit() is tree.is_dirty() is None
-    for ask in (lambda: results.read("base"), lambda: trace("base"), queueing.check_ready):
+    for ask in (lambda: lookup.read("base"), lambda: trace("base"), queueing.check_ready):
         with pytest.raises(UsageError, match="no git repository is here"):
             ask()
 
@@ -137,10 +136,10 @@ def test_in_a_shallow_clone_the_command_that_is_told_brings_what_is_missing_and_
     base = here.git("rev-parse", "base")
     monkeypatch.chdir(cloned(here, tmp_path / "shallow", "--depth", "1"))
     command = r"this clone is shallow: `(git fetch --unshallow origin '\S+')`"
-    for ask in (lambda: results.read(base), lambda: trace(base), queueing.check_ready):
+    for ask in (lambda: lookup.read(base), lambda: trace(base), queueing.check_ready):
         with pytest.raises(UsageError, match=command) as error:
             ask()
-    assert results.read("HEAD").side.members
+    assert lookup.read("HEAD").side.members
     assert len(history.records()) == 1
     in_its_folder = tmp_path / "shallow" / ".dvc/tmp/exps/temp"
     in_its_folder.mkdir(parents=True)
@@ -155,8 +154,8 @@ def test_in_a_shallow_clone_the_command_that_is_told_brings_what_is_missing_and_
     found = str(error.value).split("`")[1]
     subprocess.run(found, shell=True, check=True, capture_output=True)
     queueing.check_ready()
-    assert results.read(base).side.members
-    assert results.read("origin/older").side.members
+    assert lookup.read(base).side.members
+    assert lookup.read("origin/older").side.members
 
 
 @pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
@@ -226,11 +225,11 @@ def test_wherever_a_checkout_has_its_git_its_commits_are_read(
 ) -> None:
     make(here, tmp_path / "place")
     monkeypatch.chdir(tmp_path / "place")
-    head = results.read("HEAD")
-    assert head.side.members[0].figures == results.read("workspace").side.members[0].figures
+    head = lookup.read("HEAD")
+    assert head.side.members[0].figures == lookup.read("workspace").side.members[0].figures
     assert history.records()[0].commits
     assert history.blob_at("HEAD")
-    assert results.read("HEAD:metrics/evaluation.json").side.members
+    assert lookup.read("HEAD:metrics/evaluation.json").side.members
     Path("dvc.yaml").write_text("stages: {one: {cmd: 'true', deps: [src]}}\n")
     Path("src").mkdir()
     Path("src/new.py").write_text("pass\n")
@@ -257,5 +256,5 @@ def test_a_name_with_spaces_newlines_or_of_no_file_is_no_blob(here: Repository) 
     for name in ("no such file.json", "metrics", "no\nfile", ""):
         assert git.blob("HEAD", Path(name)) is None, name
     with pytest.raises((UsageError, DataError)):
-        results.read("HEAD:a\nb")
+        lookup.read("HEAD:a\nb")
     assert os.environ.get("GIT_DIR") is None

@@ -10,8 +10,7 @@ from pipeline import ROOT
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.engines import planning
 from pipeline.engines.planning import Plan
-from pipeline.results import lookup as results
-from pipeline.results import recorded as records
+from pipeline.results import checkout, lookup
 from tests.committed import lay_out
 from tests.pipeline.repository import Repository, recorded, repository
 
@@ -22,7 +21,7 @@ DECLARED = ("dvc.yaml", "params.yaml", ".dvcignore")
 
 def plan_of(place: str = "base", count: int = 5) -> Plan:
     """The plan of a commit's recipe and code."""
-    found = results.read(place)
+    found = lookup.read(place)
     assert found.side.recipe is not None
     assert found.place is not None
     return Plan("fast", found.side.recipe, count, (), planning.causes(found.place.parts))
@@ -59,7 +58,7 @@ def test_what_was_trained_by_other_params_or_code_is_not_taken(repository: Repos
 
 def test_figures_that_the_lock_does_not_record_are_not_taken(repository: Repository) -> None:
     repository.git("reset", "--hard", "base")
-    results.METRICS.write_text(results.METRICS.read_text() + "\n")
+    layout.METRICS.write_text(layout.METRICS.read_text() + "\n")
     plan = plan_of("HEAD")
     repository.commit()
     assert seeds_of(plan) == {}
@@ -83,7 +82,7 @@ def test_seeds_beyond_the_count_are_left_out(repository: Repository) -> None:
 def test_an_experiment_that_can_not_be_read_holds_nothing_back(repository: Repository) -> None:
     repository.git("reset", "--hard", "base")
     repository.experiment("one", fid=28.0, seed=1)
-    results.METRICS.write_text("{")
+    layout.METRICS.write_text("{")
     commit = repository.commit()
     repository.git("reset", "--hard", "base")
     baseline = repository.git("rev-parse", "HEAD")
@@ -133,8 +132,8 @@ def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
     lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
     parts = dvc_lock.parts_of((tmp_path / "dvc.lock").read_text("utf-8"))
     pins = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
-    assert records.pins_to_write(parts, tmp_path) == pins
-    assert results.recipe_digest(parts, pins) == results.read(str(tmp_path)).side.recipe
+    assert pins.pins_to_write(parts, tmp_path) == pins
+    assert checkout.recipe_digest(parts, pins) == lookup.read(str(tmp_path)).side.recipe
 
 
 @pytest.mark.usefixtures("prepared")

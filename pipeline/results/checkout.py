@@ -1,0 +1,167 @@
+"""Reads the results of one checkout: its figures, and by its dvc.lock the params, data and code that they came of."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mnistgan import reading
+from mnistgan.comparison import seeds
+from mnistgan.comparison.figures import Figures
+from mnistgan.comparison.seeds import SeedRow
+from mnistgan.comparison.sides import Side, Trained
+from mnistgan.errors import DataError, FormatError
+from pipeline.dvcfiles import digests, dvc_lock, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.dvcfiles.layout import METRICS, SEEDS
+from pipeline.results import doubts
+from pipeline.runs import keys, machine
+
+Read = Callable[[Path], bytes | None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A whole checkout that results are read from: a commit's, a folder's, or what an MLflow run was given."""
+
+    read: Read
+    """A file's bytes by its path there; None where there is none."""
+    parts: Mapping[str, Part]
+    """What its dvc.lock records, by stage; empty where it has none."""
+    commit: str | None
+    """None where it is no commit's."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """One side of a comparison, and what is recorded of how it came to be."""
+
+    side: Side
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """By dotted name, a recipe's as ``recipe.KNOB``; empty where nothing records them."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """MD5 of what prepare made, by path."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """MD5 of the code and rulers that the stages up to evaluate read, by path."""
+    machine: Mapping[str, str] = field(default_factory=dict)
+    """The processor that the training ran on, and its precision; empty where nothing records them."""
+    seeds: tuple[SeedRow, ...] = ()
+    """The rows of its metrics/seeds.csv."""
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Those of the notes that say why the figures may be another run's, so that no verdict should rest on them."""
+    place: Place | None = None
+    """Where its other files are; None for a group, and for a metrics file that lies alone."""
+    is_recorded: bool = False
+    """Whether dvc.lock says that these very figures came of these params, data and code."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is known how the figures came to be."""
+        return bool(self.params)
+
+
+def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
+    """What a whole checkout of the repository records: a commit's, or a folder's."""
+    content = read_bytes(METRICS)
+    if content is None:
+        raise DataError(f"{name}: has no {METRICS}; `make repro` there makes one")
+    figures = figures_of(f"{name}, {METRICS}", content)
+    recorded = read_bytes(SEEDS)
+    of_seeds = f"{name}, {SEEDS}"
+    rows = seeds.loads(reading.decoded(recorded, of_seeds), of_seeds) if recorded is not None else []
+    lock, written = read_bytes(layout.LOCK), read_bytes(layout.PARAMS)
+    if lock is None:
+        side = Side(name, (Trained(name, figures),))
+        unknown = (f"{name} has no {layout.LOCK}: its params and code are unknown",)
+        return Results(side, seeds=tuple(rows), notes=unknown, doubts=unknown, place=Place(read_bytes, {}, commit))
+    parts = dvc_lock.parts_of(reading.decoded(lock, f"{name}, {layout.LOCK}"))
+    found = Results(
+        side=Side(name, (_trained(name, figures, parts),), recipe_digest(parts, figures.pins)),
+        params=_params(parts),
+        data=_data(parts),
+        code=_code(parts),
+        machine=_machine(parts, read_bytes),
+        seeds=tuple(rows),
+        place=Place(read_bytes, parts, commit),
+    )
+    doubted = tuple(doubts.of_figures(name, content, parts))
+    others = doubts.other_record(found.side, found.params.get("train.seed"), rows)
+    notes = (*doubted, *doubts.stale_params(name, written, found.params), *others)
+    return replace(found, notes=notes, doubts=doubted, is_recorded=not doubted)
+
+
+def _params(parts: Mapping[str, Part]) -> dict[str, Any]:
+    """Params as the stages resolved them when they ran, so that recipes of other names line up.
+
+    Where the data was fetched from is no property of it.
+    """
+    return params_yaml.flat(part.params for part in keys.measuring(parts))
+
+
+def _data(parts: Mapping[str, Part]) -> dict[str, str]:
+    made = parts["prepare"].outs if "prepare" in parts else {}
+    used = {path for part in keys.measuring(parts) for path in part.deps}
+    return {path: digest for path, digest in made.items() if path in used}
+
+
+def _code(parts: Mapping[str, Part]) -> dict[str, str]:
+    made = {path for part in parts.values() for path in part.outs}
+    deps = {path: digest for part in keys.measuring(parts) for path, digest in part.deps.items()}
+    return {path: digest for path, digest in sorted(deps.items()) if path not in made}
+
+
+def _machine(parts: Mapping[str, Part], read_bytes: Read) -> dict[str, str]:
+    """What trained, by the file that is recorded for it; empty in a record from before there was one."""
+    train = parts.get("train")
+    path = train.options.get("machine") if train else None
+    content = (read_bytes(path) if path else None) or b""
+    recorded = train.outs.get(str(path)) if train else None
+    if digests.md5(content) != recorded:
+        return {}
+    try:
+        return machine.facts(json.loads(content))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _trained(name: str, figures: Figures, parts: Mapping[str, Part]) -> Trained:
+    train = parts.get("train")
+    weights = train.outs.get(str(train.options.get("generator"))) if train else None
+    return Trained(name, figures, weights, _measured_by(parts), _training(parts))
+
+
+def _measured_by(parts: Mapping[str, Part]) -> dict[str, str] | None:
+    """What evaluate read beside what was trained: code, rulers and data by their digests, params by their values."""
+    if not {"train", "evaluate"} <= parts.keys():
+        return None
+    evaluate, trained = parts["evaluate"], parts["train"].outs
+    read = {path: digest for path, digest in evaluate.deps.items() if path not in trained}
+    return read | {name: str(value) for name, value in params_yaml.flat([evaluate.params]).items()}
+
+
+def _training(parts: Mapping[str, Part]) -> str | None:
+    """All that decides the weights to the bit; None where the machine or the libraries are not recorded."""
+    train = parts.get("train")
+    ran_on = [train.outs.get(str(train.options.get(name))) for name in ("machine", "versions")] if train else [None]
+    if train is None or None in ran_on:
+        return None
+    return json.dumps([params_yaml.flat([train.params]), dict(train.deps), ran_on], sort_keys=True, default=str)
+
+
+def recipe_digest(parts: Mapping[str, Part], pins: str) -> str | None:
+    """What the group of seeds is known by that a state belongs to; None where no training is recorded."""
+    named = parts["train"].params.get(str(layout.PARAMS), {}) if "train" in parts else {}
+    knobs = next((value for name, value in named.items() if params_yaml.RECIPE.fullmatch(name)), None)
+    if knobs is None:
+        return None
+    return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), pins)
+
+
+def figures_of(name: str, content: bytes) -> Figures:
+    """Parses a metrics file. Raises FormatError, beginning with ``name``, where it is none."""
+    try:
+        return Figures.of(reading.json_document(reading.decoded(content, name), name), name)
+    except OverflowError as error:
+        raise FormatError(f"{name}: {error}") from error

@@ -1,0 +1,107 @@
+"""Checks that recorded figures agree with the rulers, the params and each other."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mnistgan.errors import FormatError, MnistganError
+from pipeline.dvcfiles import layout
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.results import pins
+
+SHARE_ROUNDING = 1e-5
+"""How far shares that were rounded may miss each other; the pictures are held to the same."""
+ROUNDING = 1e-4
+"""The share by which figures that are written in six digits may miss each other."""
+_REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
+
+
+def faults(part: Part, workspace: Path) -> Iterator[str]:
+    """Holds the rulers to their cards, and the metrics that a stage wrote to both, to its params and to themselves."""
+    if not {"rulers", "metrics"} <= part.options.keys():
+        return
+    from mnistgan.files import read_json
+    from mnistgan.rulers import cards
+
+    folder = workspace / part.options["rulers"]
+    try:
+        rulers = {name: cards.read(folder, name)[1] for name in pins.RULERS}
+        figures = read_json(workspace / part.options["metrics"])
+    except MnistganError as error:
+        yield str(error)
+        return
+    yield from _of_figures(figures, rulers, part)
+    yield from _of_verdict(figures, folder, part)
+    yield from _of_classes(figures, part, workspace)
+
+
+def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Part) -> Iterator[str]:
+    path = part.options["metrics"]
+    asked = part.params.get(str(layout.PARAMS), {}).get("evaluate", {})
+    if not isinstance(figures, dict) or not isinstance(figures.get("pins"), str):
+        yield f"{path}: names no pins; {_REPRO}"
+        return
+    if figures.get("samples") != asked.get("samples"):
+        yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {_REPRO}"
+    from mnistgan.rulers.pins import check_same
+
+    try:
+        expected = pins.pins_of(rulers, asked)
+        check_same(figures["pins"], expected)
+    except (KeyError, TypeError) as error:
+        yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
+    except MnistganError as error:
+        yield f"{path}: {error}"
+
+
+def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
+    """What the metrics file says of itself: its verdict, its intervals, and FID in units of a missing digit."""
+    from mnistgan.comparison.figures import Figures
+    from mnistgan.evaluation import verdict
+    from mnistgan.metrics.catalog import KNOWN, broken_interval
+
+    path = part.options["metrics"]
+    try:
+        found = Figures.of(figures, str(path))
+        limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
+    except MnistganError as error:
+        yield str(error)
+        return
+    wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
+    yield from (f"{path}: {said}; {_REPRO}" for said in wrong if said)
+    for name in ("fid", "fid_logits", "fid_pixels"):
+        value, units, no_8 = (found.leaves.get(f"{name}.{each}", math.nan) for each in ("value", "units", "no_8"))
+        if math.isfinite(value + units * no_8) and not math.isclose(units * no_8, value, rel_tol=ROUNDING):
+            yield f"{path}: {name} is {value:g}, yet {units:g} units of {no_8:g}; {_REPRO}"
+    if limits is None:
+        return
+    try:
+        expected = tuple(verdict.faults(figures, limits)) or (verdict.HEALTHY,)
+    except (KeyError, TypeError) as error:
+        yield f"{path}: lacks {error}, which its verdict rests on; {_REPRO}"
+        return
+    if set(found.findings) != set(expected):
+        yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {_REPRO}"
+
+
+def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
+    """The class balance among the figures against the shares that it is of."""
+    path = part.options.get("classes")
+    if path is None or not (workspace / path).is_file():
+        return
+    from mnistgan.drawing.report.class_shares import Shares
+
+    try:
+        held = Shares.parse((workspace / path).read_text("utf-8", "replace"), str(path))
+        of_digits = list(zip(held.share, held.prior, strict=True))
+        smallest = min(share / prior for share, prior in of_digits)
+        said = float(figures["classes"]["smallest_ratio"])
+        missed = abs(min(share - said * prior for share, prior in of_digits))
+    except FormatError as error:
+        yield f"{error}; restore it with git"
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        yield f"{part.options['metrics']}, {path}: tell no class balance; {_REPRO}"
+    else:
+        if not missed <= SHARE_ROUNDING:  # NaN is no match
+            yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {_REPRO}"

@@ -1,0 +1,80 @@
+"""Tells why a checkout's figures may be another run's, or its params other than those that ran."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnistgan import reading
+from mnistgan.comparison.seeds import SeedRow
+from mnistgan.comparison.sides import Side
+from mnistgan.metrics.catalog import PRIMARY
+from pipeline.dvcfiles import digests, layout, params_yaml
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.dvcfiles.layout import METRICS, SEEDS
+from pipeline.runs import keys
+
+
+def of_figures(name: str, content: bytes, parts: Mapping[str, Part]) -> Iterator[str]:
+    """Says why a metrics file may not be what these stages wrote, so that no verdict should rest on it."""
+    yield from _stale_metrics(name, content, parts)
+    yield from _torn_chain(name, parts)
+    yield from _unnamed(name, parts)
+
+
+def stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> Iterator[str]:
+    """What params.yaml says otherwise than the run whose figures these are."""
+    if written is None:
+        return
+    document = reading.yaml_document(reading.decoded(written, f"{name}, {layout.PARAMS}"), f"{name}, {layout.PARAMS}")
+    try:
+        recipe = document["recipes"][document["train"]["recipe"]]
+    except (KeyError, TypeError):
+        yield f"{name}: {layout.PARAMS} names no recipe; the figures are of the run that {layout.LOCK} records"
+        return
+    now = dict(params_yaml.flatten({**document, "recipe": recipe}, ""))
+    changed = [key for key, value in ran.items() if key in now and now[key] != value]
+    if changed:
+        shown = ", ".join(f"{key} {now[key]} (ran with {ran[key]})" for key in changed)
+        yield f"{name}: {layout.PARAMS} has changed since the run: {shown}; the figures are of the run"
+
+
+def other_record(side: Side, seed: Any, rows: Sequence[SeedRow]) -> Iterator[str]:
+    """Where the record of seeds has another FID for the very seed."""
+    (member,) = side.members
+    fid = member.figures.leaves.get(PRIMARY, math.nan)
+    for row in rows:
+        if (row.digest, row.seed) == (side.recipe, seed) and row.figures.leaves[PRIMARY] != fid:
+            told = f"FID {row.figures.leaves[PRIMARY]:.4g}, not {fid:.4g}"
+            yield f"{side.name}: {SEEDS} has {told}, for seed {seed}: the spread is another run's, or was edited"
+
+
+def _torn_chain(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
+    """What a stage did not read as the others wrote it, as after a run that was cut short."""
+    written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
+    read = [item for part in keys.measuring(parts) for item in part.deps.items()]
+    others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
+    if missing := sorted({"prepare", "train", "evaluate"} - parts.keys()):
+        yield f"{name}: {layout.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
+    elif others:
+        yield f"{name}: {', '.join(others)} was written anew since a later stage read it; `dvc repro` catches up"
+
+
+def _unnamed(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
+    """What the training's command no longer names, so that what it tells of the weights would be overlooked."""
+    if not {"train", "evaluate"} <= parts.keys():
+        return
+    train = parts["train"]
+    generator = str(train.options.get("generator"))
+    if generator not in train.outs or generator not in parts["evaluate"].deps:
+        yield f"{name}: {layout.LOCK} names no generator, so of which weights the figures are is unknown"
+    elif unnamed := [path for path in train.outs if Path(path) not in train.options.values()]:
+        yield f"{name}: {layout.LOCK}'s command of train names no {', '.join(unnamed)}, which it wrote"
+
+
+def _stale_metrics(name: str, content: bytes, parts: Mapping[str, Part]) -> Iterator[str]:
+    recorded = parts["evaluate"].outs.get(METRICS.as_posix()) if "evaluate" in parts else None
+    if recorded is None:
+        yield f"{name}: {layout.LOCK} records no {METRICS}, so whose figures it holds is unknown"
+    elif digests.md5(content) != recorded:
+        yield f"{name}: {METRICS} is not the one that {layout.LOCK} records; params, data and code may be another run's"
