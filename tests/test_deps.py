@@ -1,6 +1,7 @@
 """What each stage depends on: the code that it runs, of one family, and hardly more; what is exempt, and why."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -57,12 +58,9 @@ TAKEN = {
 }
 """All that the code of stages takes of exempt files, a module or one name of it, and why no out holds any of it."""
 
-SETS_OPTIONS_ELSEWHERE = {
-    "pipeline/tracking/follower.py": "of the process that publishes, which computes nothing",
-    "pipeline/tracking/store.py": "the same",
-}
+SETS_OPTIONS_ELSEWHERE = {"pipeline/tracking/follower.py": "of the process that publishes, which computes nothing"}
 LIBRARIES = ("tensorflow", "keras")
-VARIABLES = ("TF_", "KERAS_", "CUDA_", "ONEDNN_", "DNNL_", "XLA_", "OMP_", "MKL_", "NPY_", "OPENBLAS_", "GLIBC_")
+VARIABLE = re.compile(r"(TF(?!_CPP)|KERAS|CUDA|ONEDNN|DNNL|XLA|OMP|MKL|NPY|OPENBLAS|GLIBC)_")  # TF_CPP_: of logs
 
 
 def relative(path: Path) -> str:
@@ -170,7 +168,7 @@ def options_set(tree: ast.AST) -> set[str]:
     """By what a file could set how numbers are computed: a library that it imports, a variable that it names."""
     imported = {name for name in bound(tree).values() if name.split(".")[0] in LIBRARIES}
     strings = {str(node.value) for node in statements(tree) if isinstance(node, ast.Constant)}
-    return imported | {name for name in strings if name.startswith(VARIABLES)}
+    return imported | {name for name in strings if VARIABLE.match(name)}
 
 
 each_stage = pytest.mark.parametrize("stage", STAGES)

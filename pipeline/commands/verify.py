@@ -218,9 +218,10 @@ def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapp
     before = _processors(record, known, stages)
     now = runtime.cpu_model()
     found += [f"processor of {stage}: {cpu} when it was recorded, {now} here" for stage, cpu in before if cpu != now]
-    was, got = (facts.get("precision") for facts in (record.facts_of_machine, trained_on))
-    if was and got and was != got:
-        found.append(f"precision of train: {was} when it was recorded, {got} here")
+    for name in ("precision", "device"):
+        was, got = (facts.get(name) for facts in (record.facts_of_machine, trained_on))
+        if was and got and was != got:
+            found.append(f"{name} of train: {was} when it was recorded, {got} here")
     return found
 
 

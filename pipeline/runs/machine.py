@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-FACTS = ("processor", "precision")
-"""What of :func:`runtime.machine` two records are compared by."""
+FACTS = ("processor", "precision", "device")
+"""What of :func:`runtime.machine` two records are compared by; a device is named where it is not the processor."""
 
 
 def clone(root: Path) -> str:

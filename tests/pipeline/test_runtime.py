@@ -7,7 +7,7 @@ import pytest
 
 from mnistgan.errors import UsageError
 from pipeline import runtime
-from pipeline.runs import checkpoints
+from pipeline.runs import checkpoints, machine
 from tests.pipeline.fabricated import Workspace
 
 
@@ -111,7 +111,8 @@ def test_a_device_is_named_beside_the_processor_only_where_it_is_another(monkeyp
     assert list(runtime.machine("float32")) == ["processor", "precision"]
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind: ["a card"])
     monkeypatch.setattr(tf.config.experimental, "get_device_details", {"a card": {"device_name": "NVIDIA A"}}.get)
-    assert runtime.machine("float32", "gpu") == {**runtime.machine("float32"), "device": "NVIDIA A"}
+    told = runtime.machine("float32", "gpu")
+    assert told == {**runtime.machine("float32"), "device": "NVIDIA A"} == machine.facts(told)
 
 
 def test_bfloat16_is_of_processors_alone(cpuinfo: Path) -> None:
