@@ -46,7 +46,7 @@ from pipeline.dvcfiles import layout
 
 app = typer.Typer(
     name="python -m pipeline",
-    help="Prepare MNIST, train a DCGAN, measure it and draw it; each stage is a command that dvc.yaml runs.",
+    help="Prepare MNIST, train a generative model, measure it and draw it; dvc.yaml runs the first four as stages.",
     no_args_is_help=True,
     add_completion=False,  # it would install one for a program whose name has no spaces; see COMPLETION
     rich_markup_mode=None,

@@ -24,8 +24,10 @@ _HEADLINE = re.compile(
 )
 SPECIAL = ("\\", "|", "*", "_", "<", ">", "[", "]", "`", "~")
 
-Markdown = Annotated[Path | None, typer.Option(help="Write it as Markdown, to a file or (-) to stdout alone.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write it as JSON, to a file or (-) to stdout alone.")]
+Markdown = Annotated[Path | None, typer.Option(help="Write the result as Markdown, to a file or (-) to stdout alone.")]
+Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the result as JSON, to a file or (-) to stdout alone.")
+]
 
 
 def check_outputs(places: Mapping[str, Path | None]) -> None:

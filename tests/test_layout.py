@@ -129,6 +129,9 @@ def test_help_loads_no_heavy_library() -> None:
     assert "typer" in loaded
     assert loaded & heavy == set()
     assert set(STAGES) <= set(run.stdout.split())
+    assert "..." not in run.stdout.partition("Commands:")[2], (
+        "a command's line is cut off: let its docstring begin with a shorter sentence"
+    )
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

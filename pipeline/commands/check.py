@@ -11,10 +11,14 @@ from pipeline.stage import PARAMS
 def check(
     experiments: Annotated[
         bool,
-        typer.Option("--experiments", help="And whether DVC can run experiments here, which needs git's history."),
+        typer.Option(
+            "--experiments", help="Check too whether DVC can run experiments here, which needs git's history."
+        ),
     ] = False,
 ) -> None:
-    """Check params.yaml: every problem at once, each with its path, what it got and what it takes."""
+    """Check params.yaml and name every problem at once.
+
+    Each with its path, what it got and what it takes."""
     from mnistgan.params import load
 
     params = load(PARAMS)

@@ -37,10 +37,11 @@ def controls(
     ] = TABLE,
     verbose: Verbose = False,
 ) -> None:
-    """Measure some forty sets of real images with a known fault, from black images to a few copies, by every metric.
+    """Measure images with known faults by every metric.
 
-    It shows what each metric sees and to what it is blind, and sets the thresholds of the verdict: half-way between
-    what a dose of 5% of a fault gives and what one of 20% does. Run it again where rulers, data or metrics change.
+    Some forty sets of real images are spoiled on purpose, from black images to a few copies. It shows what each metric
+    sees and to what it is blind, and sets the thresholds of the verdict: half-way between what a dose of 5% of a fault
+    gives and what one of 20% does. Run it again where rulers, data or metrics change.
     """
     from mnistgan.params import load
 

@@ -30,20 +30,21 @@ MARGIN = 25.0
 
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help=SOURCE)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same; what may be better or worse.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; it is judged beside A.")],
     markdown: output.Markdown = None,
     json: output.Json = None,
     margin: Margin = MARGIN,
 ) -> None:
-    """Tell whether B is better or worse than A, identical, or can't be told from it yet.
+    """Tell whether B is better or worse than A.
 
-    Log FID decides, at 5%: by Welch's test, seeds unpaired, where both sides are groups of seeds. One seed on a side
-    is judged by the spread between seeds that metrics/seeds.csv records for A's or B's recipe: Student's t with its
-    degrees of freedom, the spread times the root of 2. Without one it can't be told. Equal pins and figures are
-    identical; the same weights with other figures, or by other measuring code, are measured otherwise. Seeds that
-    collapsed are counted, by Fisher's exact test, and not averaged in; where there are any, both tests share the 5%.
-    All other metrics are shown with p adjusted by Holm and decide nothing. How many more seeds it takes follows from
-    the spread and --margin, never from the difference that was seen.
+    Or that they are identical, or that it can't be told yet. Log FID decides, at 5%: by Welch's test, seeds unpaired,
+    where both sides are groups of seeds. One seed on a side is judged by the spread between seeds that
+    metrics/seeds.csv records for A's or B's recipe: Student's t with its degrees of freedom, the spread times the root
+    of 2. Without one it can't be told. Equal pins and figures are identical; the same weights with other figures, or by
+    other measuring code, are measured otherwise. Seeds that collapsed are counted, by Fisher's exact test, and not
+    averaged in; where there are any, both tests share the 5%. All other metrics are shown with p adjusted by Holm and
+    decide nothing. How many more seeds it takes follows from the spread and --margin, never from the difference that
+    was seen.
 
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """

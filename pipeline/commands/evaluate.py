@@ -58,7 +58,7 @@ def evaluate(
     layers of the classifier and in pixel components, KID, precision, recall, density, coverage, the classifier
     score, class balance, novelty, repetition and pixel statistics; each beside what real validation images get. FID,
     KID, repetition: lower is better. Recall and coverage: higher is better. Precision, density, classifier score:
-    as near to the real value as can be. FIDs of other pins do not compare.
+    as near to the real value as can be. FIDs by other rulers, splits or sample counts do not compare.
 
     The verdict is healthy, or collapsed, memorised or unsure with its evidence, where a figure is past what it is when
     a fifth of the samples is at fault (docs/controls.md).

@@ -27,15 +27,15 @@ def gate(
     markdown: output.Markdown = None,
     json: output.Json = None,
 ) -> None:
-    """Hold a result to the rules of gate.yaml; exits with 0 passed, 1 failed, 3 inconclusive, 2 on bad use.
+    """Judge a result by the rules of gate.yaml.
 
-    A rule passes where the one-sided 95% bound of what it asks about is inside its margin, fails where the whole
-    interval between both bounds is outside, and is inconclusive between. A rule about the head alone takes the
-    interval of the samples that its file holds. One that compares with the base takes the spread between seeds: of the
-    two groups, or that which metrics/seeds.csv records for the base's or the head's recipe. Where neither is there,
-    such a rule can't pass, unless both are identical. The gate never passes (3) where the figures are not those that
-    dvc.lock records, or the two were measured otherwise: by other code, or the same weights with other figures. No
-    network and no MLflow. See docs/comparing.md.
+    Exits with 0 where it passed, 1 failed, 3 inconclusive, 2 on bad use. A rule passes where the one-sided 95% bound of
+    what it asks about is inside its margin, fails where the whole interval between both bounds is outside, and is
+    inconclusive between. A rule about the head alone takes the interval of the samples that its file holds. One that
+    compares with the base takes the spread between seeds: of the two groups, or that which metrics/seeds.csv records
+    for the base's or the head's recipe. Where neither is there, such a rule can't pass, unless both are identical. The
+    gate never passes (3) where the figures are not those that dvc.lock records, or the two were measured otherwise: by
+    other code, or the same weights with other figures. No network and no MLflow. See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
     from mnistgan.comparison import rules as judging

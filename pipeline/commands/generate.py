@@ -56,10 +56,11 @@ def generate(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Draw images from the weights in the workspace, of a commit or of a run, the same for the same seed.
+    """Draw images from trained weights.
 
-    A file is replaced in one step; so is a folder, with --force. Each PNG holds the sha256 of the weights that drew
-    it. The latents of --seed are those of train.grid_seed where the two are equal: 256 images then are the last grid.
+    The weights are those in the workspace, of a commit or of a run; the same seed gives the same images. A file is
+    replaced in one step; so is a folder, with --force. Each PNG holds the sha256 of the weights that drew it. The
+    latents of --seed are those of train.grid_seed where the two are equal: 256 images then are the last grid.
     """
     chosen = _format(out, format_)
     _check_place(out, chosen, force)

@@ -30,9 +30,10 @@ def prepare(
         ),
     ] = None,
 ) -> None:
-    """Fetch MNIST from the first source that has it, check every byte, and set validation images aside.
+    """Fetch MNIST and set validation images aside.
 
-    The sources and their order are prepare.sources in params.yaml. Nothing is written unless all is right.
+    The first source that has it is taken, and every byte is checked; prepare.sources in params.yaml lists them in
+    order. Nothing is written unless all is right.
     """
     with running("prepare") as params:
         from mnistgan import files

@@ -62,7 +62,7 @@ def render(
     ],
     verbose: Verbose = False,
 ) -> None:
-    """Draw what the generator makes, how it came there, and what was measured.
+    """Draw samples, progress over the epochs, curves and metrics.
 
     The latents are those of the training's grids: train.grid_seed. Each PNG holds the sha256 of the generator's
     weights (text chunk generator-sha256), the GIF in its comment. Nothing is written unless all could be drawn.

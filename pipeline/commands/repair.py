@@ -38,12 +38,12 @@ class AtWork:
 
 
 def repair() -> None:
-    """Mend what a kill left torn; `make repro` does it first, and it changes nothing that is whole.
+    """Mend files of DVC that a kill left torn.
 
-    An rwlock of DVC that is no whole JSON goes, entries of dead processes too. A dvc.lock that is no whole record is
-    put back as the last commit has it, the torn one kept beside as dvc.lock.torn; what ran since comes out of DVC's run
-    cache. A stage that still works here, left by a DVC that was killed or not, is named, and nothing is done; so is a
-    DVC that is busy here.
+    `make repro` does it first; what is whole stays as it is. An rwlock of DVC that is no whole JSON goes, entries of
+    dead processes too. A dvc.lock that is no whole record is put back as the last commit has it, the torn one kept
+    beside as dvc.lock.torn; what ran since comes out of DVC's run cache. A stage that still works here, left by a DVC
+    that was killed or not, is named, and nothing is done; so is a DVC that is busy here.
     """
     _refuse_beside_others()
     _refuse_beside_dvc()

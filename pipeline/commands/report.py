@@ -27,18 +27,18 @@ NOTHING = "–"
 
 def report(
     a: Annotated[str, typer.Argument(metavar="A", help=diff.SOURCE)],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same; what may be better or worse.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; it is judged beside A.")],
     out: Annotated[Path, typer.Option(help="The HTML file; (-) for stdout alone.")] = OUT,
     markdown: output.Markdown = None,
     margin: diff.Margin = diff.MARGIN,
 ) -> None:
-    """Show whether B is better or worse than A, and why: one HTML file to open from disk, to mail or to keep.
+    """Show in one HTML file whether B is better than A, and why.
 
-    The verdict first, as `diff` gives it; then every metric with its interval beside what real images get, the curves
-    and looks of both trainings over each other, the same latents drawn by both (over the epochs where DVC's cache has
-    both sides' grids), the shares of the digits, the samples that the classifier is most and least sure of, the
-    params, data and code that differ, and where both come from. Curves and pictures are of one training: of a group of
-    seeds the page has the figures alone.
+    It can be opened from disk, mailed and kept. The verdict first, as `diff` gives it; then every metric with its
+    interval beside what real images get, the curves and looks of both trainings over each other, the same latents drawn
+    by both (over the epochs where DVC's cache has both sides' grids), the shares of the digits, the samples that the
+    classifier is most and least sure of, the params, data and code that differ, and where both come from. Curves and
+    pictures are of one training: of a group of seeds the page has the figures alone.
 
     Made from git's objects, DVC's cache and the journals here: no network, no TensorFlow, and no MLflow unless A or B
     is a run. Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.

@@ -40,12 +40,12 @@ def seeds(
     out: Annotated[Path | None, typer.Option(help=f"The file to record them in: {OUT}, unless --set is given.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="How many train at once; one training takes two cores.")] = 1,
 ) -> None:
-    """Train seeds of a recipe through DVC's queue, and record how far they differ: what `diff` and `gate` judge by.
+    """Train seeds of a recipe and record how far they differ.
 
-    Each seed is a DVC experiment and an MLflow run; a parent run shows mean, standard deviation and 95% interval of log
-    FID and of every other metric, and counts those that collapsed, which no mean holds. A seed that the workspace, the
-    last commit or an experiment records already, by the same params, data and code, is taken from there. A changed tree
-    is queued with its changes.
+    `diff` and `gate` judge by that. The trainings go through DVC's queue. Each seed is a DVC experiment and an MLflow
+    run; a parent run shows mean, standard deviation and 95% interval of log FID and of every other metric, and counts
+    those that collapsed, which no mean holds. A seed that the workspace, the last commit or an experiment records
+    already, by the same params, data and code, is taken from there. A changed tree is queued with its changes.
 
     The same command again goes on with what is missing: it queues nothing twice, and tries once more what failed.
     Ctrl-C stops the training, which saves first, and takes the rest out of the queue; exit code 130. With all there,

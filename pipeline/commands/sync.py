@@ -42,17 +42,17 @@ class Followed(StrEnum):
 def sync(
     follow: Annotated[
         Followed | None,
-        typer.Option(help="Publish while this stage runs, until standard input ends: what the stages start."),
+        typer.Option(help="Publish while this stage runs, until standard input ends; stages start this themselves."),
     ] = None,
     since: Annotated[float, typer.Option(hidden=True)] = 0.0,
 ) -> None:
-    """Bring MLflow up to date with dvc.lock and the files it records; repeating it changes nothing.
+    """Publish to MLflow what dvc.lock and the files record.
 
-    Gives a state that came out of DVC's cache its run, fills in what an outage kept away or a person deleted in
-    MLflow, and closes runs whose process is gone. Each recipe of metrics/seeds.csv gets a parent run over the runs of
-    its seeds. Of the registered generator's versions that are measured as the commit's figures are and pass gate.yaml's
-    own rules, the one with the lowest FID has the alias `best`. MLFLOW_TRACKING_URI names another store than
-    mlruns/mlflow.db.
+    Repeating it changes nothing. It gives a state that came out of DVC's cache its run, fills in what an outage kept
+    away or a person deleted in MLflow, and closes runs whose process is gone. Each recipe of metrics/seeds.csv gets a
+    parent run over the runs of its seeds. Of the registered generator's versions that are measured as the commit's
+    figures are and pass gate.yaml's own rules, the one with the lowest FID has the alias `best`. MLFLOW_TRACKING_URI
+    names another store than mlruns/mlflow.db.
     """
     root = layout.main_root()
     if follow:

@@ -43,10 +43,11 @@ def trace(
         ),
     ],
 ) -> None:
-    """Say where a result comes from, and what came of it: run, commit, params, data, weights, outs and rulers.
+    """Say where a result comes from, and what came of it.
 
-    Looks through dvc.lock in the workspace, in every commit and in every experiment, through the journals here, DVC's
-    cache beside them, and MLflow's store where it can be reached.
+    That is: run, commit, params, data, weights, outs and rulers. Looks through dvc.lock in the workspace, in every
+    commit and in every experiment, through the journals here, DVC's cache beside them, and MLflow's store where it can
+    be reached.
     """
     records = history.records()
     found = _of_file(Path(what), records) if _is_file(what) else _of_name(what, records)

@@ -63,7 +63,7 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore checkpoints and start at step 0.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train the networks by the recipe that params.yaml names.
+    """Train a model by the recipe that params.yaml names.
 
     Killed or interrupted, the same command goes on from the last checkpoint, to the same bytes. The curves have a
     column for each scalar that a step of the recipe's family reports.

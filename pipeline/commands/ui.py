@@ -37,7 +37,10 @@ def ui(
         ),
     ] = None,
 ) -> None:
-    """Serve MLflow's pages on the pipeline's store until Ctrl-C; works before any run too."""
+    """Serve MLflow's pages on the pipeline's store until Ctrl-C.
+
+    It works before any run too.
+    """
     from pipeline.tracking import address, pages
     from pipeline.tracking.connection import connect
 

@@ -46,11 +46,11 @@ def verify(
         bool, typer.Option("--fast", help="Run nothing: check the record against itself and the files, in 2 seconds.")
     ] = False,
 ) -> None:
-    """Run the stages again in a scratch folder, from nothing, and compare every byte with dvc.lock.
+    """Run the stages again and compare every byte with dvc.lock.
 
-    Ends with 0 where the bytes are the same; with 0 and a warning where they differ, but the processor, what it can
-    train at or a library does too and the metrics' intervals overlap; with 1 where something else differs, and says by
-    how much.
+    They run in a scratch folder, from nothing. Ends with 0 where the bytes are the same; with 0 and a warning where
+    they differ, but the processor, what it can train at or a library does too and the metrics' intervals overlap; with
+    1 where something else differs, and says by how much.
 
     First, and with --fast alone: dvc.lock against dvc.yaml and params.yaml, the code and files that are there
     against its digests, the rulers against their cards, the metrics' pins against the rulers, the training's
