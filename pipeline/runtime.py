@@ -83,7 +83,7 @@ def precision(wanted: "Precision", device: "Device" = "cpu") -> tuple["Precision
 
 
 def machine(precision: str, device: "Device" = "cpu") -> dict[str, str]:
-    """What of a machine may make other bytes of the same params, data and code; one kind of machine, one content.
+    """Describes what of a machine may make other bytes of the same params, data and code.
 
     ``precision`` is the one trained at, which may be another than the recipe's where the processor can't do that. A
     device other than the processor is named.
@@ -97,13 +97,13 @@ def machine(precision: str, device: "Device" = "cpu") -> dict[str, str]:
 
 
 def cpu_model() -> str:
-    """The processor as the system names it, for instance ``Intel(R) Xeon(R) CPU @ 2.20GHz``, then any settings()."""
+    """Names the processor as the system does, for instance ``Intel(R) Xeon(R) CPU @ 2.20GHz``, then any settings()."""
     named = _of_cpu("model name") or platform.processor() or platform.machine()
     return " ".join([named, *([f"({', '.join(settings())})"] if settings() else [])])
 
 
 def settings() -> list[str]:
-    """What the environment sets of SETTINGS, each ``NAME=value``; nothing where nobody set anything."""
+    """Lists what the environment sets of SETTINGS, each ``NAME=value``; nothing where nobody set anything."""
     told = {name: os.environ.get(name, "").strip() for name in SETTINGS}
     if "glibc.cpu." not in told["GLIBC_TUNABLES"]:  # others tune the allocator
         del told["GLIBC_TUNABLES"]
@@ -111,12 +111,12 @@ def settings() -> list[str]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the libraries that decide the numbers; reads metadata, imports none of them."""
+    """Reads the versions of the libraries that decide the numbers, from metadata, importing none of them."""
     return {library: metadata.version(library) for library in LIBRARIES}
 
 
 def _gpu() -> Any:
-    """The GPU that TensorFlow finds first. Raises UsageError where it finds none."""
+    """Finds the first GPU that TensorFlow sees. Raises UsageError where it sees none."""
     import tensorflow as tf
 
     if found := tf.config.list_physical_devices("GPU"):
@@ -130,7 +130,7 @@ def _gpu() -> Any:
 
 
 def _without_bfloat16() -> str | None:
-    """The setting that keeps oneDNN from computing in bfloat16, be the processor able to; None where none does."""
+    """Finds the setting that keeps oneDNN from computing in bfloat16 on any processor; None where none does."""
     for setting in settings():
         name, _, value = setting.partition("=")
         held = name.endswith("MAX_CPU_ISA") and not any(part in value.upper() for part in COMPUTES_BFLOAT16)
@@ -140,7 +140,7 @@ def _without_bfloat16() -> str | None:
 
 
 def _of_cpu(field: str) -> str:
-    """What the system says in a field of its first processor; "" where it says nothing."""
+    """Reads a field of the system's first processor; "" where it says nothing."""
     try:
         lines = CPUINFO.read_text("utf-8").splitlines()
     except OSError:
@@ -149,7 +149,7 @@ def _of_cpu(field: str) -> str:
 
 
 def _import_quietly() -> None:
-    """Import TensorFlow with its greetings caught at the file descriptor: C++ writes them before it reads a log level.
+    """Imports TensorFlow with its greetings caught at the file descriptor: C++ writes them before it reads a log level.
 
     Should the import fail, they are shown after all.
     """

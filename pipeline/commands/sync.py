@@ -68,7 +68,7 @@ def sync(
 
 
 def _publish_state(store: "Store", root: Path) -> None:
-    """What dvc.lock records."""
+    """Publishes what dvc.lock records."""
     from pipeline.tracking.lease import publishing
 
     try:
@@ -92,7 +92,7 @@ def _publish_state(store: "Store", root: Path) -> None:
 
 
 def _publish_groups(store: "Store") -> None:
-    """The groups of metrics/seeds.csv."""
+    """Publishes the groups of metrics/seeds.csv."""
     from pipeline.dvcfiles import layout
     from pipeline.tracking import groups
 
@@ -168,6 +168,6 @@ class _Following:
 
 
 def _input_ended() -> bool:
-    """Waits a moment for the end of standard input; whether it came."""
+    """Waits a moment for the end of standard input; returns whether it came."""
     readable, _, _ = select.select([sys.stdin], [], [], POLL_SECONDS)
     return bool(readable) and not os.read(sys.stdin.fileno(), 1024)

@@ -115,7 +115,7 @@ def train(
 
 
 def _precision(params: "Params") -> "Precision":
-    """What the recipe asks for, or, with a warning, what can be had here."""
+    """Finds the precision that the recipe asks for, or, with a warning, what can be had here."""
     wanted = params.recipe.precision
     got, why = runtime.precision(wanted)
     if why:
@@ -126,7 +126,7 @@ def _precision(params: "Params") -> "Precision":
 
 
 def _told(final: "TrainingState", scalars: "Sequence[Scalar]") -> str:
-    """How a training ended, in a line."""
+    """Words in a line how a training ended."""
     from mnistgan.training.looks import Collapse, best
 
     look, lowest, collapse = final.looks[-1], best(final.looks), Collapse.of(final.looks)
@@ -139,7 +139,7 @@ def _told(final: "TrainingState", scalars: "Sequence[Scalar]") -> str:
 
 
 def _values(means: Mapping[str, float], scalars: "Sequence[Scalar]") -> str:
-    """Each scalar's mean by its title."""
+    """Formats each scalar's mean by its title."""
     return ", ".join(f"{scalar.title} {means[scalar.name]:.2f}" for scalar in scalars)
 
 
@@ -189,7 +189,7 @@ class _Files:
 
 
 class _Speed:
-    """How fast images are trained on, and what share of the time goes elsewhere; both since the first report.
+    """Measures how fast images are trained on, and what share of the time goes elsewhere; since the first report.
 
     The compilation before that would slow the one and swell the other.
     """
@@ -218,7 +218,7 @@ class _Speed:
 
 
 def _data(params: "Params", train: "Images", validation: "Images", source: Path) -> "Images":
-    """The labelled images that the recipe trains on; ``source`` is where ``train`` came from."""
+    """Loads the labelled images that the recipe trains on; ``source`` is where ``train`` came from."""
     import numpy as np
 
     from mnistgan.datasets.arrays import Images
@@ -244,7 +244,7 @@ def _judge(train: "Images", validation: "Images", rulers: Path, seed: int) -> "V
 
 
 def _digest(data: "Images", judge: "Validation") -> str:
-    """Of all that decides a training beside params and code: images, those it is held against, and by what."""
+    """Digest of all that decides a training beside params and code: images, those it is held against, and by what."""
     parts = (data.digest, judge.real.digest, judge.classifier.digest, judge.pixels.digest)
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 

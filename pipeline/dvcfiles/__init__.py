@@ -1,1 +1,1 @@
-"""dvc.yaml, dvc.lock, digests, DVC's cache and git, as they are on disk."""
+"""Reads dvc.yaml, dvc.lock, digests, DVC's cache and git, as they are on disk."""

@@ -1,4 +1,4 @@
-"""Where DVC's cache keeps the bytes of an MD5, by DVC's own config files, read without importing DVC."""
+"""Finds DVC's cache and the bytes in it by their MD5, from DVC's own config files, without importing DVC."""
 
 import os
 from functools import lru_cache
@@ -9,7 +9,7 @@ from mnistgan.errors import FormatError
 
 
 def place(root: Path, digest: str) -> Path:
-    """Where the cache of the repository at ``root`` has, or would have, the bytes of an MD5.
+    """Path at which the cache of the repository at ``root`` has, or would have, the bytes of an MD5.
 
     Raises FormatError where one of DVC's config files can't be read.
     """
@@ -23,7 +23,7 @@ def folder(root: Path) -> Path:
 
 
 def _configs(root: Path) -> list[Path]:
-    """DVC's config files, the one that decides first."""
+    """Reads DVC's config files, the one that decides first."""
     import platformdirs
 
     everyones = os.environ.get("DVC_SYSTEM_CONFIG_DIR") or platformdirs.site_config_dir("dvc", "iterative")

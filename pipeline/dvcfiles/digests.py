@@ -19,7 +19,7 @@ def md5(content: bytes) -> str:
 
 
 def md5_of(path: Path, workspace: Path = Path()) -> str:
-    """The MD5 of a file or folder exactly as DVC records it. Raises DataError when there is none.
+    """Computes the MD5 of a file or folder exactly as DVC records it. Raises DataError when there is none.
 
     A folder's is that of the JSON list of its files' digests, sorted by path; names in .dvcignore are left out.
     """
@@ -35,7 +35,7 @@ def md5_of(path: Path, workspace: Path = Path()) -> str:
 
 
 def md5_if_there(path: Path, workspace: Path = Path()) -> str | None:
-    """As :func:`md5_of`; None where there is nothing."""
+    """Does the same as :func:`md5_of`; None where there is nothing."""
     return md5_of(path, workspace) if path.exists() else None
 
 

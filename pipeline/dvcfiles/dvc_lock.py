@@ -24,7 +24,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 @dataclass(frozen=True)
 class Part:
-    """What decides a stage's outs, and where they lie."""
+    """What decides a stage's outs (params, deps), and the outs."""
 
     params: Mapping[str, Any]
     """By params file, then by the key that dvc.yaml names, resolved."""
@@ -38,12 +38,12 @@ class Part:
     """That command line."""
 
     def changed_outs(self, workspace: Path = Path()) -> list[str]:
-        """The outs that are missing in ``workspace`` or hold other bytes than the record says."""
+        """Lists the outs that are missing in ``workspace`` or hold other bytes than the record says."""
         return [path for path, md5 in self.outs.items() if digests.md5_if_there(workspace / path, workspace) != md5]
 
 
 def read(workspace: Path = Path()) -> str:
-    """The text of dvc.lock. Raises UsageError when there is none, FormatError when it is no text."""
+    """Reads the text of dvc.lock. Raises UsageError when there is none, FormatError when it is no text."""
     try:
         return reading.text(workspace / LOCK)
     except FileNotFoundError as error:
@@ -53,7 +53,7 @@ def read(workspace: Path = Path()) -> str:
 
 
 def parts_of(text: str) -> dict[str, Part]:
-    """Every stage's part, by its name. Raises FormatError, which names stage and key, where DVC wrote no such lock."""
+    """Parses every stage's part, by name. Raises FormatError, naming stage and key, where DVC wrote no such lock."""
     document = reading.yaml_document(text, str(LOCK))
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
         raise FormatError(f"{LOCK}: should begin with schema: '{SCHEMA}', as DVC writes it; {_RESTORE}")
@@ -61,13 +61,13 @@ def parts_of(text: str) -> dict[str, Part]:
 
 
 def prepared(workspace: Path = Path()) -> dict[str, Part]:
-    """The recorded part of prepare, if dvc.lock has one; its outs say which deps are data."""
+    """Finds the recorded part of prepare, if dvc.lock has one; its outs say which deps are data."""
     recorded = parts_of(read(workspace)) if (workspace / LOCK).exists() else {}
     return {"prepare": recorded["prepare"]} if "prepare" in recorded else {}
 
 
 def options_of(command: str, where: str) -> dict[str, Path]:
-    """The paths on a command line, by option. Raises FormatError, beginning with ``where``, where it is none."""
+    """Finds the paths on a command line, by option. Raises FormatError, beginning with ``where``, where it is none."""
     try:
         return options_in(shlex.split(command))
     except ValueError as error:
@@ -75,12 +75,12 @@ def options_of(command: str, where: str) -> dict[str, Path]:
 
 
 def options_in(words: Iterable[str]) -> dict[str, Path]:
-    """The words of a command that follow an option, by the option's name."""
+    """Finds the words of a command that follow an option, by the option's name."""
     return {name.removeprefix("--"): Path(value) for name, value in pairwise(words) if name.startswith("--")}
 
 
 class _Options(dict[str, Path]):
-    """The options of a recorded command, where one that is asked for must be."""
+    """The options of a recorded command; an error names one that is asked for and missing."""
 
     def __init__(self, options: Mapping[str, Path], where: str) -> None:
         super().__init__(options)

@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
 @dataclass(frozen=True)
 class Declared:
-    """What dvc.yaml and params.yaml say of a stage, whatever is there."""
+    """A stage as dvc.yaml and params.yaml declare it, whether or not its files are there."""
 
     command: str
     params: Mapping[str, Any]
@@ -33,18 +33,18 @@ class Declared:
 
 
 def declared(workspace: Path = Path()) -> dict[str, Declared]:
-    """Every stage as dvc.yaml and params.yaml declare it, by its name."""
+    """Reads every stage as dvc.yaml and params.yaml declare it, by its name."""
     params = params_yaml.read(workspace)
     return {name: _declared(entry, params) for name, entry in _stages(workspace).items()}
 
 
 def options(stage: str, workspace: Path = Path()) -> dict[str, Path]:
-    """The paths on the command line that dvc.yaml has for a stage, by option. Raises KeyError where it has no such."""
+    """Finds the paths on dvc.yaml's command line of a stage, by option. Raises KeyError where it has no such stage."""
     return options_of(_stages(workspace)[stage]["cmd"], str(PIPELINE))
 
 
 def outs(workspace: Path = Path()) -> list[str]:
-    """The paths of every stage's outs, metrics and plots."""
+    """Lists the paths of every stage's outs, metrics and plots."""
     return [path for entry in _stages(workspace).values() for path in _outs(entry)]
 
 
@@ -54,7 +54,7 @@ def part_of(
     known: Mapping[str, str] | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> Part:
-    """A stage's part as the next run would record it, but for the deps that training makes.
+    """Works out a stage's part as the next run would record it, but for the deps that training makes.
 
     Those may be still to come, and the train key stands for them. ``known``: MD5 by path of deps that are not to be
     opened. ``params``: those that an experiment would run with, instead of params.yaml's. Raises DataError when another
@@ -97,7 +97,7 @@ def _outs(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """A stage's outs, metrics and plots, each with its flags."""
+    """Lists a stage's outs, metrics and plots, each with its flags."""
     listed = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
     return [(out, {}) if isinstance(out, str) else next(iter(out.items())) for out in listed]
 

@@ -9,7 +9,7 @@ _REF = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 
 
 def commit_of(revision: str) -> str | None:
-    """The id of a commit, branch, tag or experiment; None where there is no such thing.
+    """Finds the id of a commit, branch, tag or experiment; None where there is no such thing.
 
     Raises UsageError where several experiments have this name, GitError where git can't be asked.
     """
@@ -22,7 +22,7 @@ def commit_of(revision: str) -> str | None:
 
 
 def experiments() -> list[tuple[str, str, str]]:
-    """DVC's experiments: name, commit and ref of each."""
+    """Lists DVC's experiments: name, commit and ref of each."""
     lines = (git.line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or "").splitlines()
     refs = (line.partition(" ")[::2] for line in lines)
     return [(found, commit, ref) for commit, ref in refs if (found := name_of(ref))]

@@ -1,4 +1,4 @@
-"""Git, asked by its own program: what every command here that needs history calls.
+"""Asks git, by its own program, for every command here that needs history.
 
 Git answers, or says no (there is no such revision or path, or no repository at all), or can't be asked: that is told in
 its own words.
@@ -46,7 +46,7 @@ def run(
     variables: Mapping[str, str] | None = None,
     seconds: float | None = None,
 ) -> bytes:
-    """What a git command prints in ``folder``, with further environment ``variables``.
+    """Runs a git command in ``folder``, with further environment ``variables``; returns what it prints.
 
     Raises GitError where it fails or takes longer than ``seconds``.
     """
@@ -54,8 +54,7 @@ def run(
 
 
 def ask(*arguments: str, folder: Path = Path(), told: bytes = b"") -> bytes | None:
-    """What a git command prints, ``told`` on its standard input; None where it fails without a word, which is its no,
-    or where there is no repository.
+    """Runs a git command with ``told`` on stdin; None where git says no by failing silently, or there is no repository.
 
     Raises GitError where git can't be asked.
     """
@@ -66,7 +65,7 @@ def ask(*arguments: str, folder: Path = Path(), told: bytes = b"") -> bytes | No
 
 
 def line(*arguments: str) -> str:
-    """What a git command prints, as text without the blanks around it; empty where git says no. Raises GitError."""
+    """Runs a git command; returns what it prints, stripped, as text; empty where git says no. Raises GitError."""
     return (ask(*arguments) or b"").decode("utf-8", "replace").strip()
 
 
@@ -112,13 +111,13 @@ def is_repository(folder: Path = Path()) -> bool:
 
 
 def commit(name: str, folder: Path = Path()) -> str | None:
-    """The id of the commit that a revision means; None where it means none. Raises GitError."""
+    """Finds the id of the commit that a revision means; None where it means none. Raises GitError."""
     found = ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", folder=folder)
     return None if found is None else found.decode().strip()
 
 
 def blobs(names: Iterable[str], folder: Path = Path()) -> list[tuple[str, bytes]]:
-    """The id and content of each file that a name like ``REV:./PATH`` stands for; an empty id where there is none.
+    """Reads the id and content of each file named ``REV:./PATH``; an empty id where there is none.
 
     Raises GitError.
     """
@@ -138,24 +137,24 @@ def blobs(names: Iterable[str], folder: Path = Path()) -> list[tuple[str, bytes]
 
 
 def blob(commit: str, path: Path, folder: Path = Path()) -> bytes | None:
-    """A file's content at a commit, by its path from ``folder``; None where it has none. Raises GitError."""
+    """Reads a file's content at a commit, by its path from ``folder``; None where it has none. Raises GitError."""
     ((found, content),) = blobs([f"{commit}:./{path.as_posix()}"], folder)
     return content if found else None
 
 
 def place() -> tuple[Path, Path]:
-    """The repository's own folder, and the path from there to this one. Raises GitError."""
+    """Finds the repository's own folder, and the path from there to this one. Raises GitError."""
     whole, _, here = os.fsdecode(run("rev-parse", "--show-toplevel", "--show-prefix")).partition("\n")
     return Path(whole), Path(here.removesuffix("\n"))
 
 
 def outside_hooks() -> dict[str, str]:
-    """The environment without what a git hook sets in it for its own repository."""
+    """The environment without the variables that a git hook sets for its own repository."""
     return {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
 
 
 def how_to_fetch() -> str:
-    """The command that brings what this clone may lack of its history. Raises GitError."""
+    """Names the command that brings what this clone may lack of its history. Raises GitError."""
     if not is_repository():
         return "no git repository is here: `git clone` has the history, an archive of the files has not"
     branches = ask("config", "--get-all", "remote.origin.fetch") or b""

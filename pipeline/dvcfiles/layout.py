@@ -16,7 +16,7 @@ SEEDS = Path("metrics/seeds.csv")
 
 
 def main_root(start: Path | None = None) -> Path:
-    """The main repository's root, absolute.
+    """Finds the main repository's root, absolute.
 
     DVC hands it to a stage as DVC_ROOT; for an experiment that runs in a folder of its own it is the parent's root,
     the only place that outlives the experiment. Else the nearest folder upwards with a ``.dvc``, else ``start``.

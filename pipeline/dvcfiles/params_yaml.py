@@ -18,7 +18,7 @@ Scalar = str | int | float | bool | None
 
 
 def read(workspace: Path = Path(), name: Path = PARAMS) -> Any:
-    """What params.yaml, or another file of a workspace's root, holds. Raises UsageError when there is none."""
+    """Reads params.yaml, or another file of a workspace's root. Raises UsageError when there is none."""
     try:
         return reading.yaml_document(reading.text(workspace / name), str(name))
     except FileNotFoundError as error:
@@ -26,7 +26,7 @@ def read(workspace: Path = Path(), name: Path = PARAMS) -> Any:
 
 
 def flat(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
-    """Every param in parts' ``params``, flat; the recipe's as ``recipe.<knob>``, so that recipes line up.
+    """Flattens the params of parts by dotted names; the recipe's become ``recipe.<knob>``, so that recipes line up.
 
     Where prepare got its data from is no property of the data, so its sources are left out.
     """
@@ -36,7 +36,7 @@ def flat(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
 
 
 def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Leaves of nested mappings and lists, named by their dotted path."""
+    """Flattens nested mappings and lists to their leaves, named by dotted path."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from flatten(inner, f"{name}.{key}" if name else str(key))

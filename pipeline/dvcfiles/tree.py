@@ -24,5 +24,5 @@ def is_dirty(workspace: Path = Path()) -> bool | None:
 
 
 def outs_excluded(workspace: Path) -> list[str]:
-    """Words for a git command that leave dvc.lock and the stages' outs out."""
+    """Words for a git command that leave out dvc.lock and the stages' outs."""
     return [f":(exclude){path}" for path in (LOCK, *dvc_yaml.outs(workspace))]

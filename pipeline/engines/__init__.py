@@ -1,1 +1,1 @@
-"""Where experiments run."""
+"""Runs experiments."""

@@ -1,4 +1,4 @@
-"""DVC's queue of experiments: read as DVC reads it, changed by DVC's own commands."""
+"""Drives DVC's queue of experiments: read as DVC reads it, changed by DVC's own commands."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ class Queue:
             raise UsageError(f"DVC's queue can't be read: {error}") from error
 
     def standings(self, names: Iterable[str]) -> dict[str, Standing]:
-        """Where each of these experiments stands that the queue knows of."""
+        """Finds where each of these experiments stands that the queue knows of."""
         from dvc.exceptions import DvcException
 
         wanted = set(names)
@@ -63,21 +63,21 @@ class Queue:
         return {entry.name: standing for standing, found in listed for entry in found if entry.name in wanted}
 
     def add(self, name: str, settings: Sequence[str]) -> None:
-        """Queue the workspace as it is, with params set otherwise, as an experiment."""
+        """Queues the workspace as it is, with params set otherwise, as an experiment."""
         params = [word for setting in settings for word in ("-S", setting)]
         dvc("exp", "run", "--queue", "--name", name, *params)
 
     def remove(self, names: Sequence[str]) -> None:
-        """Take experiments that don't run out of the queue."""
+        """Takes experiments that don't run out of the queue."""
         if names:
             dvc("queue", "remove", *names, fails=False)  # one that a worker took meanwhile is not to be removed
 
     def start(self, jobs: int) -> None:
-        """Start the workers that are missing."""
+        """Starts the workers that are missing."""
         dvc("queue", "start", "--jobs", str(jobs))
 
     def stop(self, names: Sequence[str]) -> list[str]:
-        """Ask running experiments to stop, as one Ctrl-C would: a training saves first. Gives those that run even so.
+        """Asks running experiments to stop, as Ctrl-C would: a training saves first. Returns those that run on.
 
         One whose worker is gone is marked as failed by DVC only when it is asked and there is no process left.
         """
@@ -97,14 +97,14 @@ class Queue:
         return any(_lives(file.read_text("utf-8").strip(), "queue-worker") for file in files)
 
     def last_line(self, name: str) -> str:
-        """What a running experiment said last."""
+        """Reads the last line that a running experiment printed."""
         told = self._process(name)
         if told is None or not told.stdout or not Path(told.stdout).exists():
             return ""
         return next(lines_backwards(Path(told.stdout)), "")[:LINE_CHARACTERS]
 
     def logs(self) -> str:
-        """Where the workers' own log lies."""
+        """Folder of the workers' own log."""
         return str(Path(self._queue.wdir) / "dvc-exp-worker-1.out")
 
     def _has_process(self, name: str) -> bool:
@@ -112,7 +112,7 @@ class Queue:
         return told is not None and _lives(str(told.pid), "exec-run")
 
     def _process(self, name: str) -> Any:
-        """What DVC knows of the process that a running experiment is."""
+        """Reads what DVC knows of a running experiment's process."""
         revs = (entry.stash_rev for entry in self._queue.iter_active() if entry.name == name)
         return next((self._queue.proc.get(rev) for rev in revs), None)
 
@@ -159,7 +159,7 @@ def check_history(root: Path = Path()) -> None:
 
 
 def check_place(root: Path) -> None:
-    """Raise UsageError where DVC would lose an experiment of its queue or of ``--temp``: it pastes the path into a URL
+    """Raises UsageError where DVC would lose an experiment of its queue or of ``--temp``: it pastes the path into a URL
     and a config file, unescaped."""
     path = str(root.resolve())
     if not path.isascii() or not path.isprintable() or set(path) & set("?#{}") or unquote(path) != path:
@@ -170,7 +170,7 @@ def check_place(root: Path) -> None:
 
 
 def check_own_folder() -> None:
-    """:func:`check_history`, where this is a stage that runs in its experiment's own folder."""
+    """Does the same as :func:`check_history`, for a stage that runs in its experiment's own folder."""
     root = layout.main_root()
     if "DVC_EXP_NAME" in os.environ and root != Path().resolve():
         with suppress(GitError):  # DVC itself, which asks no program, came as far as this
@@ -178,7 +178,7 @@ def check_own_folder() -> None:
 
 
 def dvc(*words: str, fails: bool = True) -> None:
-    """Run a command of DVC to its end, whatever is asked meanwhile: while it queues, a person's changes are stashed.
+    """Runs a command of DVC to its end, whatever is asked meanwhile: while it queues, a person's changes are stashed.
 
     Raises TrainingError with what it said where it fails, unless not ``fails``.
     """
@@ -223,7 +223,7 @@ def _lives(pid: str, word: str) -> bool:
 
 
 def lines_backwards(path: Path) -> Iterator[str]:
-    """The last lines of a file, the last one first; blank ones and the stages' command lines left out."""
+    """Yields the last lines of a file, the last one first, without blank ones and the stages' command lines."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
         lines = file.read().decode("utf-8", "replace").splitlines()

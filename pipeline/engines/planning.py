@@ -1,4 +1,4 @@
-"""Which seeds of a recipe are wanted, what each would record, and which are recorded already."""
+"""Plans the seeds of a recipe: which are wanted, what each would record, and which are recorded already."""
 
 import hashlib
 import json
@@ -37,16 +37,16 @@ class Plan:
     """By stage, the params and deps that a record of one of these seeds has, but for the seed."""
 
     def name(self, seed: int) -> str:
-        """The DVC experiment that trains a seed: other params, data or code give it another name."""
+        """Names the DVC experiment that trains a seed: other params, data or code give it another name."""
         key = hashlib.sha256(json.dumps(self.causes, sort_keys=True).encode()).hexdigest()
         return f"{self.recipe}-seed{seed}-{key[:SHORT]}"
 
     def settings(self, seed: int) -> list[str]:
-        """What ``dvc exp run -S`` is given for a seed."""
+        """The settings of a seed, as ``dvc exp run -S`` takes them."""
         return [*self.overrides, f"{SEED}={seed}"]
 
     def rows(self) -> list[SeedRow]:
-        """The wanted seeds that are recorded: in the workspace, the last commit, or a DVC experiment; by seed."""
+        """Collects the wanted seeds that the workspace, the last commit, or a DVC experiment records; by seed."""
         found: dict[int, SeedRow] = {}
         for one in lookup.everywhere():
             seed = one.params.get(SEED)
@@ -56,7 +56,7 @@ class Plan:
         return [found[seed] for seed in sorted(found)]
 
     def missing(self, rows: Sequence[SeedRow]) -> list[int]:
-        """The wanted seeds that are not among ``rows``."""
+        """Lists the wanted seeds that are not among ``rows``."""
         recorded = {row.seed for row in rows}
         return [seed for seed in range(self.count) if seed not in recorded]
 
@@ -68,7 +68,7 @@ class Plan:
 
 
 def plan(count: int, overrides: Sequence[str]) -> Plan:
-    """What the workspace, with ``overrides`` of its params, would train.
+    """Plans what the workspace, with ``overrides`` of its params, would train.
 
     Raises UsageError where an override is none or is not to be set here, ParamsError where it gives params that break
     their schema, DataError where dvc.lock does not record what prepare would make now.
@@ -91,13 +91,13 @@ def is_prepared() -> bool:
 
 
 def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
-    """By stage, the params and deps that decide the figures, but for the seed."""
+    """Collects, by stage, the params and deps that decide the figures, but for the seed."""
     trained = parts["train"].outs if "train" in parts else {}
     return {stage: _cause(parts[stage], trained) for stage in MEASURING if stage in parts}
 
 
 def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
-    """A stage's params and deps; not where its data came from, nor what training makes."""
+    """Collects a stage's params and deps, without where its data came from and what training makes."""
     flat = dict(params_yaml.flatten(part.params.get(str(layout.PARAMS), {}), ""))
     return {
         "params": {name: value for name, value in flat.items() if not _is_free(name)},
@@ -110,7 +110,7 @@ def _is_free(name: str) -> bool:
 
 
 def _parts(document: Mapping[str, Any]) -> dict[str, Part]:
-    """The stages as the next run with these params would record them; prepare as it is recorded."""
+    """Works out the stages as the next run with these params would record them; prepare as it is recorded."""
     if not is_prepared():
         raise DataError(f"{layout.LOCK} does not record what prepare makes now; run `dvc repro prepare` first")
     prepared = dvc_lock.prepared()
@@ -120,7 +120,7 @@ def _parts(document: Mapping[str, Any]) -> dict[str, Part]:
 
 
 def _overridden(overrides: Sequence[str]) -> str:
-    """The text of params.yaml with overrides, applied by what applies those of ``dvc exp run -S``."""
+    """Applies overrides to the text of params.yaml, by the code that applies those of ``dvc exp run -S``."""
     from mnistgan import reading
 
     try:

@@ -1,1 +1,1 @@
-"""Recorded results, read back wherever they lie."""
+"""Reads recorded results, wherever they lie."""

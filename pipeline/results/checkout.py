@@ -23,7 +23,7 @@ Read = Callable[[Path], bytes | None]
 
 @dataclass(frozen=True)
 class Place:
-    """A whole checkout that results are read from: a commit's, a folder's, or what an MLflow run was given."""
+    """A whole checkout that results are read from: a commit's, a folder's, or the files of an MLflow run."""
 
     read: Read
     """A file's bytes by its path there; None where there is none."""
@@ -35,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Results:
-    """One side of a comparison, and what is recorded of how it came to be."""
+    """One side of a comparison, and what is recorded of its making."""
 
     side: Side
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -58,12 +58,12 @@ class Results:
 
     @property
     def recorded(self) -> bool:
-        """Whether it is known how the figures came to be."""
+        """Whether params, data and code of the figures are known."""
         return bool(self.params)
 
 
 def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
-    """What a whole checkout of the repository records: a commit's, or a folder's."""
+    """Reads the results of a whole checkout of the repository: a commit's, or a folder's."""
     content = read_bytes(METRICS)
     if content is None:
         raise DataError(f"{name}: has no {METRICS}; `make repro` there makes one")
@@ -93,7 +93,7 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
 
 
 def _params(parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Params as the stages resolved them when they ran, so that recipes of other names line up.
+    """Collects params as the stages resolved them when they ran, so that recipes of other names line up.
 
     Where the data was fetched from is no property of it.
     """
@@ -113,7 +113,7 @@ def _code(parts: Mapping[str, Part]) -> dict[str, str]:
 
 
 def _machine(parts: Mapping[str, Part], read_bytes: Read) -> dict[str, str]:
-    """What trained, by the file that is recorded for it; empty in a record from before there was one."""
+    """Reads on what the training ran; empty in a record from before that was written down."""
     train = parts.get("train")
     path = train.options.get("machine") if train else None
     content = (read_bytes(path) if path else None) or b""
@@ -133,7 +133,7 @@ def _trained(name: str, figures: Figures, parts: Mapping[str, Part]) -> Trained:
 
 
 def _measured_by(parts: Mapping[str, Part]) -> dict[str, str] | None:
-    """What evaluate read beside what was trained: code, rulers and data by their digests, params by their values."""
+    """Collects what evaluate read beside what was trained: digests of code, rulers and data, values of params."""
     if not {"train", "evaluate"} <= parts.keys():
         return None
     evaluate, trained = parts["evaluate"], parts["train"].outs
@@ -142,7 +142,7 @@ def _measured_by(parts: Mapping[str, Part]) -> dict[str, str] | None:
 
 
 def _training(parts: Mapping[str, Part]) -> str | None:
-    """All that decides the weights to the bit; None where the machine or the libraries are not recorded."""
+    """Digest of all that decides the weights to the bit; None where the machine or the libraries are not recorded."""
     train = parts.get("train")
     ran_on = [train.outs.get(str(train.options.get(name))) for name in ("machine", "versions")] if train else [None]
     if train is None or None in ran_on:
@@ -151,7 +151,7 @@ def _training(parts: Mapping[str, Part]) -> str | None:
 
 
 def recipe_digest(parts: Mapping[str, Part], pins: str) -> str | None:
-    """What the group of seeds is known by that a state belongs to; None where no training is recorded."""
+    """Digest of the group of seeds that a state belongs to; None where no training is recorded."""
     named = parts["train"].params.get(str(layout.PARAMS), {}) if "train" in parts else {}
     knobs = next((value for name, value in named.items() if params_yaml.RECIPE.fullmatch(name)), None)
     if knobs is None:

@@ -18,7 +18,7 @@ _REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
 
 def faults(part: Part, workspace: Path) -> Iterator[str]:
-    """Holds the rulers to their cards, and the metrics that a stage wrote to both, to its params and to themselves."""
+    """Checks the rulers against their cards, and the metrics against both, the stage's params and each other."""
     if not {"rulers", "metrics"} <= part.options.keys():
         return
     from mnistgan.files import read_json
@@ -56,7 +56,7 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
 
 
 def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
-    """What the metrics file says of itself: its verdict, its intervals, and FID in units of a missing digit."""
+    """Checks the metrics file against itself: its verdict, its intervals, and FID in units of a missing digit."""
     from mnistgan.comparison.figures import Figures
     from mnistgan.evaluation import verdict
     from mnistgan.metrics.catalog import KNOWN, broken_interval
@@ -86,7 +86,7 @@ def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
 
 
 def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
-    """The class balance among the figures against the shares that it is of."""
+    """Checks the class balance among the figures against the shares that it comes from."""
     path = part.options.get("classes")
     if path is None or not (workspace / path).is_file():
         return

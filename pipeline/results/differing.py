@@ -1,4 +1,4 @@
-"""By how much two files of the same name differ, in the terms of what they hold."""
+"""Says by how much two files of the same name differ, in the terms of what they hold."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ NORMAL_95 = 1.96
 
 
 def differences(recorded: Path, made: Path) -> list[str]:
-    """What differs between a recorded file or folder and the one made again; empty where the bytes are the same."""
+    """Lists how a recorded file or folder differs from the one made again; empty where the bytes are the same."""
     if recorded.is_dir() or made.is_dir():
         return _shortened(_of_folders(recorded, made))
     if recorded.read_bytes() == made.read_bytes():
@@ -32,7 +32,7 @@ def differences(recorded: Path, made: Path) -> list[str]:
 
 
 def outside_their_intervals(recorded: Any, made: Any) -> list[str] | None:
-    """The metrics whose 95% intervals do not overlap, each with both; None where none was made with an interval.
+    """Lists the metrics whose 95% intervals do not overlap; None where none was made with an interval.
 
     A metric's interval is its ``low`` to ``high``, or ``value`` ± 1.96 ``standard_error``. It covers the drawing of
     samples, not the luck of another training. The recorded value is given the width of the one made now: a record that
@@ -55,7 +55,7 @@ def outside_their_intervals(recorded: Any, made: Any) -> list[str] | None:
 
 
 def _intervals(figures: Any) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """Each metric's value between the ends of its interval."""
+    """Collects each metric's value between the ends of its interval."""
     sections = figures.items() if isinstance(figures, Mapping) else ()
     for name, section in sections:
         if not isinstance(section, Mapping) or "value" not in section:
@@ -119,7 +119,7 @@ def _of_arrays(recorded: Path, made: Path) -> Iterator[str]:
 
 
 def _apart(before: "np.ndarray", now: "np.ndarray") -> float | str:
-    """The largest absolute difference; words where there is none, 0 where the two are the same."""
+    """Computes the largest absolute difference; words where there is none, 0 where the two are the same."""
     import numpy as np
 
     if before.shape != now.shape or before.dtype != now.dtype:

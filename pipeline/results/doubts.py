@@ -23,7 +23,7 @@ def of_figures(name: str, content: bytes, parts: Mapping[str, Part]) -> Iterator
 
 
 def stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> Iterator[str]:
-    """What params.yaml says otherwise than the run whose figures these are."""
+    """Lists where params.yaml differs from the run whose figures these are."""
     if written is None:
         return
     document = reading.yaml_document(reading.decoded(written, f"{name}, {layout.PARAMS}"), f"{name}, {layout.PARAMS}")
@@ -40,7 +40,7 @@ def stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> It
 
 
 def other_record(side: Side, seed: Any, rows: Sequence[SeedRow]) -> Iterator[str]:
-    """Where the record of seeds has another FID for the very seed."""
+    """Says where the record of seeds has another FID for the very seed."""
     (member,) = side.members
     fid = member.figures.leaves.get(PRIMARY, math.nan)
     for row in rows:
@@ -50,7 +50,7 @@ def other_record(side: Side, seed: Any, rows: Sequence[SeedRow]) -> Iterator[str
 
 
 def _torn_chain(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
-    """What a stage did not read as the others wrote it, as after a run that was cut short."""
+    """Says where a stage did not read what the others wrote, as after a run that was cut short."""
     written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
     read = [item for part in keys.measuring(parts) for item in part.deps.items()]
     others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
@@ -61,7 +61,7 @@ def _torn_chain(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
 
 
 def _unnamed(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
-    """What the training's command no longer names, so that what it tells of the weights would be overlooked."""
+    """Lists what the training's command no longer names, so that what it tells of the weights would be overlooked."""
     if not {"train", "evaluate"} <= parts.keys():
         return
     train = parts["train"]

@@ -1,4 +1,4 @@
-"""What a report shows of one side beside its metrics: curves, pictures and where it comes from, as far as here."""
+"""Collects what a report shows of one side beside its metrics: curves, pictures and where it comes from."""
 
 import io
 import re
@@ -35,35 +35,35 @@ _GRID = re.compile(r"epoch_(\d{4,})\.png")
 
 @dataclass(frozen=True)
 class Exhibits:
-    """One side's files. What can't be had is None, and ``notes`` of it say why."""
+    """One side's files. What can't be had is None, and its ``notes`` say why."""
 
     letter: str
     results: "Results"
 
     @property
     def name(self) -> str:
-        """As notes call it."""
+        """Name in notes."""
         return f"{self.letter} ({self.results.side.name})"
 
     @property
     def place(self) -> "Place | None":
-        """Where its files are; None for a group, and for a metrics file alone."""
+        """Places of its files; None for a group, and for a metrics file alone."""
         return self.results.place
 
     @property
     def parts(self) -> Mapping[str, dvc_lock.Part]:
-        """What its dvc.lock records, by stage."""
+        """Its dvc.lock's parts, by stage."""
         return self.place.parts if self.place else {}
 
     def curves(self, path: Path) -> "tuple[Table | None, list[str]]":
-        """The table of a CSV. Raises FormatError where it is none."""
+        """Reads the table of a CSV. Raises FormatError where it is none."""
         from mnistgan.drawing.report import curves
 
         content, notes = self._read(path, "train")
         return (curves.parse(_text(content), f"{self.name}, {path}") if content is not None else None), notes
 
     def shares(self) -> "tuple[Shares | None, list[str]]":
-        """The shares of the digits. Raises FormatError where the file holds something else."""
+        """Reads the shares of the digits. Raises FormatError where the file holds something else."""
         from mnistgan.drawing.report.class_shares import Shares
 
         content, notes = self._read(CLASSES, "evaluate")
@@ -71,7 +71,7 @@ class Exhibits:
 
     @cached_property
     def sheet(self) -> "tuple[np.ndarray | None, list[str]]":
-        """The picture of the samples that git keeps, grey [H, W]. Raises FormatError where it is no picture."""
+        """Reads the picture of the samples that git keeps, grey [H, W]. Raises FormatError where it is no picture."""
         from mnistgan.drawing.report import samples
 
         content, notes = self._read(SAMPLES, "render")
@@ -79,14 +79,14 @@ class Exhibits:
 
     @cached_property
     def samples(self) -> "np.ndarray | None":
-        """The 256 samples [256, 28, 28] on it; None where there is no such sheet."""
+        """Cuts the 256 samples [256, 28, 28] out of it; None where there is no such sheet."""
         from mnistgan.drawing.report import samples
 
         sheet, _ = self.sheet
         return None if sheet is None else samples.cut(sheet)
 
     def classifier(self) -> "Mapping[str, np.ndarray] | None":
-        """The ruler's arrays, held to the digest that dvc.lock records; None where they are not to be had."""
+        """Reads the ruler's arrays, checked against the digest in dvc.lock; None where they are not to be had."""
         import numpy as np
 
         content = self.place.read(RULER) if self.place else None
@@ -100,7 +100,7 @@ class Exhibits:
             raise FormatError(f"{self.name}, {RULER}: not a whole NPZ: {error}") from error
 
     def grids(self) -> "dict[int, np.ndarray]":
-        """The training's grids by epoch, at most 24 of them: as the side's folder or DVC's cache has them."""
+        """Reads the training's grids by epoch, at most 24 of them, from the side's folder or DVC's cache."""
         from mnistgan.drawing.evenly import evenly
         from mnistgan.drawing.report import samples
 
@@ -108,7 +108,7 @@ class Exhibits:
         return {epoch: samples.read(content, f"{self.name}, epoch {epoch}") for epoch, content in chosen}
 
     def _listed_grids(self) -> list[tuple[int, bytes]]:
-        """Every grid that is here, in the order of epochs; none unless all that dvc.lock records are."""
+        """Lists every grid that is here, in the order of epochs; none unless all that dvc.lock records are."""
         digest = self.parts["train"].outs.get(GRIDS) if "train" in self.parts else None
         if self.place is None or digest is None:
             return []
@@ -121,7 +121,7 @@ class Exhibits:
         return [(epoch, content) for epoch, content in found if content is not None] if _all_there(found) else []
 
     def _bytes(self, path: Path, digest: str) -> bytes | None:
-        """A recorded file's bytes, from DVC's cache or from the side's folder."""
+        """Reads a recorded file's bytes, from DVC's cache or from the side's folder."""
         cached = kept.cached(digest)
         if cached.is_file():
             return cached.read_bytes()
@@ -129,7 +129,7 @@ class Exhibits:
         return content if content is not None and digests.md5(content) == digest else None
 
     def _read(self, path: Path, stage: str) -> tuple[bytes | None, list[str]]:
-        """A file that git keeps, and what there is to say of it."""
+        """Reads a file that git keeps, with notes on it."""
         if self.place is None:
             return None, [self.why_nothing]
         content = self.place.read(path)
@@ -142,14 +142,14 @@ class Exhibits:
 
     @property
     def why_nothing(self) -> str:
-        """Why there are no files of this side."""
+        """Says why there are no files of this side."""
         count = len(self.results.side.members)
         if count > 1:
             return f"{self.name} is a group of {count} seeds, and this is of one training: name one of them to see it"
         return f"{self.name} is a metrics file by itself: name its commit or experiment to see this"
 
     def where(self) -> str:
-        """What the side is, in a few words."""
+        """Says in a few words what the side is."""
         count = len(self.results.side.members)
         if count > 1:
             return f"{count} seeds"
@@ -166,7 +166,7 @@ class Exhibits:
         return ", ".join(f"{told.count(each)} {each}" for each in dict.fromkeys(told))
 
     def provenance(self) -> Iterator[tuple[str, str]]:
-        """Where it comes from, a name and a text each."""
+        """Lists where it comes from, a name and a text each."""
         side = self.results.side
         yield "result", self.where()
         if len(side.members) > 1:
@@ -205,7 +205,7 @@ class Exhibits:
 
 
 def _of_journal(of: keys.State | None) -> Iterator[tuple[str, str]]:
-    """What no file of the result may hold: told by the journals on this machine, if they are here."""
+    """Lists what only the journals on this machine tell, if they are here."""
     events = journal.making_events(layout.main_root(), of.train_key, of.run_key) if of else []
     training = [event for event in events if event.stage == "train"]
     start = next((event for event in training if event.kind is Kind.START), None)

@@ -1,4 +1,4 @@
-"""Every state that the workspace, a commit or an experiment records in its dvc.lock, read by git's plumbing."""
+"""Finds every state that the workspace, a commit or an experiment records in its dvc.lock, by git's plumbing."""
 
 import hashlib
 import io
@@ -46,13 +46,13 @@ class Recorded:
 
     @cached_property
     def state(self) -> State | None:
-        """Its keys; None where a part is missing, or the training's library versions are nowhere to be found."""
+        """Its state and keys; None where a part is missing, or the library versions are nowhere to be found."""
         versions = self.versions
         return State.of(self.parts, versions) if versions and {"train", "evaluate"} <= self.parts.keys() else None
 
     @cached_property
     def versions(self) -> Mapping[str, str]:
-        """Of the libraries that it was trained on; none where they are not known."""
+        """Library versions that it was trained on; none where they are not known."""
         train = self.parts.get("train")
         if train is None or "versions" not in train.options:
             return {}
@@ -72,7 +72,7 @@ class Recorded:
 
     @cached_property
     def weights(self) -> str | None:
-        """Sha256 of the generator: of the file, or as the pictures that git keeps of it say; None where neither is."""
+        """Sha256 of the generator: of the file, or as the pictures that git keeps say; None where neither is."""
         train = self.parts.get("train")
         if train is None or "generator" not in train.options:
             return None
@@ -85,7 +85,7 @@ class Recorded:
         return next(filter(None, told), None)
 
     def read(self, path: str, digest: str) -> bytes | None:
-        """A recorded file's bytes, of the workspace, DVC's cache or a commit; None where none has them."""
+        """Reads a recorded file's bytes, of the workspace, DVC's cache or a commit; None where none has them."""
         for place in (Path(path), kept.cached(digest)):
             if digest and place.is_file() and digests.md5_of(place) == digest:
                 return place.read_bytes()
@@ -96,7 +96,7 @@ class Recorded:
         return None
 
     def read_json(self, stage: str, option: str) -> Any:
-        """What a JSON out holds that an option of a stage names; an empty mapping where it is not to be had."""
+        """Reads the JSON out that an option of a stage names; an empty mapping where it is not to be had."""
         part = self.parts.get(stage)
         path = str(part.options[option]) if part and option in part.options else ""
         content = self.read(path, part.outs.get(path, "")) if part and path else None
@@ -106,7 +106,7 @@ class Recorded:
             return {}
 
     def card(self, name: str) -> Mapping[str, Any]:
-        """A ruler's card, as the record's own commit or, unchanged, the workspace has it; empty where neither does."""
+        """Reads a ruler's card, of the record's own commit or, unchanged, the workspace; empty where neither has it."""
         evaluate = self.parts["evaluate"]
         folder = evaluate.options.get("rulers")
         if folder is None:
@@ -118,13 +118,13 @@ class Recorded:
         return dict(json.loads(contents[0])) if contents else {}
 
     def files(self) -> list[tuple[str, str]]:
-        """Every file of every out with its MD5, as far as DVC's cache lists a folder's."""
+        """Lists every file of every out with its MD5, as far as DVC's cache lists a folder's."""
         outs = [item for part in self.parts.values() for item in part.outs.items()]
         return [found for path, digest in outs for found in kept.files_of(path, digest)]
 
 
 def records() -> list[Recorded]:
-    """Every text of dvc.lock: the workspace's first, then the history's, newest first. Torn ones are left out."""
+    """Reads every text of dvc.lock: the workspace's first, then the history's, newest first. Torn ones are left out."""
     by_blob: dict[str, list[Commit]] = {}
     texts: dict[str, str] = {}
     commits = _commits()
@@ -148,7 +148,7 @@ def records() -> list[Recorded]:
 
 
 def blob_at(revision: str) -> str | None:
-    """The id of dvc.lock's text at a commit, branch, tag or experiment; None where there is no such thing.
+    """Finds the id of dvc.lock's text at a commit, branch, tag or experiment; None where there is no such thing.
 
     Empty where there is such a commit, without a dvc.lock.
     """
@@ -157,7 +157,7 @@ def blob_at(revision: str) -> str | None:
 
 
 def outs_at(commit: str) -> Mapping[str, str]:
-    """The MD5 of every out that a commit's dvc.lock records, by path; none where it has no whole one."""
+    """Reads the MD5 of every out that a commit's dvc.lock records, by path; none where it has no whole one."""
     content = git.blob(commit, layout.LOCK)
     try:
         parts = dvc_lock.parts_of(content.decode("utf-8", "replace")) if content else {}
@@ -167,7 +167,7 @@ def outs_at(commit: str) -> Mapping[str, str]:
 
 
 def _of_workspace() -> tuple[str, str]:
-    """The workspace's dvc.lock: its id, as git would have it, and its text; both empty where there is none."""
+    """Reads the workspace's dvc.lock: its id, as git would have it, and its text; both empty where there is none."""
     try:
         text = dvc_lock.read()
     except MnistganError:
@@ -185,7 +185,7 @@ def _commits() -> list[Commit]:
 
 
 def _names() -> dict[str, list[str]]:
-    """Branches, tags and experiments, by commit."""
+    """Lists branches, tags and experiments, by commit."""
     lines = git.line("for-each-ref", "--format=%(objectname) %(*objectname) %(refname)").splitlines()
     found: dict[str, list[str]] = {}
     for line in lines:

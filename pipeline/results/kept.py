@@ -1,4 +1,4 @@
-"""The bytes that dvc.lock records, wherever they still are: in the workspace, or in DVC's cache beside it."""
+"""Fetches the bytes that dvc.lock records from the workspace, or from DVC's cache beside it."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ _FOLDER = ".dir"
 
 
 def bring(path: str, digest: str, to: Path, workspace: Path = Path()) -> None:
-    """Copy the file or folder recorded with an MD5 to ``to``.
+    """Copies the file or folder recorded with an MD5 to ``to``.
 
     Raises DataError where neither place has it.
     """
@@ -30,7 +30,7 @@ def bring(path: str, digest: str, to: Path, workspace: Path = Path()) -> None:
 
 
 def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
-    """A recorded out's files with their MD5s; a folder's are read in DVC's cache, none where it lacks them."""
+    """Lists a recorded out's files with their MD5s; a folder's are read in DVC's cache, none where it lacks them."""
     yield path, digest
     if digest.endswith(_FOLDER) and cached(digest).is_file():
         for name, md5 in _listing(digest):
@@ -38,7 +38,7 @@ def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
 
 
 def cached(digest: str) -> Path:
-    """Where DVC's cache has, or would have, the bytes of an MD5."""
+    """Path at which DVC's cache has, or would have, the bytes of an MD5."""
     return cache.place(layout.main_root(), digest)
 
 
@@ -53,7 +53,7 @@ def _from_cache(digest: str, to: Path) -> None:
 
 
 def _listing(digest: str) -> list[tuple[str, str]]:
-    """The files of a folder and their MD5s, as DVC's cache lists them. Raises FormatError where that list is torn."""
+    """Reads the files of a folder and their MD5s from DVC's cache. Raises FormatError where that list is torn."""
     try:
         return [(str(entry["relpath"]), str(entry["md5"])) for entry in json.loads(cached(digest).read_bytes())]
     except (ValueError, KeyError, TypeError) as error:

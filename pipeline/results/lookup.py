@@ -1,4 +1,4 @@
-"""The results that a commit, an experiment, a file or the workspace records, read for comparison.
+"""Finds the results that a name means (commit, experiment, file, run or workspace), read for comparison.
 
 Git's are read by git's own plumbing and DVC's experiments as the refs that they are: no library has to be loaded, and
 nothing has to be checked out.
@@ -35,14 +35,13 @@ FilesOfRun = Callable[[str, Sequence[str]], Mapping[str, bytes]]
 
 
 def read(text: str, files_of_run: FilesOfRun | None = None) -> Results:
-    """The results that ``text`` names. Raises UsageError where it names nothing, DataError or FormatError where what
-    it names has no results."""
+    """Reads the results that ``text`` names. Raises UsageError, DataError or FormatError where it names none."""
     parts = [part.strip() for part in ([text] if _exists(text) else text.split(","))]
     return _group(text, [found for part in parts for found in _named(part, files_of_run)])
 
 
 def everywhere() -> Iterator[Results]:
-    """What the workspace, the last commit and every DVC experiment record, in this order, experiments by their names.
+    """Reads the results of the workspace, the last commit and every DVC experiment, in this order, experiments by name.
 
     Those that hold no results, or none that can be read, are left out.
     """
@@ -54,7 +53,7 @@ def everywhere() -> Iterator[Results]:
 
 
 def recorded_seeds(*sides: Results) -> list[SeedRow]:
-    """The seeds that the sides or the workspace record: of each recipe those of one record, the one with most seeds.
+    """Collects the seeds that the sides or the workspace record: of each recipe, the record with the most seeds.
 
     Two records of a recipe are never mixed: another commit's may be of other code. Of equals the first counts.
     """
@@ -92,7 +91,7 @@ def _named(text: str, files_of_run: FilesOfRun | None) -> list[Results]:
 
 
 def _commit_beside(text: str) -> str | None:
-    """:func:`experiments.commit_of`, but that a file needs no git."""
+    """Does the same as :func:`experiments.commit_of`, except that a file needs no git."""
     try:
         return experiments.commit_of(text)
     except GitError:
@@ -141,7 +140,7 @@ def _of_path_in_commit(text: str) -> list[Results]:
 
 
 def _of_file(name: str, content: bytes) -> list[Results]:
-    """A metrics file's figures, or a seeds file's: one of each seed, all of one recipe."""
+    """Reads a metrics file's figures, or a seeds file's: one of each seed, all of one recipe."""
     if not name.endswith(".csv"):
         return [Results(Side(name, (Trained(name, checkout.figures_of(name, content)),)))]
     rows = seeds.loads(reading.decoded(content, name), name)
@@ -161,7 +160,7 @@ def _of_run(text: str, files_of_run: FilesOfRun | None) -> Results:
 
 
 def _group(name: str, found: Sequence[Results]) -> Results:
-    """Several results as one side: the first one's causes, with what varies among them written out."""
+    """Joins several results as one side: the first one's causes, with what varies among them written out."""
     if len(found) == 1:
         return replace(found[0], side=replace(found[0].side, name=name))
     recipes = {one.side.recipe for one in found}
@@ -185,13 +184,13 @@ def _group(name: str, found: Sequence[Results]) -> Results:
 
 
 def _machines(found: Sequence[Results]) -> dict[str, str]:
-    """The processors of a group and what they trained at; without what is not known of a member."""
+    """Lists the processors of a group and what they trained at; without what is not known of a member."""
     names = [name for name in machine.FACTS if all(name in one.machine for one in found)]
     return {name: ", ".join(dict.fromkeys(one.machine[name] for one in found)) for name in names}
 
 
 def _varying(found: Sequence[Results]) -> dict[str, str]:
-    """Each param in which members of a group differ, with all of its values."""
+    """Lists each param in which members of a group differ, with all of its values."""
     recorded = [one.params for one in found if one.recorded]
     names = dict.fromkeys(name for params in recorded for name in params)
     values = {name: list(dict.fromkeys(str(params.get(name)) for params in recorded)) for name in names}

@@ -11,7 +11,7 @@ RULERS = ("classifier", "pixels")
 
 
 def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
-    """The pins that the cards of both rulers and evaluate's params make."""
+    """Makes the pins from the cards of both rulers and evaluate's params."""
     from mnistgan.rulers.pins import pins
 
     classifier, pixels = (rulers[name] for name in RULERS)
@@ -21,7 +21,7 @@ def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -
 
 
 def pins_to_write(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
-    """The pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
+    """Makes the pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
     from mnistgan.files import read_json
     from mnistgan.rulers.cards import card_path
 

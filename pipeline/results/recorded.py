@@ -1,4 +1,4 @@
-"""Whether the committed record agrees with itself and with the files that are there: nothing is run for that.
+"""Checks the committed record against itself and the files that are here, running nothing.
 
 The record is dvc.lock, the small outs that git keeps, the pinned rulers and requirements.lock.
 """
@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Record:
-    """A workspace's dvc.lock, and what its dvc.yaml declares."""
+    """A workspace's dvc.lock and dvc.yaml, read for checking."""
 
     workspace: Path
     parts: Mapping[str, Part]
@@ -39,17 +39,17 @@ class Record:
 
     @classmethod
     def of(cls, workspace: Path = Path()) -> "Record":
-        """Read both. Raises UsageError where one is missing, FormatError where dvc.lock is torn."""
+        """Reads both. Raises UsageError where one is missing, FormatError where dvc.lock is torn."""
         return cls(workspace, dvc_lock.parts_of(dvc_lock.read(workspace)), dvc_yaml.declared(workspace))
 
     @property
     def machine(self) -> Path | None:
-        """The file that names the training's machine; None in a record from before there was one."""
+        """Path of the file that names the training's machine; None in a record from before there was one."""
         return self.parts["train"].options.get("machine") if "train" in self.parts else None
 
     @property
     def facts_of_machine(self) -> Mapping[str, str]:
-        """What the training is recorded to have run on; empty where that file is not here as recorded."""
+        """Reads on what the training is recorded to have run; empty where that file is not here as recorded."""
         from mnistgan.files import read_json
 
         if self.machine is None:
@@ -61,11 +61,11 @@ class Record:
             return {}
 
     def findings(self, stages: Iterable[str]) -> list[Finding]:
-        """All that is not as recorded of these stages."""
+        """Finds all that is not as recorded of these stages."""
         return [Finding(stage, said) for stage in stages for said in self._of_stage(stage)]
 
     def looked_at(self, stages: Iterable[str]) -> tuple[list[str], list[str]]:
-        """The files and folders of these stages that are here, so held to the record; and those that are not."""
+        """Lists the files and folders of these stages that are here, so checked; and those that are not."""
         named = [path for stage in stages for path in (*self.parts[stage].deps, *self.parts[stage].outs)]
         here = {path: (self.workspace / path).exists() for path in named}
         return [path for path in here if here[path]], [path for path in here if not here[path]]
@@ -104,7 +104,7 @@ class Record:
                 yield f"{said}; {self._mend(path, f'{mend}, or `dvc repro`')}"
 
     def _mend(self, path: str, otherwise: str) -> str:
-        """What puts right a file that is not as dvc.lock records it: git, where one of the two is not as committed."""
+        """Says what puts right a file that is not as recorded: git, where one of the two is not as committed."""
         with suppress(GitError):  # a record is held to its files without git too
             undoing = self._undoing(path)
             if not undoing and git.ask("ls-files", "--", path, folder=self.workspace):  # it is as committed
@@ -114,7 +114,7 @@ class Record:
         return otherwise
 
     def _undoing(self, path: str) -> str:
-        """What makes a file or folder what is committed again; empty where it is, or git knows nothing of it."""
+        """Names the command that restores a path from the commit; empty where it is so, or git knows nothing of it."""
 
         def lines(*words: str) -> list[str]:
             return (git.ask(*words, "--", path, folder=self.workspace) or b"").decode("utf-8", "replace").splitlines()
@@ -129,7 +129,7 @@ class Record:
         return ", and ".join(steps)
 
     def _differing(self, path: str, expected: str) -> str | None:
-        """What to say of a file or folder that is there with other bytes than recorded."""
+        """Words for a file or folder that is there with other bytes than recorded."""
         place = self.workspace / path
         got = digests.md5_of(place, self.workspace) if place.exists() else expected
         return None if got == expected else f"{path}: MD5 {got}, {layout.LOCK} records {expected}"
@@ -157,7 +157,7 @@ class Record:
 
 
 def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]:
-    """What a stage is declared to be otherwise than recorded, each with the file that declares it."""
+    """Finds where a stage is declared otherwise than recorded, each with the file that declares it."""
     pipeline = str(layout.PIPELINE)
     if part.command != declared.command:
         yield pipeline, f"{layout.LOCK} records the command {part.command!r}, {pipeline} has {declared.command!r}"

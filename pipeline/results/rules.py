@@ -9,7 +9,7 @@ RULES = Path("gate.yaml")
 
 
 def read(path: Path) -> Any:
-    """The rules of a file, parsed. Raises GateError where it is missing or holds what is not understood."""
+    """Reads and parses a file of rules. Raises GateError where it is missing or holds what is not understood."""
     from mnistgan import reading
     from mnistgan.comparison import rules
 

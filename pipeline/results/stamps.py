@@ -1,11 +1,11 @@
-"""Reads out of a picture which weights it was drawn by."""
+"""Reads out of a picture the digest of the weights that drew it."""
 
 import warnings
 from typing import BinaryIO
 
 
 def digest_of_weights(picture: BinaryIO) -> str | None:
-    """The sha256 of the weights that a PNG or GIF says to be drawn by; None for any other file."""
+    """Reads the sha256 of the weights that a PNG or GIF says it was drawn by; None for any other file."""
     from PIL import Image
 
     from mnistgan.drawing.pictures.encoding import DIGEST_KEY

@@ -1,1 +1,1 @@
-"""What names a pipeline state, and what is kept of its runs beside DVC's outs."""
+"""Names a state of the pipeline by keys, and keeps its journal, checkpoints and patch beside DVC's outs."""

@@ -1,4 +1,5 @@
-"""Where a training's checkpoints lie: in a folder that its key names, under the main repository, outside DVC's outs."""
+"""Finds and locks the folder of a training's checkpoints: named by its key, under the main repository, outside DVC's
+outs."""
 
 import hashlib
 import os
@@ -23,13 +24,13 @@ Params = Mapping[str, Any]
 
 
 def root() -> Path:
-    """The folder of all trainings' folders."""
+    """Folder that holds every training's folder."""
     return layout.main_root() / FOLDER
 
 
 @contextmanager
 def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]:
-    """Give the folder of the workspace's training state, locked for the block.
+    """Yields the folder of the workspace's training state, locked for the block.
 
     ``other`` is the digest of what goes in where that is not what dvc.yaml declares; it is in the name then, too, as is
     one of runtime.settings(), so that a training goes on by the arithmetic that it began by. The folders of older
@@ -59,7 +60,7 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
 
 
 def _say_why_afresh(folder: Path, params: Params) -> None:
-    """Where another training of this recipe has checkpoints and this one none, say that it starts anew, and why."""
+    """Says why a training starts anew where another of this recipe has checkpoints."""
     if any(folder.glob(STEPS)):
         return
     for other in sorted(folder.parent.iterdir(), key=_modified, reverse=True):
@@ -77,7 +78,7 @@ def _say_why_afresh(folder: Path, params: Params) -> None:
 
 
 def _params_of(folder: Path) -> Params:
-    """The params kept in a training's folder; nothing where they are not there, or torn."""
+    """Reads the params kept in a training's folder; nothing where they are not there, or torn."""
     from mnistgan.files import read_json
 
     try:
@@ -89,7 +90,7 @@ def _params_of(folder: Path) -> Params:
 
 @contextmanager
 def _named(holder: Path) -> Iterator[None]:
-    """Have the process that holds a lock named beside it; a kill leaves the name, but not the lock."""
+    """Writes the lock holder's name beside the lock; a kill leaves the name, but not the lock."""
     holder.write_text(f"{os.getpid()}\n", "utf-8")
     try:
         yield

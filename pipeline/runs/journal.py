@@ -1,4 +1,4 @@
-"""What happened while a state was made: when, where, by which commit, how fast. One JSON line an event.
+"""Keeps a journal of what happened while a state was made (when, where, by which commit): one JSON line an event.
 
 Kept beside the outs in ``journal/<key>.jsonl`` (train's under the train key, the later stages' under the run key),
 ignored by git and by DVC. A writer holds a shared lock on its file for as long as it lives, so a reader can tell a
@@ -30,7 +30,7 @@ PREPARE = "prepare"
 
 
 class Kind(StrEnum):
-    """What an event tells."""
+    """The kind of an event."""
 
     START = "start"
     PROGRESS = "progress"
@@ -71,7 +71,7 @@ class Journal:
             raise
 
     def write(self, kind: Kind, **facts: Any) -> None:
-        """Append one event. A full disk is warned about, not raised: a journal is not worth a training."""
+        """Appends one event. A full disk is warned about, not raised: a journal is not worth a training."""
         line = {"event": kind, "stage": self._stage, "time": datetime.now(UTC).isoformat(), **facts}
         try:
             self._file.write(json.dumps(line).encode() + b"\n")
@@ -81,7 +81,7 @@ class Journal:
             console.warn(f"{self._file.name}: can't be written: {error.strerror}")
 
     def close(self) -> None:
-        """Close the file and so give up the lock that shows this process to be at work."""
+        """Closes the file and so gives up the lock that shows this process to be at work."""
         self._file.close()
 
 
@@ -90,7 +90,7 @@ _open: list[Journal] = []
 
 @contextmanager
 def recording(path: Path, stage: str) -> Iterator[None]:
-    """Record a stage's start, what it notes, and how it ends, whatever ends it."""
+    """Records a stage's start, its notes, and how it ends, whatever ends it."""
     try:
         journal = Journal(path, stage)
     except OSError as error:
@@ -112,18 +112,18 @@ def recording(path: Path, stage: str) -> Iterator[None]:
 
 
 def note(**facts: Any) -> None:
-    """Record facts that no out may hold, for instance ``images_per_second=447.0``; outside a stage, nothing."""
+    """Records facts that no out may hold, for instance ``images_per_second=447.0``; outside a stage, nothing."""
     for journal in _open:
         journal.write(Kind.PROGRESS, **facts)
 
 
 def path_of(root: Path, key: str) -> Path:
-    """Where the journal of a key lies."""
+    """Path of a key's journal."""
     return root / FOLDER / f"{key}.jsonl"
 
 
 def read(path: Path) -> list[Event]:
-    """The events of a journal, oldest first; none where it is missing. A line torn by a kill is skipped."""
+    """Reads the events of a journal, oldest first; none where it is missing. A line torn by a kill is skipped."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -132,13 +132,13 @@ def read(path: Path) -> list[Event]:
 
 
 def making_events(root: Path, train_key: str, run_key: str) -> list[Event]:
-    """What train and evaluate journalled under these keys, oldest first."""
+    """Reads what train and evaluate journalled under these keys, oldest first."""
     events = [*read(path_of(root, train_key)), *read(path_of(root, run_key))]
     return sorted((event for event in events if event.stage in keys.MAKING), key=lambda event: event.time)
 
 
 def data_source(root: Path, splits: Mapping[str, Any]) -> str | None:
-    """The source that prepare's journal names for these splits, given by their digests; None where it names none."""
+    """Finds the source of these splits (by their digests) in prepare's journal; None where it names none."""
     events = read(path_of(root, PREPARE))
     told = [event.facts["data_source"] for event in events if splits and event.facts.get("splits") == splits]
     return str(told[-1]) if told else None
@@ -167,13 +167,13 @@ def is_making(root: Path, train_key: str, run_key: str) -> bool:
 
 
 def outcome(events: Sequence[Event]) -> Outcome | None:
-    """How the last stage in ``events`` ended; None where its process was gone before it could say."""
+    """Outcome of the last stage in ``events``; None where its process was gone before it could say."""
     last = events[-1] if events else None
     return Outcome(last.facts["outcome"]) if last and last.kind is Kind.END else None
 
 
 def last_fact(events: Sequence[Event], name: str) -> Any:
-    """The newest value that events have of a fact; None where none has one."""
+    """Newest value of a fact in events; None where none has one."""
     return next((event.facts[name] for event in reversed(events) if name in event.facts), None)
 
 

@@ -28,7 +28,7 @@ SHORT = 12
 
 @dataclass(frozen=True)
 class State:
-    """One state of the pipeline, and the keys that name it (hex sha256).
+    """A state of the pipeline (params, data, code, libraries) and the keys that name it (hex sha256).
 
     ``train_key`` names what training makes: its params, data, code, and the libraries it ran on. ``run_key`` adds how
     the result is measured; one MLflow run shows one run key. How results are drawn is in neither.
@@ -41,7 +41,7 @@ class State:
 
     @classmethod
     def of(cls, parts: Mapping[str, Part], trained_on: Mapping[str, str]) -> Self:
-        """The state that the parts of prepare (may be missing), train and evaluate make."""
+        """Builds the state from the parts of prepare (may be missing), train and evaluate."""
         train, evaluate = parts["train"], parts["evaluate"]
         key = train_key(train, trained_on)
         measured_by = {path: digest for path, digest in evaluate.deps.items() if path not in train.outs}
@@ -56,23 +56,23 @@ class State:
 
     @property
     def short(self) -> str:
-        """The run key as people see it."""
+        """The run key, shortened for people."""
         return self.run_key[:SHORT]
 
 
 def measuring(parts: Mapping[str, Part]) -> list[Part]:
-    """The parts of the stages that figures come from."""
+    """Parts of the stages that figures come from."""
     return [parts[stage] for stage in MEASURING if stage in parts]
 
 
 def train_key(part: Part, installed: Mapping[str, str]) -> str:
-    """The key of what a train stage makes on these library versions."""
+    """Computes the key of what a train stage makes on these library versions."""
     used = {library: installed[library] for library in LIBRARIES}
     return _sha256({"params": part.params, "deps": part.deps, "versions": used})
 
 
 def train_key_of_workspace(workspace: Path = Path()) -> str:
-    """The key of what ``dvc repro train`` would make of the workspace as it is now, on the libraries installed now.
+    """Computes the key of what ``dvc repro train`` would make of the workspace as it is, on the libraries installed.
 
     It names the checkpoints' folder. Raises DataError when one of train's deps is missing.
     """
@@ -80,7 +80,7 @@ def train_key_of_workspace(workspace: Path = Path()) -> str:
 
 
 def state_of_trained(workspace: Path = Path()) -> State:
-    """The state of the weights that dvc.lock records, measured as the workspace measures now.
+    """Works out the state of the weights that dvc.lock records, measured as the workspace measures now.
 
     For a stage after training, which runs before dvc.lock has its entry. Raises UsageError when dvc.lock records no
     training, DataError when the workspace's outs of it are not those recorded.
@@ -95,7 +95,7 @@ def state_of_trained(workspace: Path = Path()) -> State:
 
 
 def state_of_lock(text: str, workspace: Path = Path()) -> State:
-    """The state that a dvc.lock records: this workspace's, or another commit's.
+    """Works out the state that a dvc.lock records: this workspace's, or another commit's.
 
     Raises UsageError when it lacks train or evaluate, DataError when the library versions it was trained with are
     neither in the workspace nor in DVC's cache.
@@ -108,7 +108,7 @@ def state_of_lock(text: str, workspace: Path = Path()) -> State:
 
 
 def params_of_workspace(workspace: Path = Path()) -> dict[str, Scalar]:
-    """What :attr:`State.params` would be for the workspace's params.yaml."""
+    """Reads the workspace's params.yaml as :attr:`State.params` would have it."""
     stages = dvc_yaml.declared(workspace)
     return params_yaml.flat(stages[stage].params for stage in MEASURING)
 

@@ -1,4 +1,4 @@
-"""What a tree holds beyond its commit, kept as a patch, so that a run of a dirty tree can be made again."""
+"""Keeps as a patch how the tree differs from its commit, so that a run of a dirty tree can be made again."""
 
 import os
 import shutil
@@ -20,12 +20,12 @@ _PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")  # a person's own may be none
 
 
 def path_of(root: Path, key: str) -> Path:
-    """Where the patch of a key lies: beside its journal."""
+    """Path of a key's patch: beside its journal."""
     return root / journal.FOLDER / f"{key}.patch"
 
 
 def keep(path: Path, workspace: Path = Path()) -> None:
-    """Write to ``path`` how the code differs from its commit; remove the one that is there where it does not.
+    """Writes to ``path`` how the code differs from its commit; removes the one that is there where it does not.
 
     ``git apply`` of it, at the commit, gives the same code and params. Of files that git does not know, those that a
     stage depends on are in it, and what lies beside them in the code's folders. Whatever goes wrong is a warning.
@@ -56,7 +56,7 @@ def keep(path: Path, workspace: Path = Path()) -> None:
 
 
 def _patch(workspace: Path) -> bytes:
-    """Every difference from the commit, by an index of its own: the person's is left alone."""
+    """Makes a patch of every difference from the commit, by an index of its own: the person's is left alone."""
     excluded = tree.outs_excluded(workspace)
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
         index = Path(folder) / "index"
@@ -72,7 +72,7 @@ def _patch(workspace: Path) -> bytes:
 
 
 def _unknown(workspace: Path, ask: Callable[..., bytes], excluded: list[str]) -> list[str]:
-    """Files of code and params that git neither tracks nor ignores."""
+    """Lists files of code and params that git neither tracks nor ignores."""
     deps = [path for declared in dvc_yaml.declared(workspace).values() for path in declared.deps]
     places = sorted({*deps, *CODE, str(layout.PARAMS), str(layout.PIPELINE)})
     listed = ask("ls-files", "--others", "--exclude-standard", "-z", "--", *places, *excluded)

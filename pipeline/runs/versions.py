@@ -17,7 +17,7 @@ _REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
 def recorded(train: Part, workspace: Path) -> dict[str, str]:
-    """The library versions that a recorded training wrote, from the workspace or else from DVC's cache.
+    """Reads the library versions that a recorded training wrote, from the workspace or else from DVC's cache.
 
     Raises DataError when neither has them.
     """
@@ -30,7 +30,7 @@ def recorded(train: Part, workspace: Path) -> dict[str, str]:
 
 
 def parse(content: bytes, path: str) -> dict[str, str]:
-    """The library versions that a training wrote to ``path``. Raises FormatError where it holds none."""
+    """Parses the library versions that a training wrote to ``path``. Raises FormatError where it holds none."""
     try:
         versions = json.loads(content)
         return {library: str(versions[library]) for library in LIBRARIES}
@@ -39,7 +39,7 @@ def parse(content: bytes, path: str) -> dict[str, str]:
 
 
 def pinned_by(requirements: str) -> dict[str, list[str]]:
-    """The versions that a requirements.lock pins, by library; several where they differ by Python's version."""
+    """Reads the versions that a requirements.lock pins, by library; several where they differ by Python's version."""
     found: dict[str, list[str]] = {}
     for library, version in _REQUIREMENT.findall(requirements):
         found.setdefault(library, []).append(version)
@@ -47,7 +47,7 @@ def pinned_by(requirements: str) -> dict[str, list[str]]:
 
 
 def recorded_as_pinned(train: Part, requirements: str) -> dict[str, str] | None:
-    """The versions a recorded training ran on, if they are those that ``requirements`` pins; else None.
+    """Finds the versions a recorded training ran on, if they are those that ``requirements`` pins; else None.
 
     Told by the digest of the file that the training wrote, so that the file itself need not be there.
     """

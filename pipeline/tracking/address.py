@@ -1,4 +1,4 @@
-"""Where MLflow's store is: an address is read, made absolute and escaped here alone."""
+"""Finds MLflow's store: reads its address, makes it absolute and escapes it, here alone."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ _CLOUDS = ("databricks", "uc:", "arn:")
 
 
 def uri(root: Path) -> str:
-    """Where MLflow's store is: as MLFLOW_TRACKING_URI says, or the main repository's own.
+    """Address of MLflow's store: as MLFLOW_TRACKING_URI says, or the main repository's own.
 
     Raises UsageError as :func:`absolute` does.
     """
@@ -28,12 +28,12 @@ def uri(root: Path) -> str:
 
 
 def database(root: Path) -> Path:
-    """Where the SQLite file is, unless MLFLOW_TRACKING_URI names another store."""
+    """Path of the SQLite file, unless MLFLOW_TRACKING_URI names another store."""
     return root.resolve() / STORE / DATABASE
 
 
 def shown(address: str) -> str:
-    """An address as people may see it."""
+    """Formats an address for people, without its password."""
     return secrets.without_secrets(address)
 
 
@@ -43,7 +43,7 @@ def is_server(address: str) -> bool:
 
 
 def absolute(address: str, root: Path) -> str:
-    """A store's address; a relative path in it is the main repository's: an experiment's own folder is deleted.
+    """Makes a store's address absolute: relative to the main repository, since an experiment's folder is deleted.
 
     Raises UsageError where it is no address, or of a store that would not outlive this process.
     """

@@ -20,7 +20,7 @@ MANIFEST = "published.json"
 
 
 def read(client: "MlflowClient", run_id: str) -> dict[str, str]:
-    """What arrived whole, by name; a list that was cut off counts as none, and all is written over."""
+    """Reads what arrived whole, by name; a list that was cut off counts as none, and all is written over."""
     if not any(file.path == MANIFEST for file in client.list_artifacts(run_id)):
         return {}
     with tempfile.TemporaryDirectory() as folder:
@@ -32,12 +32,12 @@ def read(client: "MlflowClient", run_id: str) -> dict[str, str]:
 
 
 def write(client: "MlflowClient", run_id: str, manifest: Mapping[str, str]) -> None:
-    """Put the list into the run."""
+    """Puts the list into the run."""
     client.log_text(run_id, json.dumps(dict(sorted(manifest.items())), indent=2), MANIFEST)
 
 
 def take_out_gone(client: "MlflowClient", run: "Run", content: Publication, manifest: dict[str, str]) -> list[str]:
-    """Take out of a run's list what is to be added again, since the store has it no more or not whole."""
+    """Takes out of a run's list what is to be added again, since the store has it no more or not whole."""
     held = Holdings.of(partial(client.list_artifacts, run.info.run_id), run.info.artifact_uri)
     stems = images.stems(held.sizes)
     files = {

@@ -20,7 +20,7 @@ UNFINISHED = (Status.RUNNING, Status.SCHEDULED)
 
 
 def close_abandoned(at: "Connection") -> list[str]:
-    """Set the status of runs whose process is gone; gives a sentence on each.
+    """Sets the status of runs whose process is gone; returns a sentence on each.
 
     A run without a journal here is another machine's and left alone.
     """
@@ -29,7 +29,7 @@ def close_abandoned(at: "Connection") -> list[str]:
 
 
 def set_status(client: "MlflowClient", run: "Run", status: Status, stopped: datetime | None) -> None:
-    """Give a run its status, and where that ends it, when it stopped."""
+    """Sets a run's status, and where that ends it, when it stopped."""
     if run.info.status == status:
         return
     if status in UNFINISHED:
@@ -39,7 +39,7 @@ def set_status(client: "MlflowClient", run: "Run", status: Status, stopped: date
 
 
 def _close_if_abandoned(at: "Connection", run: "Run") -> str | None:
-    """Set the status of a run that nobody works on; looked at before its lock is taken and once more under it, since a
+    """Sets the status of a run that nobody works on; looked at before its lock is taken and once more under it, since a
     stage may begin or end meanwhile."""
     if _settled(at, run) is None:
         return None
@@ -58,7 +58,7 @@ def _close_if_abandoned(at: "Connection", run: "Run") -> str | None:
 
 
 def _settled(at: "Connection", run: "Run") -> Status | None:
-    """The status due to an unfinished run of this clone; None where it has it, or where a process is at work."""
+    """Status due to an unfinished run of this clone; None where it has it, or where a process is at work."""
     events = journal.making_events(at.root, *keys(run))
     starts = [tags.machine_tags(event.facts) for event in events if event.kind is Kind.START]
     if run.info.status not in UNFINISHED or not starts or not is_of_one_of(run, starts):

@@ -50,11 +50,11 @@ class Connection:
 
     @property
     def clone(self) -> str:
-        """What tells this clone from others."""
+        """A mark that tells this clone from others."""
         return machine.clone(self.root)
 
     def search(self, condition: str = "", deleted: bool = False) -> list["Run"]:
-        """The runs that meet a condition, or those of them that lie in MLflow's bin; the newest first."""
+        """Finds the runs that meet a condition, or those of them that lie in MLflow's bin; the newest first."""
         from mlflow.entities import ViewType
 
         view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
@@ -68,7 +68,7 @@ class Connection:
                 return runs
 
     def set_tags(self, run: "Run", tags: Mapping[str, str]) -> int:
-        """Set those tags of a run that differ; how many."""
+        """Sets those tags of a run that differ; returns how many."""
         changed = {name: value for name, value in tags.items() if run.data.tags.get(name, "") != value}
         for name, value in changed.items():
             self.client.set_tag(run.info.run_id, name, value)
@@ -76,7 +76,7 @@ class Connection:
 
 
 def connect(root: Path) -> Connection:
-    """Open ``MLFLOW_TRACKING_URI``, or else SQLite under the main repository's ``mlruns``, made where it is missing.
+    """Opens ``MLFLOW_TRACKING_URI``, or else SQLite under the main repository's ``mlruns``, made where it is missing.
 
     Raises TrackingError where it can't be reached, UsageError where the address is none.
     """
@@ -120,7 +120,7 @@ def _find_or_create_experiment(client: "MlflowClient", root: Path, is_read_only:
 
 
 def _check_not_deleted(found: "Experiment", root: Path) -> None:
-    """Raise TrackingError where a person deleted the experiment: its name is taken until it is purged."""
+    """Raises TrackingError where a person deleted the experiment: its name is taken until it is purged."""
     if found.lifecycle_stage == "active":
         return
     address, number = shlex.quote(shown(uri(root))), found.experiment_id

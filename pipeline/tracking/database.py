@@ -19,7 +19,7 @@ CREATING_SECONDS = 30.0
 
 @contextmanager
 def creating(root: Path) -> Iterator[None]:
-    """Be the one process that may make the store: a client's first use makes tables, which two at once get wrong."""
+    """Lets one process alone make the store: a client's first use makes tables, which two at once get wrong."""
     from filelock import FileLock
 
     (root / STORE).mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def creating(root: Path) -> Iterator[None]:
 
 
 def _make_database(path: Path) -> None:
-    """Make MLflow's SQLite file beside and rename it: one whose making was cut off can never be used again."""
+    """Makes MLflow's SQLite file beside and renames it: one whose making was cut off can never be used again."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     for cut_off in path.parent.glob(f".{path.name}.*"):
@@ -52,7 +52,7 @@ def is_read_only(file: Path | None) -> bool:
 
 
 def _check_not_locked(file: Path) -> None:
-    """Raise TrackingError where another process holds an SQLite file for longer than writing takes."""
+    """Raises TrackingError where another process holds an SQLite file for longer than writing takes."""
     with closing(sqlite3.connect(file, timeout=LOCKED_SECONDS)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Says what MLflow raises in one line, with its mend and without secrets."""
+"""Words what MLflow raises in one line, with its mend and without secrets."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _STATUS = re.compile(r"error code (\d{3}) != 200|too many (\d{3}) error response
 
 @contextmanager
 def speaking_plainly() -> Iterator[None]:
-    """Turn whatever MLflow raises into a TrackingError of one line without secrets; leave out its advice."""
+    """Turns whatever MLflow raises into a TrackingError of one line without secrets; leaves out its advice."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -38,7 +38,7 @@ def speaking_plainly() -> Iterator[None]:
 
 
 def _shortened(text: str) -> str:
-    """A text in one line within the bound, cut between words where the last one is no longer than words are."""
+    """Shortens a text to one line within the bound, cut between words where the last one is not too long for that."""
     line = " ".join(text.split())
     if len(line) <= REASON_CHARACTERS:
         return line
@@ -47,7 +47,7 @@ def _shortened(text: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Why, and the mend where a server's answer tells it; of a web page that it answers with no word."""
+    """Says why, and the mend where a server's answer tells it; of a web page that it answers with no word."""
     plain = _plainest(error)
     said = str(plain)
     if isinstance(plain, TrackingError):
@@ -61,7 +61,7 @@ def _reason(error: Exception) -> str:
 
 
 def _plainest(error: BaseException) -> BaseException:
-    """What the system said at the bottom of it, where it did: MLflow wraps that in requests and statements."""
+    """Finds what the system said, where it did: MLflow wraps that in requests and statements."""
     deepest = error
     while inner := deepest.__cause__ or deepest.__context__:
         deepest = inner

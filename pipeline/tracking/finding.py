@@ -24,7 +24,7 @@ KEY_PREFIX = 6
 
 
 def run_for(at: "Connection", content: Publication, news: list[str]) -> "Run | None":
-    """The run that holds these results, else an unfinished one of the same clone, else a new one; none while a
+    """Finds the run that holds these results, else an unfinished one of the same clone, else makes one; none while a
     finished one may yet turn out to hold them. What a person should know of it is added to ``news``."""
     condition = f"tags.`mnistgan.run_key` = '{content.state.run_key}'"
     runs = at.search(condition)
@@ -48,7 +48,7 @@ def run_for(at: "Connection", content: Publication, news: list[str]) -> "Run | N
 
 
 def named(at: "Connection", name: str) -> "Run":
-    """The run of this id, this name, or whose key starts so. Raises UsageError when none or several match."""
+    """Finds the run of this id, this name, or whose key starts so. Raises UsageError when none or several match."""
     runs = at.search()
     exact = [run for run in runs if name in (run.info.run_id, run.info.run_name)]
     by_key = [run for run in runs if len(name) >= KEY_PREFIX and tag(run, "mnistgan.run_key").startswith(name)]
@@ -68,27 +68,27 @@ def is_of_one_of(run: "Run", machines: Iterable[Mapping[str, str]]) -> bool:
 
 
 def keys(run: "Run") -> tuple[str, str]:
-    """A run's train key and run key."""
+    """Reads a run's train key and run key."""
     return tag(run, "mnistgan.train_key"), tag(run, "mnistgan.run_key")
 
 
 def called(run: "Run") -> str:
-    """A run as messages call it."""
+    """Formats a run's name for messages."""
     return f"MLflow run {run.info.run_name!r} ({run.info.run_id})"
 
 
 def tag(run: "Run", name: str) -> str:
-    """A run's tag; nothing where it has none of that name."""
+    """Reads a run's tag; nothing where it has none of that name."""
     return str(run.data.tags.get(name, ""))
 
 
 def milliseconds(time: datetime | None) -> int | None:
-    """A time as MLflow takes it; where None is given it takes the present."""
+    """Converts a time to MLflow's; None stays None, for which MLflow takes the present."""
     return int(time.timestamp() * 1000) if time else None
 
 
 def _by_age(runs: Iterable["Run"]) -> list["Run"]:
-    """The oldest first, those that replace another last: on every machine the same order."""
+    """Sorts the oldest first, those that replace another last: on every machine the same order."""
     return sorted(runs, key=lambda run: (bool(tag(run, REPLACES)), run.info.start_time, run.info.run_id))
 
 

@@ -1,4 +1,4 @@
-"""The child process that publishes to MLflow while a stage works.
+"""Starts the child process that publishes to MLflow while a stage works.
 
 It holds the read end of a pipe: when the stage ends or dies, whatever kills it, the child reads the pipe's end,
 publishes a last time and ends. The stage never waits on a tracking server but for a bounded time at its own end.
@@ -25,7 +25,7 @@ MAKE_UP = "`python -m pipeline sync` fills in what is missing"
 
 @contextmanager
 def following(stage: str, now: State, since: float, root: Path) -> Iterator[None]:
-    """Publish what ``stage`` writes while the block runs. Whatever goes wrong with that is a warning, no more."""
+    """Publishes what ``stage`` writes while the block runs. Whatever goes wrong with that is a warning, no more."""
     log = root / journal.FOLDER / f"{now.short}.sync.log"
     child = None if os.environ.get(SWITCH) == "off" else _start(stage, since, log)
     try:

@@ -27,7 +27,7 @@ LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "drop
 
 
 def gather(found: Sources, root: Path) -> Publication:
-    """What the files say now. Raises DataError or OSError where one of a stage at work is torn, or gone meanwhile."""
+    """Builds what the files say now. Raises DataError or OSError where a stage at work left one torn or gone."""
     from mnistgan.files import read_json
 
     now, parts, ended = found.state, dict(found.parts), found.ended
@@ -74,7 +74,7 @@ def gather(found: Sources, root: Path) -> Publication:
 
 
 def settled_status(events: Sequence[Event]) -> Status:
-    """The status of an unfinished state that no process works on any more."""
+    """Status of an unfinished state that no process works on any more."""
     if not events:
         return Status.SCHEDULED
     settled = {Outcome.DONE: Status.SCHEDULED, Outcome.FAILED: Status.FAILED}
@@ -83,7 +83,7 @@ def settled_status(events: Sequence[Event]) -> Status:
 
 
 def _outcome_of(stage: str, now: State, root: Path, since: float) -> Outcome | None:
-    """How the stage that started at ``since`` ended; None while it runs."""
+    """Outcome of the stage that started at ``since``; None while it runs."""
     events = journal.read(journal.path_of(root, now.train_key if stage == "train" else now.run_key))
     return journal.outcome([event for event in events if event.stage == stage and event.time.timestamp() >= since])
 
@@ -104,7 +104,7 @@ def _curve_points(path: Path) -> list[Point]:
 
 
 def _looks(found: Sources, train: Part) -> list[Look]:
-    """The looks at validation, as the training in question wrote them; none where it took none."""
+    """Reads the looks at validation, as the training in question wrote them; none where it took none."""
     path = train.options.get("looks")
     return looks.parse(path.read_text("utf-8", "replace")) if path and found.fresh("train", path) else []
 
@@ -121,7 +121,7 @@ def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
 
 
 def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Path]:
-    """The results as files; the data, the discriminator and the best weights by validation stay with DVC."""
+    """Lists the results that MLflow gets as files; other outs stay with DVC."""
     places: list[Path] = []
     if "train" in ended:
         options = parts["train"].options
@@ -134,7 +134,7 @@ def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Pa
 
 
 def _records(now: State, complete: bool) -> dict[str, Path]:
-    """params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
+    """Lists params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
     found = {}
     with suppress(MnistganError):
         here = keys.params_of_workspace()
@@ -148,21 +148,20 @@ def _records(now: State, complete: bool) -> dict[str, Path]:
 
 
 def _trees(root: Path, now: State) -> dict[str, Path]:
-    """What the trees of training and measuring held beyond their commits."""
+    """Lists the patches of the trees of training and measuring."""
     kept = dict(zip(PATCHES, (now.train_key, now.run_key), strict=True))
     return {name: path for name, key in kept.items() if (path := patches.path_of(root, key)).exists()}
 
 
 def _rules(root: Path) -> Mapping[str, Any]:
-    """The rules of the main workspace's gate.yaml; none where there are none that are understood, as `gate` says."""
+    """Reads the main workspace's gate.yaml; no rules where they are not understood, as `gate` says."""
     with suppress(GateError):
         return dict(rules.read(root / rules.RULES))
     return {}
 
 
 def _pins_of_commit(root: Path) -> str:
-    """The pins of the figures that the main repository's commit holds, or else its workspace; an experiment's are its
-    own, and which generator is the best is not for it to say."""
+    """Reads the pins of the main repository's figures: an experiment does not say which generator is the best."""
     committed = None
     with suppress(GitError):
         committed = git.blob("HEAD", layout.METRICS, root)
@@ -173,7 +172,7 @@ def _pins_of_commit(root: Path) -> str:
 
 
 def _name(now: State, training: Sequence[Event]) -> str:
-    """A name that a person tells apart: the experiment's, or recipe, seed and epochs; and the key."""
+    """Makes a name that a person tells apart: the experiment's, or recipe, seed and epochs; and the key."""
     params = now.params
     given = journal.last_fact(training, "experiment")
     told = given or f"{params['train.recipe']} seed {params['train.seed']}, {params['recipe.epochs']} epochs"

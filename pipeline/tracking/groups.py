@@ -1,4 +1,4 @@
-"""What is shown of a group of seeds, in MLflow and in words. Knows nothing of MLflow."""
+"""Summarises a group of seeds for MLflow and in words. Knows nothing of MLflow."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,31 +40,31 @@ class Group:
 
     @property
     def digest(self) -> str:
-        """What the group is known by."""
+        """Digest that names the group."""
         return self.rows[0].digest
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that are wanted are there."""
+        """Whether all seeds that are wanted are there."""
         return len(self.rows) >= self.wanted
 
     @property
     def collapsed(self) -> int:
-        """How many collapsed: counted, and not averaged in."""
+        """Number of seeds that collapsed: counted, and not averaged in."""
         return sum(row.figures.collapsed for row in self.rows)
 
     @property
     def summaries(self) -> list[Summary]:
-        """Each metric over the seeds that did not collapse."""
+        """Summarises each metric over the seeds that did not collapse."""
         return summarise([row.figures for row in self.rows])
 
     @property
     def name(self) -> str:
-        """The name of its run."""
+        """Name of its run."""
         return f"{self.recipe}, seeds · {self.digest}"
 
     def points(self) -> Iterator[Point]:
-        """What the run shows, at the number of seeds as its step: how the mean settles is so a curve."""
+        """Points of its run, at the number of seeds as their step, so that a chart shows the mean settle."""
         step = len(self.rows)
         yield Point(f"{PREFIX}count", step, float(step))
         yield Point(f"{PREFIX}collapsed", step, float(self.collapsed))
@@ -76,7 +76,7 @@ class Group:
                 yield from _points(summary.metric.short, step, back)
 
     def headline(self) -> str:
-        """The group in one sentence."""
+        """Words the group in one sentence."""
         primary = next((one for one in self.summaries if one.metric.name == PRIMARY), None)
         parts = [f"{len(self.rows)} of {self.wanted} seeds" if not self.is_complete else f"{len(self.rows)} seeds"]
         parts[0] += f" of recipe {self.recipe} ({self.digest})"
@@ -92,7 +92,7 @@ class Group:
         return "; ".join(parts)
 
     def note(self) -> str:
-        """The group in Markdown: the sentence, a row a metric, a row a seed; of many seeds the first."""
+        """Words the group in Markdown: the sentence, a row a metric, a row a seed; of many seeds the first."""
         columns = ("metric", "mean", "sd", "95% interval of the mean", "seeds")
         summaries = self.summaries
         metrics = [*output.markdown_table(columns, map(_summary_row, summaries)), ""] if summaries else []
@@ -109,7 +109,7 @@ class Group:
 
 
 def of_file(path: Path) -> list[Group]:
-    """The groups of a seeds file, by digest; none where there is no file. Raises FormatError where it is none."""
+    """Reads the groups of a seeds file, by digest; none where there is no file. Raises FormatError where it is none."""
     rows = read_rows(path)
     digests = sorted({row.digest for row in rows})
     found = [tuple(sorted((r for r in rows if r.digest == digest), key=lambda row: row.seed)) for digest in digests]
@@ -117,7 +117,7 @@ def of_file(path: Path) -> list[Group]:
 
 
 def read_rows(path: Path) -> list[SeedRow]:
-    """The rows of a seeds file; none where there is no file. Raises FormatError where it is none."""
+    """Reads the rows of a seeds file; none where there is no file. Raises FormatError where it is none."""
     try:
         return seeds.loads(reading.text(path), str(path))
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def read_rows(path: Path) -> list[SeedRow]:
 
 
 def write(path: Path, group: Group) -> None:
-    """Put a group's rows in place of its recipe's in a seeds file, and leave those of other recipes."""
+    """Puts a group's rows in place of its recipe's in a seeds file, and leaves those of other recipes."""
     from mnistgan.files import write_bytes
 
     others = [row for row in read_rows(path) if row.digest != group.digest]

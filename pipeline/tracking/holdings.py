@@ -1,4 +1,4 @@
-"""The files that MLflow's store has of a run or a model, looked at: a list of them is a claim, and files get lost.
+"""Lists the files that MLflow's store really has of a run or a model: a list of them is a claim, and files get lost.
 
 A store that is a folder here is read; of one elsewhere, names and sizes are asked, a call a folder.
 """
@@ -27,7 +27,7 @@ class Holdings:
 
     @classmethod
     def of(cls, listing: List, place: str = "") -> "Holdings":
-        """Those that ``listing`` lists, folder by folder; ``place``: the address of their folder."""
+        """Collects those that ``listing`` lists, folder by folder; ``place``: the address of their folder."""
         return cls(dict(_walk(listing, None)), relocation.folder(place))
 
     def has(self, name: str, digest: str, file: Path | None) -> bool:

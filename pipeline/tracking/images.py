@@ -21,23 +21,23 @@ _FILE = re.compile(rf"{FOLDER}/(?P<stem>{GRID}\+step\+(?P<step>\d+)\+.*?)(?:\+co
 
 
 def name_of(step: int) -> str:
-    """What a step's picture is called in the list of what arrived whole."""
+    """Name of a step's picture in the list of what arrived whole."""
     return f"{FOLDER}/{GRID} at step {step}"
 
 
 def stems(paths: Iterable[str]) -> dict[int, str]:
-    """The file stem that MLflow gave the picture of each step, among a run's files."""
+    """Finds the file stem that MLflow gave the picture of each step, among a run's files."""
     names = map(_FILE.fullmatch, paths)
     return {int(found["step"]): found["stem"] for found in names if found}
 
 
 def stems_of(client: "MlflowClient", run_id: str) -> dict[int, str]:
-    """The same, asked of the store."""
+    """Finds the same by asking the store."""
     return stems(file.path for file in client.list_artifacts(run_id, FOLDER))
 
 
 def log(client: "MlflowClient", run_id: str, step: int, file: Path, stem: str | None) -> None:
-    """Log a step's picture; over its half-written self where one is there under ``stem``."""
+    """Logs a step's picture; over its half-written self where one is there under ``stem``."""
     import PIL.Image
     from mlflow.tracking.multimedia import compress_image_size
 
@@ -69,7 +69,7 @@ def _files(stem: str) -> tuple[str, str]:
 
 
 def _pixels(file: Path) -> bytes | None:
-    """What a picture shows; None where it is torn."""
+    """Reads a picture's pixels; None where it is torn."""
     import PIL.Image
 
     try:

@@ -1,4 +1,4 @@
-"""Sees that one process at a time publishes to a run: within a clone by a file's lock, across clones by a lease.
+"""Lets one process at a time publish to a run: within a clone by a file's lock, across clones by a lease.
 
 A lease is kept in the store itself. Each publisher writes a tag of its own into the experiment, then looks: who sees
 none but its own may go on, who sees another's takes its own back and waits. Of two that came at once neither goes
@@ -33,7 +33,7 @@ class LockedError(TrackingError):
 
 @contextmanager
 def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Be the one process of this clone that publishes to a key's runs. Raises LockedError where another is."""
+    """Lets one process of this clone publish to a key's runs. Raises LockedError where another does."""
     from filelock import FileLock, Timeout
 
     path = root / journal.FOLDER / f"{run_key}.publishing"
@@ -47,7 +47,7 @@ def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[
 
 @contextmanager
 def held(at: "Connection", key: str) -> Iterator[None]:
-    """Be the one clone that publishes under ``key``; within the clone :func:`publishing` sees to that.
+    """Holds the lease by which this clone alone publishes under ``key``; :func:`publishing` sees to the clone itself.
 
     Raises TrackingError where another clone holds it too long.
     """
@@ -82,7 +82,7 @@ def _take(client: "MlflowClient", experiment: str, prefix: str, mine: str) -> No
 
 
 def _give_back(client: "MlflowClient", experiment: str, name: str) -> None:
-    """Delete a lease; it may be gone, since whoever looks deletes those left behind."""
+    """Deletes a lease; it may be gone, since whoever looks deletes those left behind."""
     try:
         client.delete_experiment_tag(experiment, name)
     except Exception as error:

@@ -26,7 +26,7 @@ FILES = "mnistgan.files"
 
 
 def add(at: "Connection", run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
-    """The run's model, whole, and whether it was not; one of which something is missing is completed under its id."""
+    """Logs the run's model, whole, and says whether it was not; one that lacks something is completed under its id."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     client = at.client
@@ -59,7 +59,7 @@ def _has_its_files(client: "MlflowClient", model: "LoggedModel") -> bool:
 
 
 def _link_figures(client: "MlflowClient", run_id: str, model_id: str) -> None:
-    """Let the model's page show the figures of the final weights; the run's points stay the ones they are."""
+    """Shows the final weights' figures on the model's page; the run's points stay the ones they are."""
     from mlflow.entities import Metric
 
     metrics = [
@@ -73,7 +73,7 @@ def _link_figures(client: "MlflowClient", run_id: str, model_id: str) -> None:
 
 
 def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication) -> None:
-    """Write the generator as MLflow keeps models: what it takes, what it gives, what it needs."""
+    """Writes the generator as MLflow keeps models: what it takes, what it gives, what it needs."""
     load_tensorflow(verbose=False)
     import mlflow.keras
     import numpy as np
@@ -96,7 +96,7 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
 
 
 def _requirements(tags: Mapping[str, str]) -> list[str]:
-    """The libraries that the state was trained with, as pip takes them."""
+    """Lists the libraries that the state was trained with, as pip takes them."""
     return [
         f"{name.removeprefix(VERSION_TAG)}=={value}" for name, value in tags.items() if name.startswith(VERSION_TAG)
     ]

@@ -1,4 +1,4 @@
-"""What is told of a stage while it runs: to its journal and, through a child process, to MLflow."""
+"""Journals a stage and streams it to MLflow."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ from pipeline.tracking import follower, sources
 
 @contextmanager
 def observed(stage: str) -> Iterator[None]:
-    """Observe the block as ``stage``, if it is run by the command that dvc.yaml has for it.
+    """Observes the block as ``stage``, if it is run by the command that dvc.yaml has for it.
 
     Another command's outs are not the state's: a stage called by hand for other files is left alone.
     """
@@ -42,7 +42,7 @@ def observed(stage: str) -> Iterator[None]:
 
 
 def _turn(path: Path) -> AbstractContextManager[object]:
-    """Wait until no other process is in its turn; the block that is entered is this one's.
+    """Waits until no other process is in its turn; the block that is entered is this one's.
 
     Two experiments of DVC's queue begin with the same prepare. Should both end at once, both DVCs would put the same
     outs into the one cache, where each may remove what the other is writing: DVC first tries to clone a file to its

@@ -1,4 +1,4 @@
-"""How MLflow's pages open: on the project's runs, with the columns that tell them apart. Knows nothing of MLflow."""
+"""Sets how MLflow's pages open: on the project's runs, with the columns that tell them apart."""
 
 import json
 
@@ -22,5 +22,5 @@ VIEW_STATE = json.dumps({"selectedColumns": [*COLUMNS], "columnOrder": [*COLUMNS
 
 
 def address(server: str, experiment: str) -> str:
-    """The page of an experiment's runs; of itself MLflow opens on a welcome to work with language models."""
+    """Address of the page of an experiment's runs; of itself MLflow opens on a page for language models."""
     return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"

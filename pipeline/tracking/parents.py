@@ -1,4 +1,4 @@
-"""The parent run of a group of seeds, in MLflow: found by the group's digest, so that showing it again changes nothing.
+"""Publishes the parent run of a group of seeds: found by the group's digest, so that showing it again changes nothing.
 
 A run of a recipe, data and pins belongs to their one group, and is its parent's child wherever the group has a parent.
 """
@@ -30,7 +30,7 @@ SEED_PARAM = "train.seed"
 
 
 def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
-    """Bring a group's parent run up to date, and its children under it; gives the run, and how much was added."""
+    """Brings a group's parent run up to date, and its children under it; returns the run, and how much was added."""
     client = at.client
     run = find(at, group.digest) or client.create_run(at.experiment, tags={GROUP: group.digest}, run_name=group.name)
     run_id = run.info.run_id
@@ -59,19 +59,19 @@ def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
 
 
 def find(at: "Connection", digest: str) -> "Run | None":
-    """The parent run of a group; the oldest, should two machines have made one at once."""
+    """Finds the parent run of a group; the oldest, should two machines have made one at once."""
     runs = at.search(f"tags.`{GROUP}` = '{digest}'")
     return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
 
 
 def join(at: "Connection", run: "Run", digest: str | None) -> None:
-    """Put a run under the parent of its group of seeds, where that is there already."""
+    """Puts a run under the parent of its group of seeds, where that is there already."""
     if digest and (parent := find(at, digest)):
         adopt(at.client, run, parent.info.run_id)
 
 
 def adopt(client: "MlflowClient", child: "Run", parent: str) -> bool:
-    """Put a run under a parent; whether it was not."""
+    """Puts a run under a parent; returns whether it was not."""
     if child.data.tags.get(PARENT) == parent:
         return False
     client.set_tag(child.info.run_id, PARENT, parent)
@@ -79,7 +79,7 @@ def adopt(client: "MlflowClient", child: "Run", parent: str) -> bool:
 
 
 def _add_params(client: "MlflowClient", run: "Run", group: Group, children: Iterable["Run"]) -> int:
-    """What all children were trained with; the recipe's name where there are none."""
+    """Logs what all children were trained with; the recipe's name where there are none."""
     known = [child.data.params for child in children]
     shared = {name: value for name, value in known[0].items() if _is_shared(name, value, known)} if known else {}
     told = {"train.recipe": group.recipe, **shared}
@@ -94,7 +94,7 @@ def _is_shared(name: str, value: str, known: Iterable[Mapping[str, str]]) -> boo
 
 
 def _add_points(client: "MlflowClient", run: "Run", points: Iterable[Point]) -> int:
-    """Log what differs from the last value at its step; of several at one step MLflow shows the last."""
+    """Logs what differs from the last value at its step; of several at one step MLflow shows the last."""
     new = [point for point in points if _last(client, run, point) != point.value]
     if new:
         log_points(client, run.info.run_id, new)
@@ -102,7 +102,7 @@ def _add_points(client: "MlflowClient", run: "Run", points: Iterable[Point]) -> 
 
 
 def _last(client: "MlflowClient", run: "Run", point: Point) -> float | None:
-    """The value that a run holds of a point's metric at its step."""
+    """Reads the value that a run holds of a point's metric at its step."""
     if point.metric not in run.data.metrics:
         return None
     history = client.get_metric_history(run.info.run_id, point.metric)
@@ -111,7 +111,7 @@ def _last(client: "MlflowClient", run: "Run", point: Point) -> float | None:
 
 
 def _note(run: "Run", note: str) -> dict[str, str]:
-    """The tags that describe a parent; none where a person has described it."""
+    """Makes the tags that describe a parent; none where a person has described it."""
     held, ours = run.data.tags.get(NOTE), run.data.tags.get(NOTE_DIGEST)
     if held and ours and _digest(held) != ours:
         return {}
@@ -119,7 +119,7 @@ def _note(run: "Run", note: str) -> dict[str, str]:
 
 
 def _add_table(client: "MlflowClient", run: "Run", table: str) -> int:
-    """The rows as a file, where the store has none of its size; a tag, set once it is there whole, says which."""
+    """Logs the rows as a file, where the store has none of its size; a tag, set once it is there whole, says which."""
     digest = _digest(table)
     sizes = {file.path: file.file_size for file in client.list_artifacts(run.info.run_id)}
     if run.data.tags.get(TABLE_DIGEST) == digest and sizes.get(TABLE) == len(table.encode()):

@@ -1,4 +1,4 @@
-"""How long and how much a tracking server may answer. MLflow's own timeout is of each read alone."""
+"""Bounds how long and how much a tracking server may answer. MLflow's own timeout is of each read alone."""
 
 import http.client
 import io
@@ -14,7 +14,7 @@ ANSWER_BYTES = 256 * 1024**2
 
 
 def bound_answers() -> None:
-    """Hold every answer that MLflow's client reads in this process to the bounds; beyond them is a TrackingError."""
+    """Bounds every answer that MLflow's client reads in this process; beyond is a TrackingError."""
     from urllib3.connection import HTTPConnection
 
     HTTPConnection.response_class = _Answer  # http.client's own hook, which urllib3 2.8 keeps
@@ -27,7 +27,7 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Bounded(io.RawIOBase):
-    """What a socket gives, within the bounds."""
+    """Reads from a socket within the bounds."""
 
     def __init__(self, socket: io.RawIOBase) -> None:
         self._socket = socket

@@ -1,4 +1,4 @@
-"""What vouches for a dvc.lock: the commit's own, and the entries that DVC writes into its run cache beside it.
+"""Checks a dvc.lock against what vouches for it: the commit's own, and DVC's run cache.
 
 A file that git or DVC did not write may say anything. That its digests are those of the files is looked at elsewhere;
 here, that nobody changed a param beside them. What neither git nor the run cache knows, as in a clone of weights that
@@ -15,7 +15,7 @@ from pipeline.dvcfiles.dvc_lock import Part
 
 
 def check(parts: Mapping[str, Part]) -> None:
-    """Raise FormatError where a stage's outs are known to come of other params, and not known to come of these."""
+    """Raises FormatError where a stage's outs are known to come of other params, and not known to come of these."""
     witnesses = [*_committed(), *_cached(parts.values())]
     for stage, part in parts.items():
         contradictions = [_contradiction(part, known) for known in witnesses if known.outs == part.outs]
@@ -27,8 +27,8 @@ def check(parts: Mapping[str, Part]) -> None:
 
 
 def _contradiction(part: Part, known: Part) -> str | None:
-    """The first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor is
-    where the data came from, which changes no out."""
+    """Finds the first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor
+    is where the data came from, which changes no out."""
     here, there = (dict(params_yaml.flatten(one.params, "")) for one in (part, known))
     for name in sorted(here.keys() & there.keys()):
         short = name.removeprefix(f"{layout.PARAMS}.")
@@ -38,7 +38,7 @@ def _contradiction(part: Part, known: Part) -> str | None:
 
 
 def _committed() -> list[Part]:
-    """The parts of the commit's dvc.lock; none where there is none, or git can't be asked."""
+    """Reads the parts of the commit's dvc.lock; none where there is none, or git can't be asked."""
     with suppress(GitError, FormatError, UnicodeDecodeError):
         text = git.blob("HEAD", layout.LOCK) or b""
         return list(dvc_lock.parts_of(text.decode()).values())
@@ -46,7 +46,7 @@ def _committed() -> list[Part]:
 
 
 def _cached(parts: Iterable[Part]) -> Iterator[Part]:
-    """The run cache's entries that hold an out of one of these."""
+    """Reads the run cache's entries that hold an out of one of these."""
     digests = {digest for part in parts for digest in list(part.outs.values())[:1] if digest}
     for file in (cache.folder(layout.main_root()) / "runs").glob("*/*/*"):
         with suppress(OSError, UnicodeDecodeError, FormatError):

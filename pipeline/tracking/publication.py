@@ -54,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Publication:
-    """All that one run shows."""
+    """Everything that one run shows."""
 
     state: State
     name: str
@@ -82,7 +82,7 @@ class Publication:
     """How a generator is to be measured before it may be the best: as the commit's figures are."""
 
     def beside(self, tags: Mapping[str, str]) -> "Publication":
-        """What is left to tell in a finished run of these results that has ``tags``: how they were made, no more."""
+        """Keeps of it what a finished run of these results with ``tags`` still lacks: how they were made, no more."""
         told = [name for name in TOLD_ONCE if tags.get(name)]
         if all(self.tags.get(name, tags[name]) == tags[name] for name in told):
             return self
@@ -95,7 +95,7 @@ class Publication:
 
 
 def untold(names: Collection[str]) -> tuple[str, ...]:
-    """What a run of these tags and metrics leaves blank of the things that only a journal knows.
+    """Lists what a run of these tags and metrics leaves blank of the things that only a journal knows.
 
     Where the journal is there, and tells the host, a training without a speed was too short to be timed.
     """

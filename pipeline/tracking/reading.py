@@ -26,7 +26,7 @@ class TracedRun:
 
 
 def download_generator(run: str, folder: Path) -> Path:
-    """The generator's weights of a run named by its id, its name, or the start of its key (6 digits or more).
+    """Downloads the generator's weights of a run named by its id, its name, or the start of its key (6 digits or more).
 
     Raises UsageError when no run or several match, TrackingError when the store can't be reached.
     """
@@ -36,7 +36,7 @@ def download_generator(run: str, folder: Path) -> Path:
 
 
 def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
-    """The bytes of those of a run's files that it holds, by the paths that they have in the workspace.
+    """Reads those of these files that a run holds, by the paths that they have in the workspace.
 
     Raises as :func:`download_generator` does.
     """
@@ -48,8 +48,7 @@ def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
 
 
 def traced_runs(root: Path) -> list[TracedRun]:
-    """Every run of the store, the newest first; none where there is no store yet. Raises TrackingError where it can't
-    be reached."""
+    """Lists every run of the store, newest first; none where there is no store. Raises TrackingError on an outage."""
     if sqlite_file(uri(root)) == database(root) and not database(root).exists():
         return []
     at = connect(root)
@@ -61,6 +60,6 @@ def traced_runs(root: Path) -> list[TracedRun]:
 
 
 def _download(at: Connection, run_id: str, artifact: str, folder: Path) -> Path:
-    """A run's artifact as a file in ``folder``."""
+    """Downloads a run's artifact as a file in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     return Path(at.client.download_artifacts(run_id, artifact, str(folder)))

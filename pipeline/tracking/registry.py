@@ -1,4 +1,4 @@
-"""Registers each run's generator, and lets the alias ``best`` name the lowest FID among those that pass gate.yaml.
+"""Registers each run's generator, and points the alias ``best`` to the lowest FID among those that pass gate.yaml.
 
 Only the rules about a result alone are asked, not those that compare with a base: whether a version passes depends on
 no other, so that the same versions give the same best in whatever order they came.
@@ -26,7 +26,7 @@ REPLACED = "mnistgan.replaced_by"
 
 
 def add_version(at: "Connection", run_id: str, model: "LoggedModel") -> bool:
-    """Give a logged model its version, unless it has one; whether it had none.
+    """Registers a logged model as a version, unless it has one; returns whether it had none.
 
     A version whose model is gone stays, for what a person wrote there, and names the one that has it now.
     """
@@ -47,7 +47,7 @@ def add_version(at: "Connection", run_id: str, model: "LoggedModel") -> bool:
 
 
 def point_alias(at: "Connection", rules: Mapping[str, Any], pins: str) -> bool:
-    """Let the alias name the best version measured under ``pins``, or none; whether that changed it.
+    """Points the alias to the best version measured under ``pins``, or to none; returns whether that changed it.
 
     Where none passes, a version that was measured under other pins keeps the alias: these rules were not asked of it.
     """
@@ -72,7 +72,7 @@ def _is_measured_otherwise(at: "Connection", version: str, pins: str) -> bool:
 
 
 def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | None:
-    """The version of the lowest FID among those that pass, the earliest of equals; None where none passes."""
+    """Chooses the version of the lowest FID among those that pass, the earliest of equals; None where none passes."""
     passing = [
         (figures.leaves[PRIMARY], version)
         for version, figures in measured.items()
@@ -82,7 +82,7 @@ def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | N
 
 
 def figures_of(run: "Run") -> Figures:
-    """What a run shows of its evaluation."""
+    """Reads the figures that a run shows."""
     shown = {name.removeprefix(FIGURES): value for name, value in run.data.metrics.items() if name.startswith(FIGURES)}
     return Figures(shown, run.data.tags.get("mnistgan.pins", ""), run.data.tags.get("mnistgan.verdict"))
 

@@ -1,4 +1,4 @@
-"""MLflow's own store, after its folder was moved or copied: the paths in it are absolute, and are made to follow."""
+"""Makes the absolute paths in MLflow's own store follow it after its folder was moved or copied."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PLACES = (
 
 
 def follow(database: Path, store: Path) -> None:
-    """Let an SQLite store that lies in ``store`` look for its files there; nothing where it does, or isn't made yet.
+    """Makes an SQLite store that lies in ``store`` look for its files there; nothing where it does, or isn't made yet.
 
     Raises sqlite3.Error where the database can't be read or written.
     """
@@ -32,7 +32,7 @@ def follow(database: Path, store: Path) -> None:
 
 
 def _former_stores(connection: sqlite3.Connection, store: Path) -> Iterator[Path]:
-    """Where stores were whose experiments keep their files in a folder beside the database."""
+    """Lists where stores were whose experiments keep their files in a folder beside the database."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
         return
     for (location,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
@@ -42,7 +42,7 @@ def _former_stores(connection: sqlite3.Connection, store: Path) -> Iterator[Path
 
 
 def folder(place: str) -> Path | None:
-    """Where a place is on this machine; None elsewhere. A path that is no URL may hold what means something in one."""
+    """Turns an address into a folder of this machine; None elsewhere."""
     address = urlsplit(place)
     if not place or address.scheme not in ("", "file"):
         return None
@@ -50,7 +50,7 @@ def folder(place: str) -> Path | None:
 
 
 def _replace(connection: sqlite3.Connection, before: str, after: str) -> None:
-    """Put ``after`` where a place begins with ``before``."""
+    """Puts ``after`` where a place begins with ``before``."""
     for table, column in PLACES:
         connection.execute(
             f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608

@@ -20,7 +20,7 @@ GRID_PREFIX = "epoch_"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a publication is read from: the state, its stages' parts, and which of them have ended."""
+    """The files that a publication is read from: the state, its stages' parts, and which of them have ended."""
 
     state: State
     parts: Mapping[str, Part]
@@ -47,7 +47,7 @@ class Sources:
 
 
 def while_running(stage: str, since: float) -> Sources:
-    """What a stage that started at ``since`` works on, and what the stages before it recorded.
+    """Collects what a stage that started at ``since`` works on, and what the stages before it recorded.
 
     Raises UsageError or DataError when the workspace does not hold what those stages recorded.
     """
@@ -72,7 +72,7 @@ def while_running(stage: str, since: float) -> Sources:
 
 
 def of_lock() -> Sources:
-    """What dvc.lock records and the workspace still holds as recorded.
+    """Collects what dvc.lock records and the workspace still holds as recorded.
 
     Raises UsageError when there is no dvc.lock or it records no training, FormatError when it is no record, DataError
     when the training's outs are not there as recorded.
@@ -113,7 +113,7 @@ def _is_up_to_date(stage: str, recorded: Part) -> bool:
 
 
 def skipped() -> dict[str, Part]:
-    """The stages after a training that has just ended which DVC will skip, so that nothing of them tells more."""
+    """Lists the stages after a training that has just ended which DVC will skip, so that nothing of them tells more."""
     with suppress(MnistganError):
         recorded = dvc_lock.parts_of(dvc_lock.read())
         found: dict[str, Part] = {}
@@ -126,6 +126,6 @@ def skipped() -> dict[str, Part]:
 
 
 def grids(folder: Path) -> Iterator[tuple[int, Path]]:
-    """The pictures of the fixed latents in a folder, by epoch."""
+    """Finds the pictures of the fixed latents in a folder, by epoch."""
     for file in sorted(folder.glob(f"{GRID_PREFIX}*.png")):
         yield int(file.stem.removeprefix(GRID_PREFIX)), file

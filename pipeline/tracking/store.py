@@ -33,7 +33,7 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Published:
-    """What a publishing added to which run."""
+    """The run that a publishing added to, and what it added."""
 
     run_id: str
     name: str
@@ -55,7 +55,7 @@ class Published:
 
 @dataclass
 class _Memory:
-    """What a run is known to hold; asked of the store once, since one process publishes to a run at a time."""
+    """A run's content as it is known; asked of the store once, since one process publishes to a run at a time."""
 
     steps: Steps
     manifest: dict[str, str] | None = None
@@ -79,7 +79,7 @@ class Store:
         return self._at.experiment
 
     def publish(self, content: Publication) -> Published | None:
-        """Bring the run of a state up to date; None where its run is finished and these results are still to come."""
+        """Brings the run of a state up to date; None where its run is finished and these results are still to come."""
         with speaking_plainly():
             run = self._begun_run(content)
             done = self._publish_to(run, content) if run else self._publish_alone(content)
@@ -88,19 +88,19 @@ class Store:
         return done
 
     def publish_group(self, group: "Group") -> Published:
-        """Bring the parent run of a group of seeds up to date, and put the runs of its recipe under it."""
+        """Brings the parent run of a group of seeds up to date, and puts the runs of its recipe under it."""
         key = f"group-{group.digest}"
         with speaking_plainly(), lease.publishing(self._at.root, key), lease.held(self._at, key):
             run, added = parents.publish(self._at, group)
         return Published(run.info.run_id, group.name, added)
 
     def close_abandoned(self) -> list[str]:
-        """Set the status of runs whose process is gone; gives a sentence on each."""
+        """Sets the status of runs whose process is gone; returns a sentence on each."""
         with speaking_plainly():
             return closing.close_abandoned(self._at)
 
     def _publish_alone(self, content: Publication) -> Published | None:
-        """Find or make a state's run and publish to it, while no other clone does."""
+        """Finds or makes a state's run and publishes to it, while no other clone does."""
         with lease.held(self._at, content.state.run_key):
             run = run_for(self._at, content, self._news)
             if run is None:
@@ -112,7 +112,7 @@ class Store:
             return self._publish_to(run, content)
 
     def _begun_run(self, content: Publication) -> "Run | None":
-        """The run that this process goes on with; None where it is another's by now, finished, or in MLflow's bin.
+        """Finds the run that this process goes on with; None where it is another's, finished, or in MLflow's bin.
 
         A lease would cost three calls each time that the curves grow. It isn't needed: which points are there is known
         by the memory, and a clone that adds to the run says so in a tag of it. One that does in this very moment may
@@ -126,7 +126,7 @@ class Store:
         return run if is_ours and run.info.lifecycle_stage == "active" else None
 
     def _publish_in_place_of(self, doubled: "Run", content: Publication) -> Published:
-        """Publish into a fresh run what one shows whose points are there twice, which MLflow can't take away."""
+        """Publishes into a fresh run what one shows whose points are there twice, which MLflow can't take away."""
         client, old = self._at.client, doubled.info.run_id
         kept = {name: value for name, value in doubled.data.tags.items() if name not in OF_ONE_RUN}
         begun = self._at.search(f"tags.`{REPLACES}` = '{old}'")
@@ -192,13 +192,13 @@ class Store:
         return Published(run_id, run.info.run_name, added, publication.untold(told), mended)
 
     def _point_alias(self, content: Publication) -> int:
-        """Let the registered generator's alias name the best version, by the rules that there are."""
+        """Points the registered generator's alias to the best version, by the rules that there are."""
         if not content.rules or not content.best_pins:
             return 0
         return int(registry.point_alias(self._at, content.rules, content.best_pins))
 
     def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
-        """Log the generator as a model and register it, unless both are there whole."""
+        """Logs the generator as a model and registers it, unless both are there whole."""
         if content.generator is None:
             return 0
         model, is_news = models.add(self._at, run_id, content)

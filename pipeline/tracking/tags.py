@@ -18,7 +18,7 @@ from pipeline.tracking.publication import MACHINE_TAGS, RECIPE_DIGEST, VERSION_T
 def of(
     root: Path, now: State, parts: Mapping[str, Part], training: Sequence[Event], is_trained: bool
 ) -> dict[str, str]:
-    """The tags of a state's run, ``training``: what its training journalled."""
+    """Makes the tags of a state's run; ``training``: what its training journalled."""
     told = {
         **_key_tags(now),
         **_group_tags(parts),
@@ -32,7 +32,7 @@ def of(
 
 
 def summary(parts: Mapping[str, Part]) -> str | None:
-    """What prepare wrote of the data; None where it is not here as recorded."""
+    """Reads what prepare wrote of the data; None where it is not here as recorded."""
     if "prepare" not in parts:
         return None
     path = parts["prepare"].options["summary"]
@@ -41,7 +41,7 @@ def summary(parts: Mapping[str, Part]) -> str | None:
 
 
 def machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
-    """Where a stage ran, as its journal's first line tells it."""
+    """Says where a stage ran, as its journal's first line tells it."""
     return {tag: str(start[fact]) for tag, fact in MACHINE_TAGS.items() if fact in start}
 
 
@@ -54,7 +54,7 @@ def _key_tags(now: State) -> dict[str, str]:
 
 
 def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
-    """The group of seeds that this is one of; nothing where the data or the rulers are not known."""
+    """Names the group of seeds that this is one of; nothing where the data or the rulers are not known."""
     if "prepare" not in parts or "rulers" not in parts["evaluate"].options:
         return {}
     try:
@@ -72,7 +72,7 @@ def _weight_tags(train: Part) -> dict[str, str]:
 
 
 def _processor_tags(train: Part) -> dict[str, str]:
-    """The processor that the training ran on, as its outs say; nothing where they are from before they did."""
+    """Names the processor that the training ran on, as its outs say; nothing where they are from before they did."""
     from mnistgan.files import read_json
 
     path = train.options.get("machine")
@@ -85,7 +85,7 @@ def _version_tags(versions: Mapping[str, str]) -> dict[str, str]:
 
 
 def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
-    """What only the journal of the training knows; nothing where it is gone."""
+    """Collects what only the journal of the training knows; nothing where it is gone."""
     start = next((event.facts for event in reversed(training) if event.kind is Kind.START), None)
     if start is None:
         return {}
@@ -105,7 +105,7 @@ def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
 
 
 def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
-    """Where the data came from; nothing where no journal tells of these very splits."""
+    """Says where the data came from; nothing where no journal tells of these very splits."""
     text = summary(parts)
     if text is None:
         return {}
@@ -115,7 +115,7 @@ def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
 
 
 def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:
-    """Params that decide no result; tags, since MLflow never lets a param change."""
+    """Collects params that decide no result; tags, since MLflow never lets a param change."""
     sections = parts["render"].params.values() if "render" in parts else ()
     named = [item for section in sections for item in params_yaml.flatten(section.get("render", {}), "render")]
     return {name: str(value) for name, value in named}

@@ -28,7 +28,7 @@ DATASET_DIGEST = 36
 
 
 class Steps:
-    """How many points a run has of each metric, by step; asked of the store once, since MLflow would add a second."""
+    """Counts a run's points of each metric, by step; asked of the store once, since MLflow would add a second."""
 
     def __init__(self, client: "MlflowClient", run_id: str) -> None:
         self._client, self._run_id = client, run_id
@@ -43,7 +43,7 @@ class Steps:
 
 
 def add_params(at: "Connection", run: "Run", content: Publication) -> int:
-    """Log the params that a run lacks; MLflow never lets one change."""
+    """Logs the params that a run lacks; MLflow never lets one change."""
     from mlflow.entities import Param
 
     missing = {name: value for name, value in content.state.params.items() if name not in run.data.params}
@@ -54,13 +54,13 @@ def add_params(at: "Connection", run: "Run", content: Publication) -> int:
 
 
 def add_note(at: "Connection", run: "Run", content: Publication) -> int:
-    """Describe a run by its verdict; a description that it has stays, since a person may have written it."""
+    """Describes a run by its verdict; a description that it has stays, since a person may have written it."""
     verdict = content.tags.get("mnistgan.verdict")
     return at.set_tags(run, {NOTE: output.escaped(verdict)}) if verdict and not tag(run, NOTE) else 0
 
 
 def add_dataset(at: "Connection", run: "Run", content: Publication) -> int:
-    """Say by which data a run was trained, once."""
+    """Says by which data a run was trained, once."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     if content.dataset is None or (run.inputs and run.inputs.dataset_inputs):
@@ -73,7 +73,7 @@ def add_dataset(at: "Connection", run: "Run", content: Publication) -> int:
 
 
 def add_points(at: "Connection", run_id: str, points: Sequence[Point], steps: Steps) -> int:
-    """Log the points that a run lacks at their steps."""
+    """Logs the points that a run lacks at their steps."""
     new = [point for point in points if not steps.of(point.metric)[point.step]]
     for start in range(0, len(new), POINTS_A_BATCH):
         batch = new[start : start + POINTS_A_BATCH]
@@ -84,7 +84,7 @@ def add_points(at: "Connection", run_id: str, points: Sequence[Point], steps: St
 
 
 def log_points(client: "MlflowClient", run_id: str, points: Sequence[Point]) -> None:
-    """Log points in one call, at most ``POINTS_A_BATCH``."""
+    """Logs points in one call, at most ``POINTS_A_BATCH``."""
     from mlflow.entities import Metric
 
     now = int(datetime.now(UTC).timestamp() * 1000)
@@ -92,7 +92,7 @@ def log_points(client: "MlflowClient", run_id: str, points: Sequence[Point]) -> 
 
 
 def add_grids(at: "Connection", run_id: str, grids: Mapping[int, Path], manifest: dict[str, str]) -> int:
-    """Log the pictures of steps that are not in the list, and write it after each."""
+    """Logs the pictures of steps that are not in the list, and writes it after each."""
     digests = {step: sha256(file) for step, file in grids.items()}
     missing = [step for step in grids if manifest.get(images.name_of(step)) != digests[step]]
     there = images.stems_of(at.client, run_id) if missing else {}
@@ -104,7 +104,7 @@ def add_grids(at: "Connection", run_id: str, grids: Mapping[int, Path], manifest
 
 
 def add_files(at: "Connection", run_id: str, files: Mapping[str, Path], manifest: dict[str, str]) -> int:
-    """Log the files that are not in the list, or have changed."""
+    """Logs the files that are not in the list, or have changed."""
     digests = {name: sha256(file) for name, file in files.items()}
     changed = [name for name in files if manifest.get(name) != digests[name]]
     for name in changed:
@@ -114,7 +114,7 @@ def add_files(at: "Connection", run_id: str, files: Mapping[str, Path], manifest
 
 
 def _add_file(client: "MlflowClient", run_id: str, name: Path, file: Path) -> None:
-    """Log a file; MLflow takes its name from the file, so one that is to be called otherwise is copied."""
+    """Logs a file; MLflow takes its name from the file, so one that is to be called otherwise is copied."""
     with tempfile.TemporaryDirectory() as folder:
         copy = file if file.name == name.name else Path(shutil.copyfile(file, Path(folder) / name.name))
         client.log_artifact(run_id, str(copy), str(name.parent) if name.parent.name else None)

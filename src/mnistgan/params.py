@@ -1,4 +1,4 @@
-"""params.yaml, read strictly: every problem is reported at once, before any heavy library is loaded."""
+"""Reads params.yaml strictly: every problem is reported at once, before any heavy library is loaded."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Params(Section):
 
 
 def load(path: Path) -> Params:
-    """Read and check params.yaml.
+    """Reads and checks params.yaml.
 
     Raises ParamsError with every problem of the schema at once, each with its path, what it got and what it takes;
     or with the one problem and its line where the file is no YAML, names a key twice or is past the bounds of
@@ -114,7 +114,7 @@ def load(path: Path) -> Params:
 
 
 def parse(text: str, name: str) -> Params:
-    """Check the text of a params file; ``name`` stands in messages. Raises ParamsError as :func:`load` does."""
+    """Checks the text of a params file; ``name`` stands in messages. Raises ParamsError as :func:`load` does."""
     document = _document(text, name)
     problems = _unknown_recipe(document)
     try:
@@ -149,7 +149,7 @@ def _document(text: str, name: str) -> Any:
 
 
 def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
-    """The problem, if it is one, that ``train.recipe`` names no recipe: looked for whatever else is wrong."""
+    """Says, where it is so, that ``train.recipe`` names no recipe: looked for whatever else is wrong."""
     train, recipes = document.get("train"), document.get("recipes")
     wanted = train.get("recipe") if isinstance(train, dict) else None
     if not isinstance(wanted, str) or not isinstance(recipes, dict) or not recipes or wanted in recipes:
@@ -158,7 +158,7 @@ def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
 
 
 def _at_odds(params: Params) -> list[str]:
-    """Values that each may be, but not together: the run would end in an error, or in figures that mislead."""
+    """Lists values that each may be, but not together: the run would end in an error, or in figures that mislead."""
     chosen, recipe, aside = f"recipes.{params.train.recipe}", params.recipe, params.prepare.validation_size
     held = TRAINING_IMAGES if recipe.images == "all" else TRAINING_IMAGES - aside
     images = recipe.images if isinstance(recipe.images, int) else held
@@ -184,7 +184,7 @@ def _at_odds(params: Params) -> list[str]:
 
 
 def _problem(detail: ErrorDetails) -> str:
-    """A problem in our words; pydantic's own speak of what Python makes of a file."""
+    """Words a problem in our words; pydantic's own speak of what Python makes of a file."""
     path = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "missing":
         return f"{path}: missing; add it"
@@ -199,7 +199,7 @@ def _problem(detail: ErrorDetails) -> str:
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section holding ``location`` takes."""
+    """Lists the keys that the section holding ``location`` takes."""
     section: type[BaseModel] = Params
     for part in location[:-1]:
         field = section.model_fields.get(str(part))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names() -> list[str]:
-    """The families there are, by the names of their folders; a folder elsewhere counts once it is in ``__path__``."""
+    """Lists the families by the names of their folders; a folder elsewhere counts once it is in ``__path__``."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 

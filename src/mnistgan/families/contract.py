@@ -1,4 +1,4 @@
-"""What a family of models is: data and functions, of which training, sampling and measuring know no more than this.
+"""Defines what a family of models is: the data and functions that training, sampling and measuring ask for.
 
 To add a family, make one folder beside this file: ``families/NAME/``, whose ``__init__.py`` holds an object ``family``
 of a class derived from :class:`Family`, and ``recipes/NAME.yaml`` with its recipes. Nothing else is touched: families
@@ -44,7 +44,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class Section(BaseModel):
-    """The base of every section of a params file: nothing is converted, nothing unknown taken, nothing changed."""
+    """Base of every section of a params file: nothing is converted, no unknown key is taken, nothing can be changed."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -56,7 +56,7 @@ def _images(value: object) -> object:
 
 
 class CommonRecipe(Section):
-    """How a model is trained, as far as families share it; a family adds knobs of its own."""
+    """Knobs of training that every family shares; a family adds its own."""
 
     images: Annotated[Literal["all", "train"] | int, PlainValidator(_images)] = Field(description="what it trains on")
     epochs: int = Field(ge=1, le=10000, description="times that each image is seen")
@@ -99,7 +99,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Spec:
-    """What a family must know of the data to build its networks."""
+    """The facts of the data that a family needs to build its networks."""
 
     side: int
     """Pixels a side; images are float32 [N, side, side, channels] in [-1, 1]."""
@@ -109,13 +109,13 @@ class Spec:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.prior)
 
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """What to draw: ``count`` samples, each a function of ``seed`` and its place, fewer being the first of more.
+    """A request for ``count`` samples, each a function of ``seed`` and its place: fewer are the first of more.
 
     ``latents`` float32 [count, latent_size] replace those that the seed gives. ``classes`` int32 [count] say which
     class each should show; where none are named they are drawn by the seed, as often as the data has them. ``sources``
@@ -191,23 +191,22 @@ class Family(Protocol[R]):
 
     @abstractmethod
     def build_sampled(self, spec: Spec, seed: int, *, plain: bool = False) -> keras.Model:
-        """The network that draws, to load weights into. ``plain``: of Keras's own layers alone, for those who load it
-        without this project; the weights are the same.
-        """
+        """Builds the network that draws, to load weights into. ``plain``: of Keras's own layers alone, for those who
+        load it without this project; the weights are the same."""
         ...
 
     @abstractmethod
     def build(self, recipe: R, spec: Spec, seed: int) -> Parts:
-        """Everything as it is before the first step: a function of recipe, data and seed."""
+        """Builds everything as it is before the first step: a function of recipe, data and seed."""
         ...
 
     def phases(self, recipe: R) -> Sequence[Phase]:
-        """A training's phases in order; together they have the recipe's epochs."""
+        """Lists a training's phases in order; together they have the recipe's epochs."""
         return (Phase(recipe.epochs, recipe.batch_size, recipe.learning_rate),)
 
     @abstractmethod
     def step(self, parts: Any, batch: Batch, at: At, draw: Draw) -> tf.Tensor:
-        """Make one update in place; give the step's scalars, float32 [len(scalars)]. Traced once into a graph."""
+        """Makes one update in place; returns the step's scalars, float32 [len(scalars)]. Traced once into a graph."""
         ...
 
     def sample(
@@ -217,11 +216,10 @@ class Family(Protocol[R]):
         classes: np.ndarray,  # noqa: ARG002 - for families that take classes
         sources: np.ndarray | None,  # noqa: ARG002 - for those that translate images
     ) -> tf.Tensor:
-        """Draw [N, ...] in the family's own form, from latents float32 [N, latent_size], classes int32 [N] and, where
-        there are any, sources float32 [N, side, side, channels].
-        """
+        """Draws [N, ...] in the family's own form, from latents float32 [N, latent_size], classes int32 [N] and, where
+        there are any, sources float32 [N, side, side, channels]."""
         return sampled(latents, training=False)
 
     def images(self, native: tf.Tensor) -> tf.Tensor:
-        """What :meth:`sample` drew as images float32 [N, side, side, channels] in [-1, 1]."""
+        """Turns what :meth:`sample` drew into images float32 [N, side, side, channels] in [-1, 1]."""
         return native

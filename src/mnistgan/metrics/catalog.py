@@ -27,13 +27,13 @@ class Scale(Enum):
     LOG = "log"
 
     def of(self, value: float) -> float:
-        """``value`` on this scale; NaN where it has no logarithm."""
+        """Converts ``value`` to this scale; NaN where it has no logarithm."""
         if self is Scale.LINEAR:
             return value
         return math.log(value) if value > 0 else math.nan
 
     def back(self, scaled: float) -> float:
-        """The figure that ``scaled`` stands for."""
+        """Converts ``scaled`` back to the figure."""
         return scaled if self is Scale.LINEAR else math.exp(scaled)
 
 
@@ -96,7 +96,7 @@ def is_companion(name: str) -> bool:
 
 
 def metrics_in(names: Iterable[str]) -> list[Metric]:
-    """The metrics among figures, in their order, the primary one first.
+    """Lists the metrics among figures, in their order, the primary one first.
 
     One that the table above lacks is of no known direction; what real images get for it is found by its name.
     """
@@ -112,14 +112,14 @@ def _unknown(name: str, names: Iterable[str]) -> Metric:
 
 
 def find(name: str, names: Iterable[str]) -> Metric | None:
-    """The metric, or any other figure, that ``name`` means, full or short; None where there is none."""
+    """Finds the metric, or any other figure, that ``name`` means, full or short; None where there is none."""
     names = list(names)
     full = next((known for known in (f"{name}.value", name) if known in names), None)
     return None if full is None else KNOWN.get(full) or _unknown(full, names)
 
 
 def sampling_interval(metric: Metric, leaves: Mapping[str, float]) -> Interval | None:
-    """The 95% interval that one evaluation's file holds for a metric: of the sampling of latents, not of seeds."""
+    """Reads the 95% interval that a file holds for a metric: of the sampling of latents, not of seeds."""
     value = leaves.get(metric.name, math.nan)
     error = leaves.get(f"{metric.short}.standard_error", math.nan)
     for mark in "._":
@@ -130,7 +130,7 @@ def sampling_interval(metric: Metric, leaves: Mapping[str, float]) -> Interval |
 
 
 def broken_interval(metric: Metric, leaves: Mapping[str, float]) -> str | None:
-    """What is wrong with the interval that a file holds for a metric; None where nothing is, or it holds none."""
+    """Says what is wrong with the interval that a file holds for a metric; None where nothing is, or it holds none."""
     value, short = leaves.get(metric.name, math.nan), metric.short
 
     def holds(name: str, end: float) -> bool:

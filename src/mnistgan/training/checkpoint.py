@@ -30,7 +30,7 @@ class Checkpoints:
         return time.monotonic() - self._saved
 
     def save(self, state: TrainingState) -> Path:
-        """Writes the state, then delete all but the newest two.
+        """Writes the state, then deletes all but the newest two.
 
         Raises DivergedError if a weight is not finite, CheckpointError if the disk refuses the file.
         """

@@ -30,30 +30,30 @@ GRID_IMAGES = 256
 
 
 class Observer(Protocol):
-    """Who watches a training; every method must be cheap, and none may change what is trained."""
+    """Watches a training; every method must be cheap, and none may change what is trained."""
 
     def resumed(self, step: int, checkpoint: Path) -> None:
-        """Training goes on from a checkpoint."""
+        """Called when training goes on from a checkpoint."""
 
     def stepped(self, step: int, total: int, images: int, scalars: dict[str, float], seconds: float) -> None:
-        """Some steps were made, on so many images in so many seconds; ``scalars`` are their means."""
+        """Called after some steps on so many images, in so many seconds; ``scalars`` are their means."""
 
     def rows(self, rows: list[dict[str, float]]) -> None:
-        """The curves so far, one more row than last time."""
+        """Called with the curves so far, one more row than last time."""
 
     def looks(self, looks: list[Look]) -> None:
-        """The looks so far, one more than last time."""
+        """Called with the looks so far, one more than last time."""
 
     def grid(self, epoch: int, images: np.ndarray) -> None:
-        """The fixed latents' images uint8 [256, 28, 28] after ``epoch`` epochs."""
+        """Called with the fixed latents' images uint8 [256, 28, 28] after ``epoch`` epochs."""
 
     def warn(self, message: str) -> None:
-        """Something a person should know."""
+        """Called with something that a person should know."""
 
 
 @dataclass(frozen=True)
 class Loop:
-    """One training: its family, params and labelled images, who watches, where it is kept, and when to stop.
+    """One training: its family, params and labelled images, its observer, its checkpoints, and when to stop.
 
     ``look`` judges what draws after an epoch (int) and a step (int). It decides which weights are kept as the best,
     so it must give the same for the same network.
@@ -70,7 +70,7 @@ class Loop:
     _snapshots: dict[int, keras.Model] = field(default_factory=dict, init=False, repr=False)
 
     def run(self, *, fresh: bool = False) -> TrainingState:
-        """Train to the end, from the newest whole checkpoint unless ``fresh``; the state at its end.
+        """Trains to the end, from the newest whole checkpoint unless ``fresh``; returns the state at its end.
 
         Raises DivergedError when a scalar becomes NaN or infinite (the checkpoint before it stays), and Interrupted,
         after saving, when ``should_stop`` says so.
@@ -96,7 +96,7 @@ class Loop:
         return state
 
     def snapshot(self, state: TrainingState) -> keras.Model:
-        """What draws, as it is judged: averaged and with fresh BatchNorm statistics where the recipe says so.
+        """Copies what draws, as it is judged: averaged and with fresh BatchNorm statistics where the recipe says so.
 
         Made once a step, since a grid, a look and the end of a training may all want it.
         """
@@ -106,7 +106,7 @@ class Loop:
         return self._snapshots[state.step]
 
     def best(self, state: TrainingState) -> keras.Model:
-        """What draws, as the best look so far saw it."""
+        """Copies what draws, as the best look so far saw it."""
         network = self.family.build_sampled(MNIST, self.params.seed)
         weights.load(network, state.best, "the best weights")
         return network

@@ -17,7 +17,7 @@ OPTION = "auto_mixed_precision_onednn_bfloat16"
 
 @contextmanager
 def products_in(precision: Precision) -> Iterator[None]:
-    """Have the compiled functions that are called in this block work at this precision; others stay as they are."""
+    """Has the compiled functions that are called in this block work at this precision; others stay as they are."""
     before = tf.config.optimizer.get_experimental_options().get(OPTION, False)
     tf.config.optimizer.set_experimental_options({OPTION: precision == "bfloat16"})
     try:

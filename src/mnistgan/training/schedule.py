@@ -7,7 +7,7 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Schedule:
-    """A rise from 0 over ``warmup_steps``, ``peak``, then from ``decay_from`` (a share of training) a line to 0."""
+    """A learning rate: a line from 0 over ``warmup_steps``, ``peak``, from ``decay_from`` (a share) a line to 0."""
 
     peak: float
     warmup_steps: int

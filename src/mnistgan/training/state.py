@@ -1,4 +1,4 @@
-"""All that a training carries from one step to the next, in one object."""
+"""Holds all that a training carries from one step to the next, in one object."""
 
 import json
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ class TrainingState:
         return named
 
     def restore(self, named: dict[str, np.ndarray], source: str) -> None:
-        """Take the state over from :meth:`arrays`, whole or not at all; ``source`` stands in messages.
+        """Takes the state over from :meth:`arrays`, whole or not at all; ``source`` stands in messages.
 
         Raises CheckpointError if it lacks a part, FormatError if weights are not these networks'.
         """

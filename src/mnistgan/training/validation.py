@@ -46,7 +46,7 @@ class Validation:
         return self.measure(sampler.images(Ask(len(self.real), [self.seed, LOOK_STREAM])), epoch, step)
 
     def measure(self, samples: np.ndarray, epoch: int, step: int) -> Look:
-        """Measure samples uint8 [N, 28, 28], as many as there are validation images; figures are rounded.
+        """Measures samples uint8 [N, 28, 28], as many as there are validation images; figures are rounded.
 
         Raises MetricError for another number.
         """

@@ -1,4 +1,4 @@
-"""What the discriminator's last layer sees of real and of generated images on average, followed while it learns."""
+"""Follows the means of the discriminator's features, of real and of generated images, over batches."""
 
 import tensorflow as tf
 
@@ -20,7 +20,7 @@ class Features:
         self.variance = tf.Variable(tf.ones([count]), trainable=False)
 
     def update(self, real: tf.Tensor, generated: tf.Tensor) -> None:
-        """Take a batch of each in, float32 [B, count]."""
+        """Takes in a batch of each, float32 [B, count]."""
         mean, variance = tf.nn.moments(real, axes=[0])
         self.real.assign(DECAY_REAL * self.real + (1 - DECAY_REAL) * mean)
         self.variance.assign(DECAY_REAL * self.variance + (1 - DECAY_REAL) * variance)
@@ -28,7 +28,7 @@ class Features:
         self.generated.assign(DECAY_GENERATED * self.generated + (1 - DECAY_GENERATED) * ours)
 
     def prices(self) -> tf.Tensor:
-        """What one more of each feature costs the generator, float32 [count]; 0 where the means are equal.
+        """Price of one more of each feature to the generator, float32 [count]; 0 where the means are equal.
 
         The gradient, at the generated mean, of half the squared distance between the means in standard deviations of
         real images: feature matching, Salimans et al., arXiv 1606.03498, section 3.1.

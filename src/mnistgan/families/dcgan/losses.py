@@ -40,12 +40,12 @@ def label_loss(logits: tf.Tensor, labels: tf.Tensor, classes: int) -> tf.Tensor:
 
 
 def shares(logits: tf.Tensor) -> tf.Tensor:
-    """How large a share of a batch each subclass is, by logits [B, C * S]: float32 [C * S], sum 1."""
+    """Computes the share of each subclass in a batch from logits [B, C * S]: float32 [C * S], sum 1."""
     return tf.reduce_mean(tf.nn.softmax(logits), axis=0)
 
 
 def balance_loss(of_batch: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
-    """What a generated batch costs by its :func:`shares` [C * S], each at its price [C * S]; scalar.
+    """Cost of a generated batch by its :func:`shares` [C * S], each at its price [C * S]; scalar.
 
     So an image is led from a subclass that is drawn too often to one that is drawn too seldom (``Shares.prices``).
     """
@@ -53,7 +53,7 @@ def balance_loss(of_batch: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
 
 
 def feature_loss(features: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
-    """What a generated batch's features [B, F] cost at their prices [F] (``Features.prices``): their mean; scalar."""
+    """Cost of a generated batch's features [B, F] at their prices [F] (``Features.prices``), averaged; scalar."""
     return tf.reduce_mean(features * tf.stop_gradient(prices))
 
 

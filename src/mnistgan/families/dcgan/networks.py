@@ -64,7 +64,7 @@ class Discriminator(keras.Model):
         self.build((None, 28, 28, 1))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights at once, so that they can be counted, saved and loaded before any call."""
+        """Makes the weights at once, so that they can be counted, saved and loaded before any call."""
         self.conv14.build(input_shape)
         self.conv7.build((None, 14, 14, 64))
         self.dense.build((None, FEATURES))

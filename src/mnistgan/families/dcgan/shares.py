@@ -1,5 +1,5 @@
-"""How often real and generated images fall into each of the discriminator's subclasses, followed while it learns them,
-and what the generator pays for the difference.
+"""Follows how often real and generated images fall into each of the discriminator's subclasses, and prices the
+difference for the generator: the integral gain of the class-balance controller.
 
 A batch of 64 says little of 80 subclasses: held against the real shares by itself it would always differ, by chance,
 and least where each of its images is a bit of every subclass.
@@ -26,14 +26,14 @@ class Shares:
         self.multipliers = tf.Variable(tf.zeros([classes]), trainable=False)
 
     def update(self, real: tf.Tensor, generated: tf.Tensor) -> None:
-        """Take the shares of a batch of each in, float32 [C * S]; the multipliers move by what is then too much."""
+        """Takes in the shares of a batch of each, float32 [C * S]; the multipliers move by the excess."""
         self.real.assign(DECAY_REAL * self.real + (1 - DECAY_REAL) * real)
         self.generated.assign(DECAY_GENERATED * self.generated + (1 - DECAY_GENERATED) * generated)
         excess = _excess(*(self._of_classes(one) for one in (self.generated, self.real)))
         self.multipliers.assign_add(self.multiplier_rate * excess)
 
     def prices(self) -> tf.Tensor:
-        """What an image of each subclass costs the generator, in nats, float32 [C * S].
+        """Price of an image of each subclass to the generator, in nats, float32 [C * S].
 
         First what it adds to KL(generated || real), to first order: 0 where shares are right. Such a force is in
         proportion to the imbalance, so where something always pushes against it some imbalance lasts. To it comes the

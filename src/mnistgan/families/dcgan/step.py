@@ -1,4 +1,4 @@
-"""What a DCGAN's training holds, and one step of it: both networks learn from one pass over a batch."""
+"""Holds a DCGAN's networks and moments, and makes one step of training: both learn from one pass over a batch."""
 
 from dataclasses import dataclass
 from typing import Any
