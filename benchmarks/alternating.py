@@ -118,7 +118,7 @@ def serve(run: Callable[[], int]) -> None:
 
 
 def _answers() -> IO[str]:
-    """Where answers go; whatever else this process prints goes to stderr."""
+    """Opens the stream for answers; whatever else this process prints goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers

@@ -100,7 +100,7 @@ def beside_the_steps(effort: Effort) -> Figures:
 
 
 def real_training(effort: Effort) -> Figures:
-    """What watches a training, and its memory."""
+    """Measures what watches a training, and its memory."""
     costs = training.measure() if effort.full else training.measure(epochs=1)
     print(costs)
     return {
@@ -111,7 +111,7 @@ def real_training(effort: Effort) -> Figures:
 
 
 def recorded_runs(_: Effort) -> Figures:
-    """How long the default recipe takes to get where the article's ends."""
+    """Finds how long the default recipe takes to get where the article's ends."""
     from benchmarks.our_step import Setting  # noqa: F401 - checks params.yaml
 
     recorded = runs.read()

@@ -16,7 +16,7 @@ from pipeline import runtime
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """Which step: its recipe, the size of a batch, and what is changed to see the price of it."""
+    """Which step to time: its recipe, its batch size, and what is changed to see the price of it."""
 
     recipe: CommonRecipe
     threads: int
@@ -27,7 +27,7 @@ class Setting:
 
     @classmethod
     def of(cls, arguments: Sequence[str] | None = None) -> "Setting":
-        """From a command line. Raises BenchmarkError on a recipe that params.yaml lacks."""
+        """Reads it from a command line. Raises BenchmarkError on a recipe that params.yaml lacks."""
         given = params.load(ROOT / "params.yaml")
         parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
         parser.add_argument("--recipe", default=given.train.recipe)

@@ -66,7 +66,7 @@ def steps_of(kept: Path) -> dict[int, Path]:
 
 
 def steps_per_epoch(newest: Path) -> int:
-    """As the looks in a checkpoint tell. Raises BenchmarkError where it has seen none."""
+    """Counts them by the looks in a checkpoint. Raises BenchmarkError where it has seen none."""
     looks = _progress(newest)["looks"]
     if not looks:
         raise BenchmarkError(f"{newest}: from before the end of the first epoch; keep later ones")

@@ -52,7 +52,7 @@ class TimedLook:
 
     @property
     def floor(self) -> float:
-        """What real images get, in the same units."""
+        """FID of real images, in the same units."""
         return self.fid_floor / self.fid_no_8
 
 

@@ -37,7 +37,7 @@ class Speeds:
         return Spread.of_ratios(self.by_name[OURS], self.by_name[other])
 
     def table(self) -> str:
-        """All of it in Markdown."""
+        """Formats everything as Markdown."""
         lines = [
             f"| {self.recipe}, batch {self.batch_size} | images/s | ours is so many times as fast |",
             "|---|---|---|",

@@ -54,7 +54,7 @@ class Costs:
 
     @property
     def tracking_share(self) -> float:
-        """All of it together: publishing, checkpoints, looks and pictures."""
+        """Share of everything together: publishing, checkpoints, looks and pictures."""
         return self.loop_share + self.publishing_share + self.waiting_share
 
     def __str__(self) -> str:

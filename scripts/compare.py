@@ -165,7 +165,7 @@ def pipeline(
 
 
 def git(*words: str) -> str:
-    """What a git command prints. Raises UnansweredError with git's own words where it fails, or there is none."""
+    """Runs a git command; returns what it prints. Raises UnansweredError with git's own words."""
     command = ["git", *words]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)

@@ -80,7 +80,7 @@ class Buildah:
 
 @dataclass(frozen=True)
 class Container:
-    """How to run commands in one container: as whom, where, on which mounted folder."""
+    """Runs commands in one container: as whom, where, on which mounted folder."""
 
     buildah: Buildah
     name: str

@@ -27,7 +27,7 @@ _WORKERS = "dvc-exp-worker-*.pid"
 
 
 class Standing(StrEnum):
-    """Where an experiment of the queue stands; one that succeeded is no longer in it."""
+    """Where an experiment is in the queue; one that succeeded is no longer in it."""
 
     QUEUED = "queued"
     ACTIVE = "running"

@@ -57,7 +57,7 @@ def _recipe_name(value: str) -> str:
 
 
 class PrepareParams(Section):
-    """Where the data comes from and how the training images are split."""
+    """Params of prepare: where the data comes from and how the training images are split."""
 
     sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
     validation_size: Annotated[int, Field(ge=2000, le=30000)]
@@ -65,7 +65,7 @@ class PrepareParams(Section):
 
 
 class TrainParams(Section):
-    """Which recipe, from which seed, and how it is watched."""
+    """Params of train: which recipe, from which seed, and how it is watched."""
 
     recipe: str
     seed: Seed
@@ -75,14 +75,14 @@ class TrainParams(Section):
 
 
 class EvaluateParams(Section):
-    """How many samples are measured, and which."""
+    """Params of evaluate: how many samples are measured, and which."""
 
     samples: Annotated[int, Field(ge=1000, le=10000)]
     latent_seed: Seed
 
 
 class RenderParams(Section):
-    """How the pictures look."""
+    """Params of render: how the pictures look."""
 
     interpolation_steps: Annotated[int, Field(ge=2, le=64)]
     frame_milliseconds: Annotated[int, Field(ge=20, le=10000)]

@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 class Basis(StrEnum):
-    """Where the size of a chance difference is known from."""
+    """Where the size of a chance difference is taken from: a group of seeds, a record, or nowhere."""
 
     GROUPS = "groups"
     """Seeds on both sides: Welch's test."""

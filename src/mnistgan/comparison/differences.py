@@ -37,7 +37,7 @@ class SeedSpread:
 
 
 def difference(a: Sequence[float], b: Sequence[float], spread: SeedSpread | None = None) -> Difference | None:
-    """How much larger ``b`` is than ``a`` on average.
+    """Estimates how much larger ``b`` is than ``a`` on average.
 
     Two values or more on both sides are judged by themselves (:func:`welch`), else by ``spread``; None where there is
     none of it, a side is empty, or nothing varies, so that nothing tells how large a difference chance makes.

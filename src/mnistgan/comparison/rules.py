@@ -123,7 +123,7 @@ class NoWorse:
     def _harm(
         self, metric: Metric, base: Sequence[float], head: Sequence[float], case: "Case"
     ) -> tuple[Difference, str]:
-        """How far the head is beyond what is allowed, on the metric's scale: positive where it is too bad."""
+        """Measures how far the head is beyond what is allowed, on the metric's scale: positive where it is too bad."""
         sign, factor, shift = self._allowed(metric, base)
         allowed = [sign * factor * value for value in base]
         found = [sign * value for value in head]

@@ -74,7 +74,7 @@ def are_identical(a: Side, b: Side) -> bool:
 
 
 def contradiction(a: Side, b: Side) -> str | None:
-    """Why the figures of these trainings can't all be believed; None where they can.
+    """Says why the figures of these trainings can't all be believed; None where they can.
 
     Neither chance nor a change of the training or of what measures it explains it: it is for a person to look at.
     """

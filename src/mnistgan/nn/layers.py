@@ -89,12 +89,12 @@ def bilinear_transforms(size: int, kernel_size: int) -> tuple[np.ndarray, np.nda
 
 
 def _square(axis: np.ndarray) -> np.ndarray:
-    """All pairs of an axis's values, row by row: [n, n] positions as [n², 2]."""
+    """Lists all pairs of an axis's values, row by row: [n, n] positions as [n², 2]."""
     return np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def _half_of_frequencies(period: int) -> list[np.ndarray]:
-    """One frequency of each conjugate pair, zero first (the period must be odd, so that no other is its own pair)."""
+    """Picks one frequency of each conjugate pair, zero first (the period must be odd: no other is its own pair)."""
     if period % 2 == 0:
         raise ValueError(f"got a period of {period}; takes an odd one")
     return [f for f in _square(np.arange(period)) if tuple(f) <= tuple(-f % period)]

@@ -41,11 +41,11 @@ class Batches:
         return self.first_step + (epoch - self.first_epoch) * self.steps_per_epoch
 
     def epoch_of(self, step: int) -> float:
-        """How many epochs have passed before a step."""
+        """Number of epochs that have passed before a step."""
         return self.first_epoch + (step - self.first_step) / self.steps_per_epoch
 
     def images_of(self, step: int, count: int) -> int:
-        """How many images ``count`` steps of one epoch take, from a step on."""
+        """Number of images that ``count`` steps of one epoch take, from a step on."""
         place, size = (step - self.first_step) % self.steps_per_epoch, self.phase.batch_size
         return min(count * size, self.count - place * size)
 

@@ -100,7 +100,7 @@ class TrainingState:
         self.step, self.scalars, self.rows, self.looks, self.best = step, scalars, rows, looks, best
 
     def _variables(self) -> dict[str, Sequence[tf.Variable]]:
-        """What is no network's weight, by group: moments, the average, and the family's plain variables."""
+        """Variables that are no network's weights, by group: moments, the average, the family's plain ones."""
         moments = {
             f"{name}_{moment}": getattr(optimizer, moment)
             for name, optimizer in self.parts.optimizers.items()

@@ -21,7 +21,7 @@ _LARGEST = 1e100  # the chart takes differences of what it draws
 
 @dataclass(frozen=True)
 class _Known:
-    """How a metric of metrics/evaluation.json is shown, and the keys of its value and of what real images get."""
+    """How a picture shows a metric of metrics/evaluation.json: its name, direction, and keys."""
 
     name: str
     best: Best

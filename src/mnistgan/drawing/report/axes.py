@@ -55,7 +55,7 @@ class Axis:
         return cls(math.exp(low) if log else low, math.exp(high) if log else high, start, end, log)
 
     def place(self, value: float) -> float:
-        """Where a value stands, to a hundredth."""
+        """Maps a value to its place, to a hundredth."""
         low, high, at = (math.log(each) if self.log else each for each in (self.low, self.high, value))
         return round(self.start + (self.end - self.start) * (at - low) / (high - low), 2)
 

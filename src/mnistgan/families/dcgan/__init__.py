@@ -43,7 +43,7 @@ class DCGAN(Family[Recipe]):
         return Pair.start(recipe, spec.classes, seed)
 
     def step(self, parts: Pair, batch: Batch, at: At, draw: Draw) -> tf.Tensor:
-        """One update of both networks."""
+        """Updates both networks once."""
         from mnistgan.families.dcgan.step import step
 
         return step(parts, batch, at, draw)

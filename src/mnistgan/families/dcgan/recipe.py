@@ -8,7 +8,7 @@ from mnistgan.families.contract import CommonRecipe
 
 
 class Recipe(CommonRecipe):
-    """How a DCGAN is trained, in full."""
+    """Knobs of a DCGAN's training, in full."""
 
     kind: Literal["dcgan"] = Field(description="the pair of networks")
     discriminator_rate: float = Field(
