@@ -38,8 +38,9 @@ class SeedsNeeded:
 def power(effect: float, seeds: int, level: float = LEVEL) -> float:
     """Computes how often Welch's test of ``seeds`` (2 or more) a side shows a difference of ``effect`` deviations.
 
-    At the significance ``level``. Both sides have one spread. Their total and the part b of the first are independent, and b makes the degrees of
-    freedom, so the noncentral t is averaged over b ~ Beta((n-1)/2, (n-1)/2), written as sin^2 of an angle.
+    At the significance ``level``. Both sides have one spread. Their total and the part b of the first are independent,
+    and b makes the degrees of freedom, so the noncentral t is averaged over b ~ Beta((n-1)/2, (n-1)/2), written as
+    sin^2 of an angle.
     """
     angles = [math.pi / 4 * (point + 0.5) / _ANGLES for point in range(_ANGLES)]  # the other half mirrors it
     weights = [(2 * math.sin(angle) * math.cos(angle)) ** (seeds - 2) for angle in angles]
