@@ -1,6 +1,6 @@
 """Compares two results: the verdict first, then the causes and figures that differ."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,11 +51,17 @@ def diff(
     output.check_outputs({"--markdown": markdown, "--json": json})
     from mnistgan.comparison.compare import compare
     from pipeline.results import lookup
-    from pipeline.tracking.reading import read_files
 
-    of_a, of_b = lookup.read(a, read_files), lookup.read(b, read_files)
+    of_a, of_b = lookup.read(a, files_of_run), lookup.read(b, files_of_run)
     found = compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100)
     DiffResult(found, of_a, of_b).give(markdown, json)
+
+
+def files_of_run(run: str, names: Sequence[str]) -> Mapping[str, bytes]:
+    """Fetches those of these files that an MLflow run holds; nothing of MLflow is loaded before."""
+    from pipeline.tracking.reading import read_files
+
+    return read_files(run, names)
 
 
 @dataclass(frozen=True)

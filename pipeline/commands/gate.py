@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline import output
+from pipeline.commands.diff import files_of_run
 from pipeline.results.rules import RULES, read
 
 if TYPE_CHECKING:
@@ -41,10 +42,9 @@ def gate(
     from mnistgan.comparison import rules as judging
     from mnistgan.comparison import sides
     from pipeline.results import lookup
-    from pipeline.tracking.reading import read_files
 
     asked = read(rules)
-    of_base, of_head = lookup.read(base, read_files), lookup.read(head, read_files)
+    of_base, of_head = lookup.read(base, files_of_run), lookup.read(head, files_of_run)
     pair, doubts = (of_base.side, of_head.side), (*of_head.doubts, *of_base.doubts)
     judged = judging.judge(asked, *pair, _spread(of_base, of_head), base_in_doubt=bool(of_base.doubts))
     measured = sides.measured_otherwise(*pair)

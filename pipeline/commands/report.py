@@ -46,9 +46,8 @@ def report(
     output.check_outputs({"--out": out, "--markdown": markdown})
     from mnistgan.comparison.compare import compare
     from pipeline.results import lookup
-    from pipeline.tracking.reading import read_files
 
-    of_a, of_b = lookup.read(a, read_files), lookup.read(b, read_files)
+    of_a, of_b = lookup.read(a, diff.files_of_run), lookup.read(b, diff.files_of_run)
     found = compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100)
     result = diff.DiffResult(found, of_a, of_b)
     page = _page(result)

@@ -131,9 +131,9 @@ def test_a_knob_that_is_set_makes_another_group_with_its_settings() -> None:
 def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
     lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
     parts = dvc_lock.parts_of((tmp_path / "dvc.lock").read_text("utf-8"))
-    pins = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
-    assert pins.pins_to_write(parts, tmp_path) == pins
-    assert checkout.recipe_digest(parts, pins) == lookup.read(str(tmp_path)).side.recipe
+    written = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
+    assert pins.pins_to_write(parts, tmp_path) == written
+    assert checkout.recipe_digest(parts, written) == lookup.read(str(tmp_path)).side.recipe
 
 
 @pytest.mark.usefixtures("prepared")
