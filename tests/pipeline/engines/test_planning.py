@@ -10,7 +10,7 @@ from pipeline import ROOT
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.engines import planning
 from pipeline.engines.planning import Plan
-from pipeline.results import checkout, lookup
+from pipeline.results import checkout, lookup, pins
 from tests.committed import lay_out
 from tests.pipeline.repository import Repository, recorded, repository
 
