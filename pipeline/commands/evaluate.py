@@ -13,13 +13,9 @@ from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose, naming, running
 
 if TYPE_CHECKING:
-    from mnistgan.evaluation.measuring import Evaluation, Report
+    from mnistgan.evaluation.measuring import Evaluation
     from mnistgan.evaluation.outside import Samples
-    from mnistgan.families.sampling import Sampler
     from mnistgan.progress import Progress
-
-PATHS, STEPS = 100, 16  # between pairs of latents: how evenly images change
-PATHS_STREAM = 3  # sets their latents apart from the samples'
 
 
 class TrainedOn(StrEnum):
@@ -80,6 +76,7 @@ def evaluate(
             _demand(path, len(split), params.evaluate.samples)
         load_tensorflow(verbose, params.train.threads)
         from mnistgan.evaluation import measuring
+        from mnistgan.evaluation.smoothness import smoothness
         from mnistgan.families import sampling
         from mnistgan.families.contract import Ask
         from mnistgan.rulers import classifier, pixels
@@ -96,7 +93,8 @@ def evaluate(
         assert images is not None
         seen = trained_on.value if trained_on else params.recipe.images
         found = reference.measure(images, seen, progress=progress)
-        report = found.report | (_interpolation(sampler, params.evaluate.latent_seed) if sampler else {})
+        walked = {"interpolation": smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
+        report = found.report | walked
         judged = verdict.recorded(report, thresholds.limits)
         which = {"images": outside.drawn} if outside else {}
         figures = {**judged, **report, **which, "pins": str(pinned)}
@@ -119,17 +117,6 @@ def _outside(samples: Path, count: int, progress: "Progress") -> "Samples":
     if found.oddity:
         console.warn(f"{samples}: {found.oddity}")
     return found
-
-
-def _interpolation(sampler: "Sampler", seed: int) -> "Report":
-    """Measures how evenly what is drawn changes between latents; images from outside have none."""
-    from mnistgan.families.sampling import latents
-    from mnistgan.metrics.interpolation import interpolation
-    from mnistgan.rulers.rounding import rounded
-
-    ends = latents([seed, PATHS_STREAM], 2 * PATHS, sampler.latent_size).reshape(PATHS, 2, -1)
-    found = interpolation(sampler.walks(ends, STEPS, [seed, PATHS_STREAM]))
-    return {"interpolation": rounded({"largest_step": found.largest_step, "even": found.even})}
 
 
 def _summary(found: "Evaluation") -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import signal
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
+from mnistgan.training.speed import Speed
 from pipeline import console, runtime
 from pipeline.dvcfiles import dvc_yaml, params_yaml
 from pipeline.places import Out, tried
@@ -75,9 +74,10 @@ def train(
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
         from mnistgan.datasets import arrays
         from mnistgan.drawing import grids as grid_files
+        from mnistgan.training.selection import selected
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
-        data = _data(params, labelled, held_out, train)
+        data = selected(params.recipe, labelled, held_out, f"recipes.{params.train.recipe}", str(train))
         runtime.load_tensorflow(verbose, params.train.threads)
         from mnistgan import families, files
         from mnistgan.families import sampling
@@ -153,7 +153,7 @@ class _Files:
         self.progress = progress
         self.scalars = scalars
         self.note = ""
-        self.speed = _Speed()
+        self.speed = Speed()
 
     def resumed(self, step: int, checkpoint: Path) -> None:
         console.say(f"goes on at step {step} from {checkpoint}")
@@ -186,54 +186,6 @@ class _Files:
 
     def warn(self, message: str) -> None:
         console.warn(message)
-
-
-class _Speed:
-    """Measures how fast images are trained on, and what share of the time goes elsewhere; since the first report.
-
-    The compilation before that would slow the one and swell the other.
-    """
-
-    def __init__(self) -> None:
-        self._began: float | None = None
-        self._images = 0
-        self._seconds = 0.0
-
-    def see(self, images: int, seconds: float) -> None:
-        if self._began is None:
-            self._began = time.monotonic()
-            return
-        self._images += images
-        self._seconds += seconds
-
-    @property
-    def per_second(self) -> float:
-        """Images over the seconds that the steps on them took, nothing else counted; 0 before the second report."""
-        return self._images / self._seconds if self._seconds else 0.0
-
-    def overhead_share(self) -> float:
-        """The share of the time until now that was not spent in steps: on looks, grids, checkpoints and files."""
-        passed = time.monotonic() - self._began if self._began is not None else 0.0
-        return max(0.0, 1 - self._seconds / passed) if passed else 0.0
-
-
-def _data(params: "Params", train: "Images", validation: "Images", source: Path) -> "Images":
-    """Loads the labelled images that the recipe trains on; ``source`` is where ``train`` came from."""
-    import numpy as np
-
-    from mnistgan.datasets.arrays import Images
-
-    wanted, batch = params.recipe.images, params.recipe.batch_size
-    if wanted == "all":
-        both = (train, validation)
-        train = Images(np.concatenate([part.images for part in both]), np.concatenate([part.labels for part in both]))
-    elif isinstance(wanted, int):
-        if wanted > len(train):
-            raise UsageError(f"recipes.{params.train.recipe}.images: got {wanted}; {source} holds {len(train)}")
-        train = train[np.arange(wanted)]
-    if batch > len(train):
-        raise UsageError(f"recipes.{params.train.recipe}.batch_size: got {batch}; {source} gives {len(train)} images")
-    return train
 
 
 def _judge(train: "Images", validation: "Images", rulers: Path, seed: int) -> "Validation":

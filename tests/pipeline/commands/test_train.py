@@ -26,7 +26,7 @@ from mnistgan.training import loop, precision, step
 from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import runtime
-from pipeline.commands.train import _Speed, _stop_requests, train
+from pipeline.commands.train import _stop_requests, train
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.runs import journal, keys
 from tests import committed
@@ -275,17 +275,6 @@ def test_the_journal_holds_the_speed_that_no_out_may_hold(trained):
     events = journal.read(journal.path_of(trained.root, keys.train_key_of_workspace()))
     [facts] = [event.facts for event in events if "images_per_second" in event.facts]
     assert 0 < facts["overhead_share"] < 1
-
-
-def test_images_per_second_count_the_seconds_of_steps_alone(monkeypatch):
-    clock = iter([100.0, 110.0])  # at the first report, and when asked
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    speed = _Speed()
-    speed.see(images=25, seconds=9.0)  # compiled meanwhile
-    speed.see(images=50, seconds=2.0)
-    speed.see(images=75, seconds=3.0)
-    assert speed.per_second == 10
-    assert speed.overhead_share() == 0.5
 
 
 def test_ctrl_c_saves_exits_130_and_the_same_command_goes_on(here):
