@@ -17,7 +17,7 @@ from benchmarks.runs import FOLDER, Run, TimedLook
 from benchmarks.training import told
 from mnistgan.errors import DataError, UsageError
 from mnistgan.files import write_bytes
-from mnistgan.training.looks import Look, parse
+from mnistgan.metrics.looks import Look, parse
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.runs import journal, keys, versions
 from pipeline.runs.journal import Event, Kind

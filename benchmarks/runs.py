@@ -14,7 +14,7 @@ from typing import Self, get_type_hints
 
 from benchmarks import ROOT
 from mnistgan.errors import DataError, FormatError
-from mnistgan.training import looks
+from mnistgan.metrics import looks
 
 FOLDER = ROOT / "benchmarks" / "runs"
 ARTICLE = "article"

@@ -26,9 +26,9 @@ from mnistgan.drawing import grids
 from mnistgan.drawing.pictures import tables
 from mnistgan.errors import MnistganError
 from mnistgan.evaluation import outside, verdict
+from mnistgan.metrics import looks
 from mnistgan.rulers import cards
 from mnistgan.rulers.pins import Pins, check_same
-from mnistgan.training import looks
 from pipeline.dvcfiles import dvc_lock
 from pipeline.results import lookup, rules
 from tests import committed

@@ -39,7 +39,8 @@ def classifier(
     load_tensorflow(verbose)
     from mnistgan import files
     from mnistgan.datasets.arrays import load
-    from mnistgan.rulers import cards, fitting, making
+    from mnistgan.evaluation import fitting, making
+    from mnistgan.rulers import cards
     from mnistgan.rulers.real import RealData
 
     real = RealData(load(train), load(validation), load(test))
@@ -47,7 +48,7 @@ def classifier(
     if not replaced:
         for name in ("classifier", "pixels"):
             cards.read(PINNED, name)  # whether there is anything to compare with is known now, not after minutes
-    recipe = fitting.Recipe()
+    recipe = fitting.Settings()
     fitting.make_deterministic(recipe)
     with console.progress() as progress:
         made = (making.make_classifier(real, recipe, progress), making.make_pixels(real))

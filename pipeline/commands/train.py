@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from mnistgan.datasets.arrays import Images
     from mnistgan.families.contract import Precision, Scalar
+    from mnistgan.metrics.looks import Look
     from mnistgan.params import Params
-    from mnistgan.training.looks import Look
     from mnistgan.training.state import TrainingState
     from mnistgan.training.validation import Validation
 
@@ -127,7 +127,7 @@ def _precision(params: "Params") -> "Precision":
 
 def _told(final: "TrainingState", scalars: "Sequence[Scalar]") -> str:
     """Words in a line how a training ended."""
-    from mnistgan.training.looks import Collapse, best
+    from mnistgan.metrics.looks import Collapse, best
 
     look, lowest, collapse = final.looks[-1], best(final.looks), Collapse.of(final.looks)
     assert lowest
@@ -174,7 +174,7 @@ class _Files:
 
     def looks(self, looks: "list[Look]") -> None:
         from mnistgan.files import write_bytes
-        from mnistgan.training.looks import table
+        from mnistgan.metrics.looks import table
 
         write_bytes(self.looks_table, table(looks).encode())
         self.note = f"FID {looks[-1].fid:.1f}, " if looks else ""

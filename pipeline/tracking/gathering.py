@@ -10,8 +10,8 @@ from typing import Any
 
 from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
-from mnistgan.training import looks
-from mnistgan.training.looks import Collapse, Look
+from mnistgan.metrics import looks
+from mnistgan.metrics.looks import Collapse, Look
 from pipeline.dvcfiles import dvc_lock, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import rules

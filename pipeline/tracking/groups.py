@@ -11,7 +11,7 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.summary import Summary, summarise
 from mnistgan.errors import DataError
 from mnistgan.metrics.catalog import KNOWN, PRIMARY, Scale
-from mnistgan.rulers.rounding import rounded
+from mnistgan.metrics.rounding import rounded
 from pipeline import output
 from pipeline.tracking.publication import Point
 

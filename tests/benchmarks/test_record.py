@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.record import Real, Trained
 from mnistgan.errors import DataError, UsageError
-from mnistgan.training.looks import Look, table
+from mnistgan.metrics.looks import Look, table
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_lock
 from pipeline.runs import journal, keys

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
+from mnistgan.metrics.looks import COLUMNS
 from mnistgan.rulers import cards
-from mnistgan.training.looks import COLUMNS
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_yaml, layout
 from pipeline.results import lookup, pins

@@ -10,7 +10,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from mnistgan.files import write_arrays
-from mnistgan.training.looks import Look, table
+from mnistgan.metrics.looks import Look, table
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_yaml, layout
 from pipeline.runs import keys

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import MetricError
+from mnistgan.metrics.rounding import rounded
 from mnistgan.rulers.real import RealData, subset, without_digit
-from mnistgan.rulers.rounding import rounded
 
 
 def test_all_of_a_split_is_that_split_in_its_order() -> None:

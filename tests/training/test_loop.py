@@ -9,10 +9,10 @@ from mnistgan.families import dcgan
 from mnistgan.families.contract import Ask
 from mnistgan.families.sampling import Sampler
 from mnistgan.files import write_arrays
+from mnistgan.metrics.looks import Look
 from mnistgan.training import checkpoint
 from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import KEPT, Checkpoints
-from mnistgan.training.looks import Look
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
 

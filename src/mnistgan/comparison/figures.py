@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from mnistgan.errors import FormatError
 from mnistgan.metrics.catalog import SECTIONS
+from mnistgan.metrics.looks import REPEATED
 from mnistgan.rulers.pins import Pins
-from mnistgan.training.looks import REPEATED
 
 WORDS = PINS, VERDICT, EVIDENCE = "pins", "verdict", "evidence"
 HEALTHY = "healthy"

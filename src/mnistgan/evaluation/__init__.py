@@ -1,1 +1,1 @@
-"""Measures images by the rulers: all metrics, the verdict, and the controls (known faults) that both must see."""
+"""Makes the rulers, and measures by them: all metrics, the verdict, the controls (known faults) that both must see."""

@@ -16,11 +16,11 @@ from mnistgan.metrics import fid, kid, novelty, pixel_statistics, repetition
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
 from mnistgan.metrics.classifier_score import classifier_score, unsure, unsure_share
 from mnistgan.metrics.manifold import expected_coverage, manifold
+from mnistgan.metrics.rounding import rounded
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers.classifier import Classifier, Features
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import MISSING_DIGIT, RealData, fixed_order, subset, without_digit
-from mnistgan.rulers.rounding import rounded
 
 # Repetition needs 100 real images of each class; the rarest has 1 in 11.
 LEAST_FOR_REPETITION = 1500

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.rulers.rounding import rounded
+from mnistgan.metrics.rounding import rounded
 
 SPREADS = 5.0
 

@@ -3,7 +3,7 @@
 from mnistgan.evaluation.measuring import Report
 from mnistgan.families.sampling import Sampler, latents
 from mnistgan.metrics.interpolation import interpolation
-from mnistgan.rulers.rounding import rounded
+from mnistgan.metrics.rounding import rounded
 
 PATHS, STEPS = 100, 16  # between pairs of latents
 STREAM = 3  # sets their latents apart from the samples'

@@ -13,8 +13,8 @@ from typing import Any
 from mnistgan import files
 from mnistgan.errors import DataError, PinsError, RulerError
 from mnistgan.metrics.checks import DIGITS
+from mnistgan.metrics.rounding import is_number, rounded
 from mnistgan.rulers.pins import Pins
-from mnistgan.rulers.rounding import is_number, rounded
 
 HEALTHY = "healthy"
 FILE = "controls.json"

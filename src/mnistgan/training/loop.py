@@ -13,12 +13,12 @@ from mnistgan.datasets.arrays import Images
 from mnistgan.errors import DivergedError, Interrupted
 from mnistgan.families.contract import Ask, CommonRecipe, Family
 from mnistgan.families.sampling import MNIST, Sampler, latents
+from mnistgan.metrics.looks import REMEDIES, Collapse, Look, best
 from mnistgan.nn import weights
 from mnistgan.nn.batchnorm import recompute_batchnorm
 from mnistgan.params import TrainParams
 from mnistgan.training.batches import Batches
 from mnistgan.training.checkpoint import Checkpoints
-from mnistgan.training.looks import REMEDIES, Collapse, Look, best
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 from mnistgan.errors import CheckpointError
 from mnistgan.families.contract import CommonRecipe, Family, Parts
 from mnistgan.families.sampling import MNIST
+from mnistgan.metrics.looks import Look
 from mnistgan.nn import weights
 from mnistgan.training.average import Average
-from mnistgan.training.looks import Look
 
 
 @dataclass

@@ -7,13 +7,13 @@ from mnistgan.families.contract import Ask
 from mnistgan.families.sampling import Sampler
 from mnistgan.metrics.class_balance import class_balance, class_prior
 from mnistgan.metrics.fid import frechet_distance, gaussian
+from mnistgan.metrics.looks import Look, divergence_without
 from mnistgan.metrics.manifold import manifold
 from mnistgan.metrics.repetition import repetition
+from mnistgan.metrics.rounding import rounded
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import subset
-from mnistgan.rulers.rounding import rounded
-from mnistgan.training.looks import Look, divergence_without
 
 LOOK_SAMPLES = 2000
 LOOK_STREAM = 8  # sets a look's latents apart from BatchNorm's, every grid's and evaluation's

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from mnistgan.drawing import grids
-from mnistgan.training.looks import COLUMNS
+from mnistgan.metrics.looks import COLUMNS
 from tests.pipeline.repository import Repository
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -21,9 +21,9 @@ from mnistgan.errors import DataError, Interrupted, RulerError, UsageError
 from mnistgan.families import sampling
 from mnistgan.families.contract import Ask
 from mnistgan.files import read_json, sha256
+from mnistgan.metrics.looks import best, parse
 from mnistgan.rulers import classifier, pixels
 from mnistgan.training import loop, precision, step
-from mnistgan.training.looks import best, parse
 from mnistgan.training.validation import Validation
 from pipeline import runtime
 from pipeline.commands.train import _stop_requests, train

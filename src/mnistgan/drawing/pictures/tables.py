@@ -11,9 +11,9 @@ import pandas as pd
 from mnistgan.drawing.pictures.charts import Best, Measure, Training
 from mnistgan.errors import DataError, FormatError, PinsError
 from mnistgan.files import read_json
+from mnistgan.metrics.rounding import is_number
 from mnistgan.reading import demand_plain
 from mnistgan.rulers.pins import Pins
-from mnistgan.rulers.rounding import is_number
 
 _CLASSES = 10
 _LARGEST = 1e100  # the chart takes differences of what it draws

@@ -17,7 +17,7 @@ from mnistgan.rulers.classifier import Classifier, features_graph, logits_graph,
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Settings:
     """Knobs of the classifier's training; its card repeats them."""
 
     seed: int = 0
@@ -50,13 +50,13 @@ class Fit:
     epochs: tuple[Epoch, ...]
 
 
-def make_deterministic(recipe: Recipe) -> None:
+def make_deterministic(recipe: Settings) -> None:
     """Makes TensorFlow give the same bytes each time, for the whole process; must run before its first operation."""
     tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
     tf.config.experimental.enable_op_determinism()
 
 
-def fit(train: Images, validation: Images, recipe: Recipe, progress: Progress = silent) -> Fit:
+def fit(train: Images, validation: Images, recipe: Settings, progress: Progress = silent) -> Fit:
     """Trains the classifier on ``train``; keeps the epoch with the best accuracy on ``validation`` (ties: the lower
     cross-entropy). Test images are no argument, and can't be looked at."""
     step, averages = _trainer(train, recipe)
@@ -98,7 +98,7 @@ def _judge(arrays: Mapping[str, np.ndarray], validation: Images, number: int) ->
     )
 
 
-def _trainer(train: Images, recipe: Recipe) -> tuple[Callable[[tf.Tensor, tf.Tensor], None], dict[str, tf.Variable]]:
+def _trainer(train: Images, recipe: Settings) -> tuple[Callable[[tf.Tensor, tf.Tensor], None], dict[str, tf.Variable]]:
     """Builds one training step (of image indices and the step's number), and the averaged weights that it moves."""
     images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
     weights = {name: tf.Variable(array) for name, array in _initial(recipe.seed).items()}
@@ -134,7 +134,7 @@ def _initial(seed: int) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _rate(number: tf.Tensor, total: int, recipe: Recipe) -> tf.Tensor:
+def _rate(number: tf.Tensor, total: int, recipe: Settings) -> tf.Tensor:
     done = tf.cast(number, tf.float32)
     warm = tf.minimum(1.0, (done + 1.0) / recipe.warmup_steps)
     return recipe.learning_rate * warm * 0.5 * (1.0 + tf.cos(math.pi * done / total))
@@ -149,7 +149,7 @@ def _adam(weight: tf.Variable, gradient: tf.Tensor, moments: list[tf.Variable], 
     weight.assign_sub(rate * first / (tf.sqrt(second) + 1e-8))
 
 
-def _augmented(images: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
+def _augmented(images: tf.Tensor, recipe: Settings, seed: tf.Tensor) -> tf.Tensor:
     """Turns images about their centre and shifts them, each by its own draw; bilinear, black outside."""
     draws = tf.random.stateless_uniform([recipe.batch_size, 3], seed, -1.0, 1.0)
     angle = draws[:, 0] * math.radians(recipe.rotation)

@@ -10,7 +10,7 @@ import pytest
 
 from mnistgan.errors import FormatError
 from mnistgan.metrics.class_balance import class_balance
-from mnistgan.training.looks import (
+from mnistgan.metrics.looks import (
     COLLAPSED_LOOKS,
     COLUMNS,
     Collapse,

@@ -8,15 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
+from mnistgan.evaluation import fitting
 from mnistgan.metrics.fid import fid
 from mnistgan.metrics.intervals import wilson
+from mnistgan.metrics.rounding import rounded
 from mnistgan.progress import Progress, silent
-from mnistgan.rulers import cards, classifier, fitting, pixels
+from mnistgan.rulers import cards, classifier, pixels
 from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset, without_digit
-from mnistgan.rulers.rounding import rounded
 
 ARCHITECTURE = [
     "pixels / 255",
@@ -46,7 +47,7 @@ class Comparison:
     same_pixels: bool
 
 
-def make_classifier(real: RealData, recipe: fitting.Recipe, progress: Progress = silent) -> Ruler:
+def make_classifier(real: RealData, recipe: fitting.Settings, progress: Progress = silent) -> Ruler:
     """Trains the classifier and write its card; test is measured once, after the epoch was chosen."""
     fit = fitting.fit(real.train, real.validation, recipe, progress)
     network = Classifier(fit.arrays, "not saved yet")
