@@ -1,12 +1,13 @@
 """Reads params.yaml as DVC does: whole, unchecked, and flat by dotted names."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mnistgan import reading
 from mnistgan.errors import UsageError
+from mnistgan.reading import flatten as flatten
 from pipeline.dvcfiles.layout import PARAMS
 
 SOURCES = "prepare.sources"
@@ -33,15 +34,3 @@ def flat(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
     named = (item for params in files for section in params.values() for item in section.items())
     leaves = (leaf for name, value in named for leaf in flatten(value, RECIPE.sub("recipe", name)))
     return {name: value for name, value in leaves if not name.startswith(SOURCES)}
-
-
-def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Scalar]]:
-    """Flattens nested mappings and lists to their leaves, named by dotted path."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from flatten(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from flatten(inner, f"{name}.{index}")
-    else:
-        yield name, value

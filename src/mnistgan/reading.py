@@ -6,7 +6,7 @@ deeper, and with its aliases written out no longer, than people write. What is r
 
 import json
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -145,6 +145,18 @@ def _parsed(text: str) -> Any:
         return None
     _Sizes().of(tree)
     return reader.constructor.construct_document(tree)
+
+
+def flatten(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Flattens nested mappings and lists to their leaves, named by dotted path."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from flatten(inner, f"{name}.{index}")
+    else:
+        yield name, value
 
 
 class _TooMuchError(MarkedYAMLError):

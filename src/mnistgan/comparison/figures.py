@@ -10,6 +10,7 @@ from typing import Any, Self
 from mnistgan.errors import FormatError
 from mnistgan.metrics.catalog import SECTIONS
 from mnistgan.metrics.looks import REPEATED
+from mnistgan.reading import flatten
 from mnistgan.rulers.pins import Pins
 
 WORDS = PINS, VERDICT, EVIDENCE = "pins", "verdict", "evidence"
@@ -44,7 +45,7 @@ class Figures:
             )
         Pins.parse(str(report[PINS]))
         try:
-            leaves = dict(_numbers({key: held for key, held in report.items() if key not in WORDS}, ""))
+            leaves = dict(_numbers({key: held for key, held in report.items() if key not in WORDS}))
         except ValueError as error:
             raise FormatError(f"{name}, {error}; `dvc repro evaluate` writes it anew") from error
         if not leaves:
@@ -82,20 +83,15 @@ def verdict_of(report: Mapping[str, Any]) -> str | None:
     return None if verdict is None else str(verdict)
 
 
-def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
+def _numbers(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Every number by its dotted name. Raises ValueError on a word among the figures of a known metric.
 
     A digit's name may be one; words elsewhere are nobody's business.
     """
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _numbers(inner, f"{name}.{index}")
-    elif value is None:
-        yield name, math.nan
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, float(value)
-    elif name.partition(".")[0] in SECTIONS and not name.endswith("digit"):
-        raise ValueError(f"{name}: got {str(value)[:40]!r}, expected a number")
+    for name, value in flatten(report):
+        if value is None:
+            yield name, math.nan
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, float(value)
+        elif name.partition(".")[0] in SECTIONS and not name.endswith("digit"):
+            raise ValueError(f"{name}: got {str(value)[:40]!r}, expected a number")
