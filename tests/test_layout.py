@@ -1,13 +1,10 @@
 """The house's rules: what may import what, what each stage depends on, what starts fast, what the lock holds."""
 
-import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,71 +13,13 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from pipeline.__main__ import app
+from tests import imports
 from tests.committed import lay_out
+from tests.imports import ROOT, SOURCES, imports_of_top_level, python_files, relative
 from tests.pipeline.repository import Repository
-
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
-
-
-def relative(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def runs_only_for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
-
-
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node under ``node``, those that only a type checker sees left out."""
-    for child in ast.iter_child_nodes(node):
-        if not runs_only_for_types(child):
-            yield child
-            yield from statements(child)
-
-
-@cache
-def imported(path: Path) -> set[str]:
-    """The dotted names that a file imports, wherever in it: ``from a import b`` gives both a and a.b."""
-    package = relative(path).removeprefix("src/").removesuffix(".py").split("/")[:-1]
-    names: set[str] = set()
-    for node in statements(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*above, *([node.module] if node.module else [])])
-            names.add(module)
-            names.update(f"{module}.{alias.name}" for alias in node.names)
-    return names
-
-
-def files_of(name: str) -> set[Path]:
-    """Our files that importing ``name`` runs: the module and each package above it; none for a foreign name."""
-    first, *rest = name.split(".")
-    if first not in SOURCES:
-        return set()
-    found = {SOURCES[first] / "__init__.py"}
-    for depth in range(1, len(rest) + 1):
-        place = SOURCES[first].joinpath(*rest[:depth])
-        found |= {place / "__init__.py", place.with_suffix(".py")}
-    return {path for path in found if path.is_file()}
-
-
-@cache
-def own_imports(path: Path) -> set[Path]:
-    return {file for name in imported(path) for file in files_of(name)}
-
-
-def python_files(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
-
-
-def imports_of_top_level(path: Path) -> set[str]:
-    return {name.split(".")[0] for name in imported(path)}
 
 
 def test_the_stages_are_prepare_train_evaluate_and_render() -> None:
@@ -96,6 +35,45 @@ def test_dvc_yaml_calls_a_stage_by_options_that_it_has(stage: str) -> None:
     assert set(given) <= set(options)
     required = {option for option, parameter in options.items() if parameter.required}
     assert required <= set(given)
+
+
+def test_each_room_imports_only_what_the_map_of_the_house_lets_it() -> None:
+    assert imports.beyond(imports.graph()) == []
+
+
+def test_every_file_has_a_room_on_the_map_and_every_room_a_file() -> None:
+    rooms = {imports.room_of(path) for path in imports.graph()}
+    assert rooms == set(imports.ROOMS)
+
+
+def test_on_the_map_a_room_imports_only_rooms_that_stand_above_it_and_each_is_in_use() -> None:
+    above: list[str] = []
+    for room, row in imports.ROOMS.items():
+        entries = [] if row.entries == ("all above",) else row.entries
+        assert [entry for entry in entries if not any(imports.is_within(entry, other) for other in above)] == [], room
+        named = {
+            imports.name_of(whom)
+            for who in imports.graph()
+            if imports.room_of(who) == room
+            for whom in imports.graph()[who]
+        }
+        assert [entry for entry in entries if not any(imports.is_within(name, entry) for name in named)] == [], room
+        above += room.split(", ")
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert imports.circle(imports.graph()) == []
+
+
+def test_a_circle_is_found_be_it_lazy_or_of_three() -> None:
+    a, b, c, d = (Path(name) for name in "abcd")
+    assert imports.circle({a: {b, c}, b: {c}, c: set(), d: {a}}) == []
+    assert imports.circle({d: {a}, a: {b}, b: {c}, c: {a}}) == [a, b, c, a]
+
+
+def test_an_import_that_the_map_does_not_list_is_named_with_its_files() -> None:
+    nn, drawing = (SOURCES["mnistgan"] / path for path in ("nn/layers.py", "drawing/grids.py"))
+    assert imports.beyond({nn: {drawing}}) == ["src/mnistgan/nn/layers.py imports src/mnistgan/drawing/grids.py"]
 
 
 def test_the_science_imports_none_of_the_tools() -> None:

@@ -8,7 +8,7 @@ import pytest
 from mnistgan import families
 from mnistgan.errors import ParamsError
 from mnistgan.families.contract import CommonRecipe
-from tests.test_layout import ROOT
+from tests.imports import ROOT
 
 
 def test_a_folder_put_on_the_path_is_a_family(tmp_path, monkeypatch):
