@@ -26,11 +26,11 @@ def running(name: str) -> Iterator["Params"]:
     """
     from mnistgan.params import load
     from pipeline import environment
-    from pipeline.engines import dvc_queue as queueing
+    from pipeline.engines import readiness
     from pipeline.tracking.observing import observed
 
     params = load(PARAMS)
-    queueing.check_own_folder()
+    readiness.check_own_folder()
     with observed(name), _mending():
         yield environment.with_sources_here(params)
 

@@ -197,3 +197,24 @@ def test_the_command_refuses_params_that_are_a_pipe(tmp_path: Path) -> None:
         2,
         "error: params.yaml: can't be read: is a pipe, no plain file\n",
     )
+
+
+@pytest.mark.parametrize("command", [["check"], ["verify", "--fast"], ["diff", "HEAD", "workspace"], ["trace", "HEAD"]])
+def test_a_command_parses_each_yaml_file_once(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from pipeline.__main__ import app
+
+    composed: list[str] = []
+    compose = reading.YAML.compose
+    monkeypatch.setattr(reading.YAML, "compose", lambda self, text: composed.append(text) or compose(self, text))
+    reading._parsed.cache_clear()
+    monkeypatch.chdir(ROOT)
+    CliRunner().invoke(app, command)
+    assert composed
+    assert len(composed) == len(set(composed))
+
+
+def test_who_changes_a_document_changes_nobody_elses() -> None:
+    reading.yaml_document("a: {b: 1}", "it.yaml")["a"]["b"] = 2
+    assert reading.yaml_document("a: {b: 1}", "it.yaml") == {"a": {"b": 1}}

@@ -23,7 +23,7 @@ def check(
 
     params = load(PARAMS)
     if experiments:
-        from pipeline.engines import dvc_queue as queueing
+        from pipeline.engines import readiness
 
-        queueing.check_ready()
+        readiness.check_ready()
     console.summary(f"{PARAMS} is fine: recipe {params.train.recipe}, seed {params.train.seed}")

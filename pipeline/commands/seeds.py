@@ -80,22 +80,22 @@ def _plan(count: int, overrides: Sequence[str]) -> "Plan":
 
 def _prepare() -> None:
     """Makes the data first, into DVC's cache: two experiments that make it at once are a race of DVC's own."""
-    from pipeline.engines import dvc_queue as queueing
+    from pipeline.engines import dvc_queue, readiness
 
-    queueing.check_ready()
+    readiness.check_ready()
     console.say("dvc repro prepare")
-    queueing.dvc("repro", "prepare")
+    dvc_queue.dvc("repro", "prepare")
 
 
 def _train(plan: "Plan", jobs: int) -> "Group":
     """Trains all seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
-    from pipeline.engines import dvc_queue as queueing
+    from pipeline.engines import dvc_queue
     from pipeline.tracking import groups
 
     rows = plan.rows()
     if plan.missing(rows):
         _prepare()
-        rows = _Work(plan, queueing.Queue(), jobs).until_done()
+        rows = _Work(plan, dvc_queue.Queue(), jobs).until_done()
     group = groups.Group(tuple(rows), plan.count) if rows else None
     if group:
         _publish(group)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistgan import reading
 from mnistgan.progress import Progress
 from mnistgan.training.speed import Speed
 from pipeline import console, runtime
-from pipeline.dvcfiles import dvc_yaml, params_yaml
+from pipeline.dvcfiles import dvc_yaml
 from pipeline.places import Out, tried
 from pipeline.runs import checkpoints, journal
 from pipeline.stage import Verbose, naming, running
@@ -92,7 +93,7 @@ def train(
         watcher = _Files(grids, curves, looks, progress, family.scalars)
         declared = dvc_yaml.options("train")
         is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
-        known = dict(params_yaml.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}))
+        known = dict(reading.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}))
         with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)
             loop = Loop(family, params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)

@@ -7,7 +7,6 @@ from typing import Any
 
 from mnistgan import reading
 from mnistgan.errors import UsageError
-from mnistgan.reading import flatten as flatten
 from pipeline.dvcfiles.layout import PARAMS
 
 SOURCES = "prepare.sources"
@@ -32,5 +31,5 @@ def flat(files: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
     Where prepare got its data from is no property of the data, so its sources are left out.
     """
     named = (item for params in files for section in params.values() for item in section.items())
-    leaves = (leaf for name, value in named for leaf in flatten(value, RECIPE.sub("recipe", name)))
+    leaves = (leaf for name, value in named for leaf in reading.flatten(value, RECIPE.sub("recipe", name)))
     return {name: value for name, value in leaves if not name.startswith(SOURCES)}

@@ -98,7 +98,7 @@ def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
 
 def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
     """Collects a stage's params and deps, without where its data came from and what training makes."""
-    flat = dict(params_yaml.flatten(part.params.get(str(layout.PARAMS), {}), ""))
+    flat = dict(reading.flatten(part.params.get(str(layout.PARAMS), {}), ""))
     return {
         "params": {name: value for name, value in flat.items() if not _is_free(name)},
         "deps": {path: digest for path, digest in part.deps.items() if path not in trained},

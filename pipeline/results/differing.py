@@ -6,8 +6,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnistgan import reading
 from mnistgan.errors import FormatError
-from pipeline.dvcfiles import params_yaml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,7 +86,7 @@ def _names(folder: Path) -> set[str]:
 def _of_json(recorded: Path, made: Path) -> Iterator[str]:
     from mnistgan.files import read_json
 
-    before, now = (dict(params_yaml.flatten(read_json(path), "")) for path in (recorded, made))
+    before, now = (dict(reading.flatten(read_json(path), "")) for path in (recorded, made))
     for name in [*before, *(name for name in now if name not in before)]:
         if before.get(name) != now.get(name):
             yield f"{name}: {before.get(name, 'nothing')} recorded, {now.get(name, 'nothing')} now"

@@ -9,7 +9,7 @@ from mnistgan import reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side
 from mnistgan.metrics.catalog import PRIMARY
-from pipeline.dvcfiles import digests, layout, params_yaml
+from pipeline.dvcfiles import digests, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.layout import METRICS, SEEDS
 from pipeline.runs import keys
@@ -32,7 +32,7 @@ def stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> It
     except (KeyError, TypeError):
         yield f"{name}: {layout.PARAMS} names no recipe; the figures are of the run that {layout.LOCK} records"
         return
-    now = dict(params_yaml.flatten({**document, "recipe": recipe}, ""))
+    now = dict(reading.flatten({**document, "recipe": recipe}, ""))
     changed = [key for key, value in ran.items() if key in now and now[key] != value]
     if changed:
         shown = ", ".join(f"{key} {now[key]} (ran with {ran[key]})" for key in changed)

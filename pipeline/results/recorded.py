@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnistgan import reading
 from mnistgan.errors import DataError, GitError
-from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout, params_yaml
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.dvc_yaml import Declared
 from pipeline.results import consistency
@@ -166,7 +167,7 @@ def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]
             yield pipeline, f"{', '.join(missing)}: in {pipeline}'s {kind}, not in {layout.LOCK}"
         if idle := sorted(set(recorded) - set(wanted)):
             yield pipeline, f"{', '.join(idle)}: in {layout.LOCK}'s {kind}, not in {pipeline}"
-    recorded_params, wanted_params = (dict(params_yaml.flatten(params)) for params in (part.params, declared.params))
+    recorded_params, wanted_params = (dict(reading.flatten(params)) for params in (part.params, declared.params))
     for name in sorted(recorded_params.keys() | wanted_params.keys()):
         got, expected = wanted_params.get(name, "nothing"), recorded_params.get(name, "nothing")
         if got != expected or type(got) is not type(expected):

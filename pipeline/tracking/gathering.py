@@ -8,11 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
 from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
 from mnistgan.metrics import looks
 from mnistgan.metrics.looks import Collapse, Look
-from pipeline.dvcfiles import dvc_lock, git, layout, params_yaml
+from pipeline.dvcfiles import dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import rules
 from pipeline.runs import journal, keys, patches
@@ -115,7 +116,7 @@ def _speed_points(training: Sequence[Event]) -> list[Point]:
 
 
 def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
-    for name, value in params_yaml.flatten(figures, ""):
+    for name, value in reading.flatten(figures, ""):
         if isinstance(value, int | float):
             yield Point(f"evaluation/{name}", 0, float(value))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from textwrap import indent
 
+from mnistgan import reading
 from mnistgan.errors import FormatError, GitError
 from pipeline.dvcfiles import cache, dvc_lock, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
@@ -29,7 +30,7 @@ def check(parts: Mapping[str, Part]) -> None:
 def _contradiction(part: Part, known: Part) -> str | None:
     """Finds the first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor
     is where the data came from, which changes no out."""
-    here, there = (dict(params_yaml.flatten(one.params, "")) for one in (part, known))
+    here, there = (dict(reading.flatten(one.params, "")) for one in (part, known))
     for name in sorted(here.keys() & there.keys()):
         short = name.removeprefix(f"{layout.PARAMS}.")
         if here[name] != there[name] and not short.startswith(params_yaml.SOURCES):

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
 from mnistgan.errors import MnistganError
-from pipeline.dvcfiles import digests, params_yaml
+from pipeline.dvcfiles import digests
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import checkout, pins
 from pipeline.runs import journal, machine
@@ -117,5 +118,5 @@ def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
 def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:
     """Collects params that decide no result; tags, since MLflow never lets a param change."""
     sections = parts["render"].params.values() if "render" in parts else ()
-    named = [item for section in sections for item in params_yaml.flatten(section.get("render", {}), "render")]
+    named = [item for section in sections for item in reading.flatten(section.get("render", {}), "render")]
     return {name: str(value) for name, value in named}

@@ -14,7 +14,7 @@ import requests
 from mnistgan import params
 from mnistgan.errors import UsageError
 from pipeline import environment
-from pipeline.engines import dvc_queue as queueing
+from pipeline.engines import readiness
 
 IDENTITY = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "npm_config_cache")
 
@@ -111,7 +111,7 @@ def test_who_has_a_home_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("name", ["a b", "it's", "100%", "a&b", "a@b:c", "a,b"])
 def test_dvc_brings_experiments_back_to_a_folder_of_most_names(name: str, tmp_path: Path) -> None:
-    queueing.check_place(tmp_path / name)
+    readiness.check_place(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a%20b", "what?", "a#b", "dü", "two\nlines", "a{b}"])
@@ -119,16 +119,16 @@ def test_a_folder_to_which_dvc_brings_no_experiment_back_is_refused_before_it_st
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="rename the folder"):
-        queueing.check_place(tmp_path / name)
+        readiness.check_place(tmp_path / name)
     own = tmp_path / name / ".dvc/tmp/exps/standalone/tmp1"
     own.mkdir(parents=True)
     monkeypatch.chdir(own)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / name))
     monkeypatch.setenv("DVC_EXP_NAME", "mine")
     with pytest.raises(UsageError, match="rename the folder"):
-        queueing.check_own_folder()
+        readiness.check_own_folder()
     monkeypatch.chdir(tmp_path / name)
-    queueing.check_own_folder()  # an experiment in the workspace itself
+    readiness.check_own_folder()  # an experiment in the workspace itself
 
 
 def test_a_relative_folder_of_data_is_found_from_an_experiments_own_folder(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import UsageError
-from pipeline.commands.repair import RWLOCK, TORN, repair
+from pipeline.commands.repair import TORN, repair
 from pipeline.dvcfiles import dvc_lock, layout
+from pipeline.dvcfiles.rwlock import RWLOCK
 from pipeline.runs import journal
 from tests import committed
 
@@ -251,7 +252,7 @@ def test_a_stage_of_a_dvc_that_lives_is_named_with_it(here: Path) -> None:
 
 
 def test_a_dvc_that_is_busy_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.commands.repair.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.dvcfiles.rwlock.BUSY_SECONDS", 0.0)
     held = "import zc.lockfile; held = zc.lockfile.LockFile('.dvc/tmp/lock')"  # as DVC does it
     with process("dvc", f"{held}; print('there', flush=True); input()") as pid:
         said = rf"dvc \(pid {pid}\) is at work in this folder, and holds \.dvc/tmp/lock"

@@ -14,7 +14,7 @@ from pipeline.commands import repair
 from pipeline.commands.generate import generate
 from pipeline.commands.trace import trace
 from pipeline.dvcfiles import git, layout, tree
-from pipeline.engines import dvc_queue as queueing
+from pipeline.engines import readiness
 from pipeline.results import history, lookup
 from pipeline.runs import journal, patches
 from tests.pipeline.repository import Repository, recorded, repository
@@ -68,7 +68,7 @@ def test_where_git_can_not_be_asked_each_command_that_needs_it_says_so_in_gits_w
         lambda: generate(out=Path("grid.png"), rev="base"),
     ]
     if name != "a broken object":  # the last commit is whole
-        asking += [lambda: list(lookup.everywhere()), queueing.check_ready, repair.repair]
+        asking += [lambda: list(lookup.everywhere()), readiness.check_ready, repair.repair]
         layout.LOCK.write_text("torn: [")
     for ask in asking:
         with pytest.raises(GitError, match=said):
@@ -92,7 +92,7 @@ def test_without_a_repository_nothing_is_asked_and_a_name_of_a_commit_is_told_so
     shutil.rmtree(".git")
     monkeypatch.setenv("PATH", "/nowhere")
     assert tree.commit() is tree.is_dirty() is None
-    for ask in (lambda: lookup.read("base"), lambda: trace("base"), queueing.check_ready):
+    for ask in (lambda: lookup.read("base"), lambda: trace("base"), readiness.check_ready):
         with pytest.raises(UsageError, match="no git repository is here"):
             ask()
 
@@ -136,7 +136,7 @@ def test_in_a_shallow_clone_the_command_that_is_told_brings_what_is_missing_and_
     base = here.git("rev-parse", "base")
     monkeypatch.chdir(cloned(here, tmp_path / "shallow", "--depth", "1"))
     command = r"this clone is shallow: `(git fetch --unshallow origin '\S+')`"
-    for ask in (lambda: lookup.read(base), lambda: trace(base), queueing.check_ready):
+    for ask in (lambda: lookup.read(base), lambda: trace(base), readiness.check_ready):
         with pytest.raises(UsageError, match=command) as error:
             ask()
     assert lookup.read("HEAD").side.members
@@ -145,15 +145,15 @@ def test_in_a_shallow_clone_the_command_that_is_told_brings_what_is_missing_and_
     in_its_folder.mkdir(parents=True)
     monkeypatch.chdir(in_its_folder)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "shallow"))
-    queueing.check_own_folder()  # a verification, say
+    readiness.check_own_folder()  # a verification, say
     monkeypatch.setenv("DVC_EXP_NAME", "smoke")
     with pytest.raises(UsageError, match="DVC would lose the experiment"):
-        queueing.check_own_folder()
+        readiness.check_own_folder()
     monkeypatch.chdir(tmp_path / "shallow")
-    queueing.check_own_folder()  # one that runs in the workspace DVC does not lose
+    readiness.check_own_folder()  # one that runs in the workspace DVC does not lose
     found = str(error.value).split("`")[1]
     subprocess.run(found, shell=True, check=True, capture_output=True)
-    queueing.check_ready()
+    readiness.check_ready()
     assert lookup.read(base).side.members
     assert lookup.read("origin/older").side.members
 
@@ -165,7 +165,7 @@ def test_in_a_partial_clone_history_comes_from_the_remote_or_its_absence_is_told
     texts = len(history.records())
     monkeypatch.chdir(cloned(here, tmp_path / "partial", f"--filter={kind}"))
     with pytest.raises(UsageError, match=r"this clone is partial.*`git fetch --refetch`"):
-        queueing.check_ready()
+        readiness.check_ready()
     here.root.rename(tmp_path / "away")
     with pytest.raises(GitError, match="this clone is partial: be where its remote can be reached"):
         history.records()
@@ -173,7 +173,7 @@ def test_in_a_partial_clone_history_comes_from_the_remote_or_its_absence_is_told
     assert len(history.records()) == texts
     for command in ("git config --unset remote.origin.partialclonefilter", "git fetch -q --refetch"):
         subprocess.run(command.split(), check=True)
-    queueing.check_ready()
+    readiness.check_ready()
 
 
 def test_a_remote_that_asks_for_a_password_is_not_waited_for(

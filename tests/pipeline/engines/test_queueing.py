@@ -9,7 +9,7 @@ from mnistgan.errors import FormatError, TrainingError, UsageError
 from pipeline import ROOT
 from pipeline.commands import seeds
 from pipeline.commands.check import check
-from pipeline.engines import dvc_queue as queueing
+from pipeline.engines import dvc_queue, readiness
 from pipeline.engines.dvc_queue import lines_backwards
 
 
@@ -43,16 +43,16 @@ def identify() -> None:
 @pytest.mark.usefixtures("repository")
 def test_with_nothing_committed_nothing_is_queued() -> None:
     with pytest.raises(UsageError, match="nothing is committed here"):
-        queueing.check_ready()
+        readiness.check_ready()
 
 
 @pytest.mark.usefixtures("repository")
 def test_without_an_identity_nothing_is_queued_and_the_commands_that_give_one_are_told() -> None:
     commit()
     with pytest.raises(UsageError, match=r"your name and email.*`git config user.name .*git config user.email"):
-        queueing.check_ready()
+        readiness.check_ready()
     identify()
-    queueing.check_ready()
+    readiness.check_ready()
 
 
 def test_check_asks_for_what_experiments_need_where_it_is_told_to(repository: Path) -> None:
@@ -69,29 +69,29 @@ def test_code_that_git_does_not_track_is_refused_since_the_queue_would_leave_it_
     commit()
     identify()
     (repository / "notes.txt").write_text("no code")
-    queueing.check_ready()
+    readiness.check_ready()
     (repository / "src").mkdir()
     (repository / "src" / "new.py").write_text("pass\n")
     with pytest.raises(UsageError, match=r"src/new.py: git does not track it.*`git add` it"):
-        queueing.check_ready()
+        readiness.check_ready()
     git("add", "src/new.py")
-    queueing.check_ready()
+    readiness.check_ready()
 
 
 def test_changes_that_are_queued_along_are_said(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commit()
     identify()
-    queueing.check_ready()
+    readiness.check_ready()
     assert capsys.readouterr().err == ""
     (repository / "params.yaml").write_text("train: {seed: 1}\n")
-    queueing.check_ready()
+    readiness.check_ready()
     assert "queued with these changes" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("repository")
 def test_what_dvc_refuses_is_told_in_its_words() -> None:
     with pytest.raises(TrainingError, match=r"`dvc exp show`: ERROR: .*DVC"):
-        queueing.dvc("exp", "show")
+        dvc_queue.dvc("exp", "show")
 
 
 def test_what_an_experiment_said_last_is_neither_blank_nor_a_stages_command_line(tmp_path: Path) -> None:

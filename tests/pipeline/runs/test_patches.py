@@ -69,7 +69,7 @@ def cloned(folder: Path) -> Path:
 def test_the_patch_applies_to_the_commit_and_gives_the_same_keys_again(repository: Workspace, tmp_path: Path) -> None:
     make_dirty()
     status = git("status", "--porcelain")
-    keys = state_to_train()
+    before = state_to_train()
     began = time.monotonic()
     patches.keep(KEPT)
     assert time.monotonic() - began < 5  # 0.1 s on an idle machine
@@ -79,11 +79,11 @@ def test_the_patch_applies_to_the_commit_and_gives_the_same_keys_again(repositor
         {name: dvc_yaml.part_of(name, clone) for name in keys.MAKING} | dvc_lock.prepared(clone),
         runtime.installed_versions(),
     )
-    assert clean.train_key != keys.train_key
+    assert clean.train_key != before.train_key
     git("apply", "--check", str(KEPT.absolute()), folder=clone)
     git("apply", str(KEPT.absolute()), folder=clone)
     os.chdir(clone)
-    assert state_to_train() == keys
+    assert state_to_train() == before
     assert Path("src/binary.dat").read_bytes() == bytes(range(255, -1, -1))
     assert not Path("src/gone.py").exists()
     assert os.access("src/executable.sh", os.X_OK)
