@@ -1,9 +1,9 @@
 """Draws the grids, the progress, the animation and the curves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from mnistgan.drawing.pictures.tables import Metrics
+    from mnistgan.families.contract import Chart, Family
     from mnistgan.params import EvaluateParams, Params
     from mnistgan.progress import Progress
     from mnistgan.rulers.classifier import Classifier
@@ -39,8 +40,9 @@ ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is n
 
 @dataclass(frozen=True)
 class Drawn:
-    """The generator's images: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
+    """What a family drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
 
+    family: "Family[Any]"
     samples: "np.ndarray"
     digits: "np.ndarray"
     walks: "np.ndarray"
@@ -89,7 +91,8 @@ def render(
         animation = _animation(frames, params.render.frame_milliseconds, digest)
         grid = drawn.samples[: TRAINING_SIDE**2]
 
-        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **charts()}
+        of_family = charts(drawn.family.charts())
+        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **of_family}
         small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
         contents = {pictures / "training.gif": animation}
         for number, (name, image) in enumerate(images.items()):
@@ -130,8 +133,10 @@ def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: st
     return encoding.gif(animation.frames(frames), durations, digest)
 
 
-def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], dict[str, Image]]":
-    """Reads the charts' data; calling what comes back draws them. Raises DataError for shares of other metrics."""
+def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Iterable[Chart]], dict[str, Image]]":
+    """Reads the charts' data; what comes back draws them beside a family's. Raises DataError for shares of other
+    metrics.
+    """
     from mnistgan.drawing.pictures import charts, tables
 
     training = tables.training(curves)
@@ -139,9 +144,8 @@ def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[], di
     ratio = metrics.smallest_ratio
     if ratio is not None and abs((share - ratio * prior).min()) > ROUNDED:
         raise DataError(f"{classes}: of another evaluation: the metrics' smallest share is {ratio} of its prior")
-    return lambda: {
-        "losses.png": charts.losses(training),
-        "probabilities.png": charts.probabilities(training),
+    return lambda of_family: {
+        **{f"{chart.name}.png": charts.curves(chart, training) for chart in of_family},
         "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
         "metrics.png": charts.metrics(metrics.measures, metrics.samples),
     }
@@ -173,7 +177,7 @@ def _draw(weights: Path, reader: "Classifier", params: "Params", report: "Progre
     samples = sampler.images(Ask(SAMPLES, seed), report)
     ends = sampling.latents(seed, 2 * WALKS, sampler.latent_size).reshape(2, WALKS, -1).swapaxes(0, 1)
     digits = reader.features(samples).logits.argmax(axis=1)
-    return Drawn(samples, digits, sampler.walks(ends, params.render.interpolation_steps, seed))
+    return Drawn(sampler.family, samples, digits, sampler.walks(ends, params.render.interpolation_steps, seed))
 
 
 def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":

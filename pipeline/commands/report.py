@@ -78,7 +78,7 @@ def _page(result: diff.DiffResult) -> "Page":
         notes=tuple(_notes(result)),
         metrics=tuple(dots.metric_rows(result.found)),
         curves=(
-            _curves("While training", exhibits.CURVES, curves.TRAINING, a, b),
+            _curves("While training", exhibits.CURVES, _of_scalars(), a, b),
             _curves("Looks at validation", exhibits.LOOKS, curves.LOOKS, a, b),
         ),
         grids=_grids(a, b),
@@ -94,6 +94,15 @@ def _notes(result: diff.DiffResult) -> Iterator[str]:
     alone = [side.members[0] for side in (result.found.a, result.found.b) if len(side.members) == 1]
     shown = {f"{member.name} is {member.figures.verdict}" for member in alone}
     yield from (note for note in result.notes() if note not in shown)
+
+
+def _of_scalars() -> "list[Chart]":
+    """Lays out a chart for each scalar of any family; those that neither side reports are not drawn."""
+    from mnistgan import families
+    from mnistgan.drawing.report.curves import Chart
+
+    scalars = {scalar.name: scalar for name in families.names() for scalar in families.find(name).scalars}
+    return [Chart({name: ""}, of.title[0].upper() + of.title[1:], of.unit) for name, of in scalars.items()]
 
 
 def _party(of: "Exhibits") -> "Party":

@@ -1,5 +1,6 @@
 """Families are found by folder, named by one line where there is none, and declared without TensorFlow."""
 
+import re
 import subprocess
 import sys
 
@@ -45,3 +46,17 @@ def test_a_familys_scalars_are_columns_with_a_unit_and_a_title(name):
     assert issubclass(family.recipe, CommonRecipe)
     assert len({scalar.name for scalar in family.scalars}) == len(family.scalars)
     assert all(scalar.name.isidentifier() and scalar.unit and scalar.title for scalar in family.scalars)
+
+
+def words_of(name):
+    """What only a family may say: its own name, and its scalars'."""
+    scalars = (scalar.name for scalar in families.find(name).scalars)
+    return re.compile("|".join([rf"\b{name}\b", *scalars]), re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", families.names())
+def test_nothing_outside_a_family_says_its_words(name):
+    files = [path for folder in ("src", "pipeline") for path in (ROOT / folder).rglob("*.py")]
+    outside = [path for path in files if f"families/{name}" not in path.as_posix()]
+    saying = {path.relative_to(ROOT).as_posix() for path in outside if words_of(name).search(path.read_text("utf-8"))}
+    assert saying <= {"src/mnistgan/params.py"}

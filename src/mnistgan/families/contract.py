@@ -90,11 +90,29 @@ class Scalar:
     """One number that a training step reports."""
 
     name: str
-    """A column of the curves, as ``generator_loss``."""
+    """A column of the curves, as ``loss``."""
     unit: str
     """As ``nats``, ``probability``; what is of one unit may be drawn on one axis."""
     title: str
-    """What a person reads in a line or above a chart, as ``generator loss``."""
+    """What a person reads in a line or above a chart."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture of some scalars over epochs."""
+
+    name: str
+    """Of its file, without .png."""
+    title: str
+    caption: str
+    axis: str
+    """What the vertical axis says."""
+    lines: Mapping[str, str]
+    """The legend's text of each scalar, by its name."""
+    levels: tuple[float, ...] = ()
+    """Where each line would stand if nothing were learned, or, where there is one, where all would."""
+    limits: tuple[float | None, float | None] = (None, None)
+    """The ends of the vertical axis, where the values don't decide them."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +206,15 @@ class Family(Protocol[R]):
     """What :meth:`step` gives, in order."""
     latent_size: int
     """Numbers in a latent, N(0, 1) each: all that is random in one sample."""
+
+    def charts(self) -> Sequence[Chart]:
+        """The pictures of a training's curves; one for each unit that a scalar has."""
+        units = dict.fromkeys(scalar.unit for scalar in self.scalars)
+        grouped = [[scalar for scalar in self.scalars if scalar.unit == unit] for unit in units]
+        return [
+            Chart(of[0].name, "While training", "", of[0].unit, {scalar.name: scalar.title for scalar in of})
+            for of in grouped
+        ]
 
     @abstractmethod
     def build_sampled(self, spec: Spec, seed: int, *, plain: bool = False) -> keras.Model:

@@ -1,19 +1,27 @@
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
 
 from mnistgan.drawing.pictures import charts, encoding
-from mnistgan.drawing.pictures.charts import Best, Measure, Training
+from mnistgan.drawing.pictures.charts import Best, Measure
+from mnistgan.errors import FormatError
+from mnistgan.families.contract import Chart
 
 PRIOR = np.full(10, 0.1)
 BLUE, VERMILLION = (0, 114, 178), (213, 94, 0)
 
 
-def training(rows: int = 20) -> Training:
+TWO = Chart("two", "Two", "", "nats", {"one": "the one", "other": "the other"}, levels=(1.0, 0.5), limits=(0, None))
+ONE_LEVEL = Chart("two", "Two", "", "nats", {"one": "the one", "other": "the other"}, levels=(0.5,))
+
+
+def training(rows: int = 20) -> dict[str, np.ndarray]:
     epoch = np.arange(1, rows + 1) / 4
     wave = 0.05 * np.sin(epoch)
-    return Training(epoch, 0.9 + wave, 1.2 + wave, 0.65 + wave, 0.35 + wave)
+    return {"epoch": epoch, "one": 0.9 + wave, "other": 1.2 + wave}
 
 
 def measures() -> list[Measure]:
@@ -32,8 +40,8 @@ def pixels_of(picture: Image.Image, colour: tuple[int, int, int]) -> int:
 
 def all_charts() -> list[Image.Image]:
     return [
-        charts.losses(training()),
-        charts.probabilities(training()),
+        charts.curves(TWO, training()),
+        charts.curves(ONE_LEVEL, training()),
         charts.class_histogram(PRIOR, PRIOR, 10_000),
         charts.metrics(measures(), 10_000),
     ]
@@ -55,7 +63,7 @@ def test_the_same_numbers_give_the_same_bytes_whatever_the_users_settings_are() 
 
 def test_drawing_leaves_the_users_settings_as_they_were() -> None:
     with mpl.rc_context({"font.size": 30}):
-        charts.losses(training())
+        charts.curves(TWO, training())
         assert mpl.rcParams["font.size"] == 30
 
 
@@ -74,8 +82,18 @@ def test_the_band_around_the_prior_narrows_with_the_number_of_samples() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_a_training_too_short_for_a_curve_is_still_drawn(rows: int) -> None:
-    for draw in (charts.losses, charts.probabilities):
-        assert draw(training(rows)).size == draw(training()).size
+    assert charts.curves(TWO, training(rows)).size == charts.curves(TWO, training()).size
+
+
+def test_one_level_is_grey_and_those_of_each_line_have_its_colour() -> None:
+    lines = [charts.curves(replace(TWO, levels=levels), training()) for levels in ((), (0.5,), (1.0, 0.5))]
+    none, one, both = (pixels_of(picture, BLUE) for picture in lines)
+    assert none == one < both
+
+
+def test_a_column_that_the_curves_lack_is_named() -> None:
+    with pytest.raises(FormatError, match=r"the curves lack the columns \['third'\]; have \['epoch', 'one', 'other'\]"):
+        charts.curves(replace(TWO, lines={"third": ""}), training())
 
 
 def test_a_picture_of_metrics_grows_with_their_number() -> None:

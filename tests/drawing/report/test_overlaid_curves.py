@@ -36,7 +36,8 @@ def test_names_of_curves_that_end_together_do_not_touch() -> None:
 
 def test_two_columns_of_each_side_are_told_apart_by_their_names() -> None:
     table = curves.parse("epoch,probability_real,probability_fake\n1,0.7,0.3\n2,0.8,0.2\n", "p")
-    drawn = curves.draw(curves.TRAINING[2], table, table)
+    both = Chart({"probability_real": "real", "probability_fake": "fake"}, "D")
+    drawn = curves.draw(both, table, table)
     assert drawn
     assert [line.name for line in drawn.lines] == ["A real", "B real", "A fake", "B fake"]
 

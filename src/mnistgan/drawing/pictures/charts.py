@@ -1,10 +1,11 @@
 """Draws curves and charts as PNG: titles, axes with units, colours that colour-blind people tell apart."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,26 +16,18 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 
 from mnistgan.drawing.pictures import style
+from mnistgan.errors import FormatError
+
+if TYPE_CHECKING:
+    from mnistgan.families.contract import Chart
 
 _INCHES = (9.6, 5.4)
 _EDGE = 0.25  # inches
 _HEAD = 0.95  # inches of title, caption and legend
-_COIN_TOSS = np.log(2)  # binary cross-entropy of saying 1/2
 _METRIC_COLUMNS = 2
 _METRIC_INCHES = (12.8, 0.92)  # of the picture's width, of a metric's height
 _READABLE = 0.015  # a bar lower than this share has no room for its number
 _NORMAL_95 = 1.959964  # 95% of a normal lies within so many standard deviations
-
-
-@dataclass(frozen=True)
-class Training:
-    """The curves of a training, each [N]: epochs done (a fraction counts), losses in nats, D's mean probabilities."""
-
-    epoch: np.ndarray
-    generator_loss: np.ndarray
-    discriminator_loss: np.ndarray
-    probability_real: np.ndarray
-    probability_fake: np.ndarray
 
 
 class Best(StrEnum):
@@ -56,34 +49,23 @@ class Measure:
     interval: tuple[float, float] | None = None
 
 
-def losses(training: Training) -> Image.Image:
-    """Draws both losses over epochs, and the level at which the discriminator can't tell real from generated."""
-    drawing = _Drawing()
-    with drawing.axes(
-        "Losses while training", "Binary cross-entropy; dashed: a discriminator that always says 1/2"
-    ) as axes:
-        _line(axes, training.epoch, training.discriminator_loss, "discriminator (real + generated)", style.BLUE)
-        _line(axes, training.epoch, training.generator_loss, "generator", style.VERMILLION)
-        axes.axhline(2 * _COIN_TOSS, color=style.BLUE, linestyle=(0, (4, 3)), linewidth=1.2)
-        axes.axhline(_COIN_TOSS, color=style.VERMILLION, linestyle=(0, (4, 3)), linewidth=1.2)
-        axes.set_ylabel("loss (nats)")
-        axes.set_ylim(bottom=0)
-        _epochs(axes, training.epoch)
-    return drawing.image
+def curves(chart: "Chart", columns: Mapping[str, np.ndarray]) -> Image.Image:
+    """Draws a chart's columns [N] over those of ``epoch`` (a fraction counts), and its levels dashed.
 
-
-def probabilities(training: Training) -> Image.Image:
-    """Draws the discriminator's mean probability that an image is real, for real and for generated images."""
+    Raises FormatError where a column is missing.
+    """
+    if missing := [name for name in chart.lines if name not in columns]:
+        raise FormatError(f"the curves lack the columns {missing}; have {list(columns)}")
+    epoch, one = columns["epoch"], len(chart.levels) == 1
     drawing = _Drawing()
-    with drawing.axes(
-        "What the discriminator believes", "Mean probability that an image is real; dashed: can't tell"
-    ) as axes:
-        _line(axes, training.epoch, training.probability_real, "real images", style.BLUE)
-        _line(axes, training.epoch, training.probability_fake, "generated images", style.VERMILLION)
-        axes.axhline(0.5, color=style.MUTED_HEX, linestyle=(0, (4, 3)), linewidth=1.2)
-        axes.set_ylabel("probability of “real”")
-        axes.set_ylim(0, 1)
-        _epochs(axes, training.epoch)
+    with drawing.axes(chart.title, chart.caption) as axes:
+        for (name, label), colour in zip(chart.lines.items(), style.LINES, strict=False):
+            _line(axes, epoch, columns[name], label, colour)
+        for level, colour in zip(chart.levels, [style.MUTED_HEX] if one else style.LINES, strict=False):
+            axes.axhline(level, color=colour, linestyle=(0, (4, 3)), linewidth=1.2)
+        axes.set_ylabel(chart.axis)
+        axes.set_ylim(*chart.limits)
+        _epochs(axes, epoch)
     return drawing.image
 
 

@@ -13,6 +13,8 @@ from PIL import ImageFont
 # Okabe and Ito, "Color Universal Design" (2008).
 BLUE = "#0072B2"
 VERMILLION = "#D55E00"
+LINES = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Of a chart's lines, in order."""
 
 PAGE = 255
 INK = 34

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnistgan.drawing.pictures.charts import Best, Measure, Training
+from mnistgan.drawing.pictures.charts import Best, Measure
 from mnistgan.errors import DataError, FormatError, PinsError
 from mnistgan.files import read_json
 from mnistgan.metrics.rounding import is_number
@@ -94,13 +94,12 @@ def _measure(known: _Known, metric: Mapping[str, Any], where: str) -> Measure:
     return Measure(known.name, known.best, value, real, (interval[0], interval[1]) if interval else None)
 
 
-def training(path: Path) -> Training:
-    """Reads the training's curves; none are left out, and a training too short for a row has empty curves.
+def training(path: Path) -> dict[str, np.ndarray]:
+    """Reads the training's curves by column, ``epoch`` among them; a training too short for a row has empty ones.
 
-    Raises DataError when the file is missing, FormatError when a column is missing or not finite numbers.
+    Raises DataError when the file is missing, FormatError when it has no epochs or a column is not finite numbers.
     """
-    columns = _columns(path, ("epoch", "generator_loss", "discriminator_loss", "probability_real", "probability_fake"))
-    return Training(**columns)
+    return _columns(path, ("epoch",), and_others=True)
 
 
 def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +113,7 @@ def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return columns["share"], columns["prior"]
 
 
-def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+def _columns(path: Path, names: tuple[str, ...], *, and_others: bool = False) -> dict[str, np.ndarray]:
     try:
         demand_plain(path)
         table = pd.read_csv(path)
@@ -126,7 +125,7 @@ def _columns(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     if missing:
         raise FormatError(f"{path}: lacks the columns {missing}; has {list(table)}")
     try:
-        columns = {name: table[name].to_numpy(np.float64) for name in names}
+        columns = {name: table[name].to_numpy(np.float64) for name in (table if and_others else names)}
     except (ValueError, TypeError, OverflowError) as error:
         raise FormatError(f"{path}: holds what is no number: {error}") from error
     for name, values in columns.items():

@@ -32,13 +32,6 @@ class Chart:
     log: bool = False
 
 
-TRAINING = (
-    Chart({"generator_loss": ""}, "Generator’s loss", "nats"),
-    Chart({"discriminator_loss": ""}, "Discriminator’s loss", "nats"),
-    Chart(
-        {"probability_real": "real", "probability_fake": "fake"}, "D’s probability of “real”", "real and fake images"
-    ),
-)
 LOOKS = (
     Chart({"fid": ""}, "FID", log=True),
     Chart({"fid_pixels": ""}, "FID, pixels", log=True),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from mnistgan.families.contract import At, Batch, Draw, Family, Scalar, Spec
+from mnistgan.families.contract import At, Batch, Chart, Draw, Family, Scalar, Spec
 from mnistgan.families.dcgan.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -12,6 +13,26 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from mnistgan.families.dcgan.step import Pair
+
+
+LOSSES = Chart(
+    "losses",
+    "Losses while training",
+    "Binary cross-entropy; dashed: a discriminator that always says 1/2",
+    "loss (nats)",
+    {"discriminator_loss": "discriminator (real + generated)", "generator_loss": "generator"},
+    levels=(2 * math.log(2), math.log(2)),
+    limits=(0, None),
+)
+PROBABILITIES = Chart(
+    "probabilities",
+    "What the discriminator believes",
+    "Mean probability that an image is real; dashed: can't tell",
+    "probability of “real”",
+    {"probability_real": "real images", "probability_fake": "generated images"},
+    levels=(0.5,),
+    limits=(0, 1),
+)
 
 
 class DCGAN(Family[Recipe]):
@@ -29,6 +50,10 @@ class DCGAN(Family[Recipe]):
         Scalar("probability_fake", "probability", "D(fake)"),
     )
     latent_size = 100
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Both losses, and what the discriminator believes."""
+        return LOSSES, PROBABILITIES
 
     def build_sampled(self, spec: Spec, seed: int, *, plain: bool = False) -> keras.Model:  # noqa: ARG002
         """The generator; the article's layers make 28x28 images of one channel and no other."""
