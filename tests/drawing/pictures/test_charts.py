@@ -86,7 +86,8 @@ def test_a_training_too_short_for_a_curve_is_still_drawn(rows: int) -> None:
 
 
 def test_one_level_is_grey_and_those_of_each_line_have_its_colour() -> None:
-    lines = [charts.curves(replace(TWO, levels=levels), training()) for levels in ((), (0.5,), (1.0, 0.5))]
+    fixed = replace(TWO, limits=(0, 2))
+    lines = [charts.curves(replace(fixed, levels=levels), training()) for levels in ((), (0.5,), (1.5, 0.5))]
     none, one, both = (pixels_of(picture, BLUE) for picture in lines)
     assert none == one < both
 

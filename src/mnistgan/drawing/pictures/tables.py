@@ -125,7 +125,7 @@ def _columns(path: Path, names: tuple[str, ...], *, and_others: bool = False) ->
     if missing:
         raise FormatError(f"{path}: lacks the columns {missing}; has {list(table)}")
     try:
-        columns = {name: table[name].to_numpy(np.float64) for name in (table if and_others else names)}
+        columns = {str(name): table[name].to_numpy(np.float64) for name in (table if and_others else names)}
     except (ValueError, TypeError, OverflowError) as error:
         raise FormatError(f"{path}: holds what is no number: {error}") from error
     for name, values in columns.items():
