@@ -352,7 +352,7 @@ def test_the_page_reads_well_aloud(page: Node) -> None:
     hidden = [svg for hider in page.every() if hider.attributes.get("aria-hidden") == "true" for svg in hider.every()]
     drawings = [svg for svg in page.find("svg") if svg not in hidden]
     assert all(svg.attributes["role"] == "img" and svg.attributes["aria-label"] for svg in drawings)
-    assert len(drawings) == 9
+    assert len(drawings) == 10
     ids = [node.attributes["id"] for node in page.every() if "id" in node.attributes]
     assert len(ids) == len(set(ids))
     links = [str(node.attributes["href"]).removeprefix("#") for node in page.find("a")]
