@@ -123,6 +123,14 @@ def test_every_link_and_picture_leads_somewhere(document: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=lambda path: path.name
+)
+def test_every_file_of_code_that_is_named_is_there(document: Path) -> None:
+    named = re.findall(r"`((?:src|pipeline|tests|scripts|benchmarks|pretrained)/[\w/.-]+\.\w+)`", text_of(document))
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
 @by_document
 def test_every_make_target_that_is_named_is_there(document: Path) -> None:
     words = [word for call in commands_in(document, "make") for word in call if "=" not in word]
