@@ -40,7 +40,6 @@ EXEMPT = {
 
 TAKEN = {
     "pipeline.console": "speaks; progress() counts",
-    "pipeline.dvcfiles.params_yaml.flatten": "params by name, which are kept beside checkpoints to tell them apart",
     "pipeline.dvcfiles.dvc_yaml.options": "whether paths are dvc.yaml's; names a checkpoints' folder",
     "pipeline.places.Out": "marks an option",
     "pipeline.places.demand": "tries the places of the outs",
@@ -54,7 +53,7 @@ TAKEN = {
     "mnistgan.errors": "is raised",
     "mnistgan.params": "types of the params, and their values",
     "mnistgan.progress": "counts",
-    "mnistgan.reading": "gives what a file holds, or refuses it",
+    "mnistgan.reading": "gives what a file holds, or refuses it; names params, which are kept beside checkpoints",
 }
 """All that the code of stages takes of exempt files, a module or one name of it, and why no out holds any of it."""
 
