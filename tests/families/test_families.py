@@ -48,6 +48,12 @@ def test_a_familys_scalars_are_columns_with_a_unit_and_a_title(name):
     assert all(scalar.name.isidentifier() and scalar.unit and scalar.title for scalar in family.scalars)
 
 
+SAYING = {
+    "src/mnistgan/params.py",  # until recipes lie in a file a family
+    "pipeline/results/former.py",  # records from before there were families are of the one there was
+}
+
+
 def words_of(name):
     """What only a family may say: its own name, and its scalars'."""
     scalars = (scalar.name for scalar in families.find(name).scalars)
@@ -59,4 +65,4 @@ def test_nothing_outside_a_family_says_its_words(name):
     files = [path for folder in ("src", "pipeline") for path in (ROOT / folder).rglob("*.py")]
     outside = [path for path in files if f"families/{name}" not in path.as_posix()]
     saying = {path.relative_to(ROOT).as_posix() for path in outside if words_of(name).search(path.read_text("utf-8"))}
-    assert saying <= {"src/mnistgan/params.py"}
+    assert saying <= SAYING
