@@ -215,7 +215,7 @@ def test_a_merge_is_not_taken_for_torn(here: Path) -> None:
 def stage_at_work(root: Path, code: Path) -> Iterator[int]:
     """The id of a process that journals as a training whose code lies in ``code``."""
     script = (
-        "import sys, pathlib; from pipeline import journal; import mnistgan\n"
+        "import sys, pathlib; from pipeline.runs import journal; import mnistgan\n"
         "mnistgan.__file__ = sys.argv[2]\n"
         "with journal.recording(pathlib.Path(sys.argv[1]), 'train'):\n"
         "    print('at work', flush=True); sys.stdin.read()\n"

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mnistgan.files import sha256
 from pipeline import runtime
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, tree
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.keys import State
 from pipeline.tracking import observing
 from pipeline.tracking.gathering import gather
+from pipeline.tracking.reading import read_files
 from pipeline.tracking.sources import of_lock
 from pipeline.tracking.store import Store
 from tests.pipeline.fabricated import Workspace, state_to_train
@@ -138,9 +138,8 @@ def test_what_is_too_large_is_said(
 
 
 def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
-    repository: Workspace, generator: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    repository: Workspace, generator: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     make_dirty()
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")
     for stage in keys.MAKING:
@@ -153,12 +152,10 @@ def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
     assert tree.is_dirty()
     for key in (sources.state.train_key, sources.state.run_key):
         assert b"src/new folder" in patches.path_of(repository.root, key).read_bytes()
-    store = Store(repository.root)
-    done = store.publish(gather(sources, repository.root))
+    done = Store(repository.root).publish(gather(sources, repository.root))
     assert done is not None
     for name, key in (("tree.patch", sources.state.train_key), ("evaluate/tree.patch", sources.state.run_key)):
-        copy = store.download(store.find(done.run_id), name, tmp_path / "fetched" / key)
-        assert sha256(copy) == sha256(patches.path_of(repository.root, key))
+        assert read_files(done.run_id, [name]) == {name: patches.path_of(repository.root, key).read_bytes()}
 
 
 def test_the_run_says_where_the_data_came_from(workspace: Workspace, generator: Path) -> None:
