@@ -38,8 +38,11 @@ PROBABILITIES = Chart(
 class DCGAN(Family[Recipe]):
     """A generator and a discriminator that learn against each other.
 
-    The losses reported are those of telling real from generated alone, so that recipes with and without labels
-    compare.
+    Its scalars are of telling real from generated alone, so that recipes with and without labels compare. The
+    generator's loss is the cross-entropy of passing its images off as real; it rises when the discriminator wins. The
+    discriminator's is that of calling real images real plus that of calling generated ones generated: 1.39 (2 log 2)
+    when it can't tell, 0 when it always can. D(real) and D(fake) are the probability that it gives real and generated
+    images of being real: both near 0.5 when the two are matched, far apart when the discriminator wins.
     """
 
     recipe = Recipe
