@@ -56,7 +56,8 @@ SMOKE = refs/exps/$$(git rev-parse HEAD | sed 's,^..,&/,')/smoke
 smoke: mnist ## run every stage at small params, as an experiment beside the workspace, which it leaves as it is
 	@python -m pipeline check --experiments
 	@git update-ref -d "$(SMOKE)"
-	dvc exp run --temp --force --name smoke -S train.recipe=fast -S recipes.fast.images=512 -S recipes.fast.epochs=2 \
+	dvc exp run --temp --force --name smoke -S train.recipe=fast -S recipes/dcgan.yaml:fast.images=512 \
+		-S recipes/dcgan.yaml:fast.epochs=2 \
 		-S evaluate.samples=1000
 	@git rev-parse --quiet --verify "$(SMOKE)" >/dev/null \
 		|| { echo "error: every stage ran, but DVC kept no experiment smoke; what it says above tells why" >&2; exit 2; }

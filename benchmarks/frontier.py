@@ -24,7 +24,7 @@ _INCHES = (9.6, 6.0)
 
 
 def draw(recorded: Sequence[Run]) -> bytes:
-    """The picture of some runs as PNG: FID on validation in no-8 units over minutes, both on logarithmic axes."""
+    """The picture of some runs as PNG: relative FID on validation over minutes, both on logarithmic axes."""
     import io
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -64,10 +64,10 @@ def _recipe(axes: Any, seeds: Sequence[Run], colour: str) -> None:
     count = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
     for place, run in enumerate(seeds):
         minutes = [look.seconds / 60 for look in run.looks]
-        units = [look.units for look in run.looks]
+        relative = [look.relative for look in run.looks]
         name = f"{run.recipe} ({count})" if place == 0 else None
-        axes.plot(minutes, units, color=colour, linewidth=1.1, marker="o", markersize=2.6, label=name)
-        axes.plot(minutes[-1], units[-1], color=colour, marker="o", markersize=6)
+        axes.plot(minutes, relative, color=colour, linewidth=1.1, marker="o", markersize=2.6, label=name)
+        axes.plot(minutes[-1], relative[-1], color=colour, marker="o", markersize=6)
 
 
 def _across(axes: Any, floor: float) -> None:
@@ -91,17 +91,17 @@ def _across(axes: Any, floor: float) -> None:
 def _scales(axes: Any, recorded: Sequence[Run]) -> None:
     looks = [look for run in recorded for look in run.looks]
     minutes = [look.seconds / 60 for look in looks]
-    units = [1.0, looks[0].floor, *(look.units for look in looks)]
+    relative = [1.0, looks[0].floor, *(look.relative for look in looks)]
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(min(minutes) / 1.15, max(minutes) * 1.15)
-    axes.set_ylim(min(units) / 1.3, max(units) * 1.2)
+    axes.set_ylim(min(relative) / 1.3, max(relative) * 1.2)
     for axis, limits, marks in ((axes.xaxis, axes.get_xlim(), _MINUTES), (axes.yaxis, axes.get_ylim(), _UNITS)):
         shown = [mark for mark in marks if limits[0] <= mark <= limits[1]]
         axis.set_ticks(shown, [f"{mark:g}" for mark in shown])
         axis.set_ticks([], minor=True)
     axes.set_xlabel("minutes of training")
-    axes.set_ylabel("FID, in no-8 units")
+    axes.set_ylabel("relative FID")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from pipeline import runtime
 class Setting:
     """Which step to time: its recipe, its batch size, and what is changed to see the price of it."""
 
+    family: str
     recipe: CommonRecipe
     threads: int
     deterministic: bool = True
@@ -43,7 +44,7 @@ class Setting:
             recipe = recipe.model_copy(update={"batch_size": options.batch_size})
         precision = "float32" if options.float32 else runtime.precision(recipe.precision)[0]
         recipe = recipe.model_copy(update={"precision": precision})
-        return cls(recipe, given.train.threads, not options.not_deterministic, options.keras_layer)
+        return cls(given.train.family, recipe, given.train.threads, not options.not_deterministic, options.keras_layer)
 
 
 def build(setting: Setting) -> Any:
@@ -61,7 +62,7 @@ def build(setting: Setting) -> Any:
         tf.config.experimental.enable_op_determinism()
     if setting.keras_layer:
         dcgan.generator = partial(dcgan.generator, plain=True)
-    family = families.find(setting.recipe.kind)
+    family = families.find(setting.family)
     return Steps(family, setting.recipe, TrainingState.start(family, setting.recipe, 0), 0, training_images())
 
 

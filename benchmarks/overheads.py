@@ -30,7 +30,7 @@ def measure(rounds: int) -> dict[str, Spread]:
     state = build(setting).state
     train, judge = _validation()
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as folder:
-        family = families.find(setting.recipe.kind)
+        family = families.find(setting.family)
         loop = Loop(family, given.train, setting.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
         parts = {
             "look_s": lambda: judge.look(_sampler(loop, state), 1, 1),

@@ -16,9 +16,11 @@ from benchmarks.ending import BenchmarkError, ending
 from benchmarks.runs import FOLDER, Run, TimedLook
 from benchmarks.training import told
 from mnistgan.errors import DataError, UsageError
+from mnistgan.families import recipes_file
 from mnistgan.files import write_bytes
 from mnistgan.metrics.looks import Look, parse
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
+from pipeline.results import former
 from pipeline.runs import journal, keys, versions
 from pipeline.runs.journal import Event, Kind
 
@@ -27,7 +29,7 @@ from pipeline.runs.journal import Event, Kind
 class Real:
     """Figures of real images at a look, in place of samples: those without a single 8, and those of every digit."""
 
-    no_8: Look
+    missing_class: Look
     floor: Look
 
 
@@ -63,11 +65,12 @@ class Trained:
         if not events:
             raise DataError(f"{path}: no such journal, so the times of this training are not known")
         speed, share = told(events)
-        params = part.params[str(layout.PARAMS)]
+        params = former.parts({"train": part})["train"].params
+        trained = params[str(layout.PARAMS)]["train"]
         return cls(
-            recipe=params["train"]["recipe"],
-            seed=params["train"]["seed"],
-            batch_size=params[f"recipes.{params['train']['recipe']}"]["batch_size"],
+            recipe=trained["recipe"],
+            seed=trained["seed"],
+            batch_size=params[recipes_file(trained["family"])][trained["recipe"]]["batch_size"],
             key=key[: keys.SHORT],
             processor=_processor(events),
             images_per_second=images_per_second or speed,
@@ -91,10 +94,10 @@ class Trained:
             step=look.step,
             seconds=round(steps_seconds / (1 - self.overhead_share), 1),
             fid=look.fid,
-            fid_no_8=real.no_8.fid,
+            fid_missing_class=real.missing_class.fid,
             fid_floor=real.floor.fid,
             fid_pixels=look.fid_pixels,
-            fid_pixels_no_8=real.no_8.fid_pixels,
+            fid_pixels_missing_class=real.missing_class.fid_pixels,
             fid_pixels_floor=real.floor.fid_pixels,
             coverage=look.coverage,
             smallest_ratio=look.smallest_ratio,
@@ -137,7 +140,7 @@ def real_images(folder: Path) -> Real:
 
     from mnistgan.datasets.arrays import load
     from mnistgan.rulers import classifier, pixels
-    from mnistgan.rulers.real import MISSING_DIGIT, subset
+    from mnistgan.rulers.real import MISSING_CLASS, subset
     from mnistgan.training.validation import Validation
 
     train, validation = (load(folder / "data" / f"{name}.npz") for name in ("train", "validation"))
@@ -145,11 +148,11 @@ def real_images(folder: Path) -> Real:
     judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed=0)
     count = len(judge.real)
     others = validation[np.setdiff1d(np.arange(len(validation)), subset(len(validation), count, "validation"))]
-    lacking = others[np.flatnonzero(others.labels != MISSING_DIGIT)]
+    lacking = others[np.flatnonzero(others.labels != MISSING_CLASS)]
     if len(lacking) < count:
         raise BenchmarkError(f"{len(lacking)} validation images that no look sees and that are no 8; takes {count}")
-    no_8, floor = (judge.measure(real[np.arange(count)].images, 0, 0) for real in (lacking, others))
-    return Real(no_8, floor)
+    lacking, floor = (judge.measure(real[np.arange(count)].images, 0, 0) for real in (lacking, others))
+    return Real(lacking, floor)
 
 
 def main() -> None:
@@ -170,7 +173,7 @@ def main() -> None:
     last = run.looks[-1]
     print(
         f"{path}: {len(run.looks)} looks over {run.seconds / 60:.1f} minutes; "
-        f"FID {last.units:.3f} of a missing digit at the last one (floor {last.floor:.3f})"
+        f"relative FID {last.relative:.3f} at the last one (floor {last.floor:.3f})"
     )
 
 

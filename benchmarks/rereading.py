@@ -135,13 +135,13 @@ class Reader:
 
 def read(kept: Path, recipe: str, seed: int, out: Path) -> None:
     """Writes the looks as CSV, a line a way a look, and say each."""
-    recipes = params.load(ROOT / "params.yaml").recipes
-    if recipe not in recipes:
+    given = params.load(ROOT / "params.yaml")
+    if recipe not in (recipes := given.recipes):
         raise BenchmarkError(f"--recipe: got {recipe}; params.yaml has {', '.join(recipes)}")
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow((*COLUMNS, "way"))
-    for look, way in Reader(recipes[recipe].kind, seed).read(kept):
+    for look, way in Reader(given.train.family, seed).read(kept):
         lines.writerow((*astuple(look), way))
         print(f"epoch {look.epoch}, step {look.step}, {way}: FID {look.fid}, pixels {look.fid_pixels}")
     write_bytes(out, text.getvalue().encode())

@@ -33,7 +33,7 @@ KEYS = {
     "images_per_second_article": "of the article's loop, at batch 256",
     "article_seconds": "of training by the article's recipe, by our step",
     "article_loop_seconds": "of the article's 50 epochs by its own loop, steps alone",
-    "article_quality": "where the article's recipe ends: FID on validation in no-8 units, median of the last five",
+    "article_quality": "where the article's recipe ends: relative FID on validation, median of the last five",
     "seconds_to_article_quality": "of training by the default recipe until all looks stay below that; a run a round",
     "speedup_to_article_quality": "article_seconds over seconds_to_article_quality",
     "tracking_share": "of a whole default training: publishing, checkpoints, looks and pictures",

@@ -37,23 +37,23 @@ class TimedLook:
     seconds: float
     """Of training until this look: steps, and the looks, grids, checkpoints and files between them."""
     fid: float
-    fid_no_8: float
+    fid_missing_class: float
     fid_floor: float
     fid_pixels: float
-    fid_pixels_no_8: float
+    fid_pixels_missing_class: float
     fid_pixels_floor: float
     coverage: float
     smallest_ratio: float
 
     @property
-    def units(self) -> float:
-        """FID in no-8 units, by the classifier's penultimate layer."""
-        return self.fid / self.fid_no_8
+    def relative(self) -> float:
+        """Relative FID, by the classifier's penultimate layer."""
+        return self.fid / self.fid_missing_class
 
     @property
     def floor(self) -> float:
-        """FID of real images, in the same units."""
-        return self.fid_floor / self.fid_no_8
+        """FID of real images, over the same."""
+        return self.fid_floor / self.fid_missing_class
 
 
 COLUMNS = tuple(column.name for column in fields(TimedLook))
@@ -83,14 +83,14 @@ class Run:
 
     @property
     def quality(self) -> float:
-        """The median of the last five looks, in no-8 units."""
-        return statistics.median(look.units for look in self.looks[-LAST_LOOKS:])
+        """The median of the last five looks."""
+        return statistics.median(look.relative for look in self.looks[-LAST_LOOKS:])
 
     def seconds_to(self, quality: float) -> float | None:
-        """Seconds until the first look from which on all stay below ``quality`` (no-8 units); None where none does."""
+        """Seconds until the first look from which on all stay below ``quality``, a relative FID; None where none do."""
         reached = None
         for look in reversed(self.looks):
-            if look.units >= quality:
+            if look.relative >= quality:
                 break
             reached = look.seconds
         return reached
@@ -131,14 +131,14 @@ def read(folder: Path = FOLDER) -> list[Run]:
         text = path.read_text("utf-8")
         if not text.startswith(",".join(looks.COLUMNS)):
             found.append(Run.parse(text, path.stem))
-    rulers = {(run.looks[0].fid_no_8, run.looks[0].fid_floor): run.name for run in found}
+    rulers = {(run.looks[0].fid_missing_class, run.looks[0].fid_floor): run.name for run in found}
     if len(rulers) > 1:
         raise FormatError(f"{', '.join(rulers.values())}: measured by other rulers or images, so they don't compare")
     return found
 
 
 def article_quality(runs: Sequence[Run]) -> float:
-    """Median, over its runs, of what the article's recipe ends at, in no-8 units.
+    """Median, over its runs, of what the article's recipe ends at, relative.
 
     Raises DataError where there is none.
     """

@@ -24,11 +24,12 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
+from mnistgan.families import recipes_file
 from pipeline.dvcfiles import dvc_yaml, layout
 from pipeline.runs import journal
 from pipeline.runs.journal import Event, Kind
 
-COPIED = ("pipeline", "src", "pretrained")
+COPIED = ("pipeline", "src", "pretrained", "recipes")
 LINKED = ("data",)
 _SAMPLED_EVERY = 0.2  # seconds
 _SHOWN_LINES = 15
@@ -175,9 +176,11 @@ def _scratch(changes: Mapping[str, int]) -> Iterator[Path]:
             if (ROOT / file).exists():
                 shutil.copyfile(ROOT / file, folder / file)
         yaml = YAML()
-        given = yaml.load((ROOT / layout.PARAMS).read_text("utf-8"))
-        given["recipes"][given["train"]["recipe"]].update(changes)
-        with (folder / layout.PARAMS).open("w", encoding="utf-8") as changed:
+        train = yaml.load((ROOT / layout.PARAMS).read_text("utf-8"))["train"]
+        recipes = recipes_file(train["family"])
+        given = yaml.load((ROOT / recipes).read_text("utf-8"))
+        given[train["recipe"]].update(changes)
+        with (folder / recipes).open("w", encoding="utf-8") as changed:
             yaml.dump(given, changed)
         yield folder
 

@@ -31,6 +31,8 @@ class Out:
     folder: bool = False
     own: Path | None = None
     """The place that is the option's beside what dvc.yaml has for it."""
+    whole: bool = False
+    """The folder is replaced as one, so it may hold nothing else."""
     grows: bool = False
     """The command adds to what is there, and refuses by itself what is none of its own; git may track it."""
 
@@ -107,6 +109,8 @@ def refused(path: Path, out: Out) -> str | None:
     try:
         if os.path.lexists(path) and _what(path) != due:
             return f"is {_what(path)}; should be {due}"
+        if out.whole and (others := [file.name for file in path.glob("*") if file.suffix != out.ending]):
+            return f"holds {others[0]}, which no earlier call wrote; name another folder"
         if _what(there) != "a folder":
             return f"{there} is {_what(there)}; should be a folder"
         _probe(path, there)

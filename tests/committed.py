@@ -4,16 +4,29 @@ A tree in use has other params, results and settings than its commit; its code i
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from mnistgan import families
 from mnistgan.errors import GitError, ParamsError
-from mnistgan.params import parse
+from mnistgan.families import recipes_file
+from mnistgan.params import Params, parse
 from pipeline import ROOT
 from pipeline.dvcfiles import git
 
-USED = ("params.yaml", "gate.yaml", "dvc.lock", "metrics", "plots", ".dvc/config")
+USED = ("params.yaml", "recipes", "gate.yaml", "dvc.lock", "metrics", "plots", ".dvc/config")
 """What people and commands change without changing code."""
-CODE = ("Makefile", "scripts", "pipeline", "src", "pretrained", "dvc.yaml", "requirements.lock", "params.yaml")
+CODE = (
+    "Makefile",
+    "scripts",
+    "pipeline",
+    "src",
+    "pretrained",
+    "dvc.yaml",
+    "requirements.lock",
+    "params.yaml",
+    "recipes",
+)
 SETTINGS = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore")
 _GIT = ("-c", "safe.directory=*")  # the person's own settings, without which the tests run, may be what allows it
 
@@ -31,12 +44,35 @@ def text(name: str) -> str:
 
 def params() -> str:
     """params.yaml of the last commit; that of the tree where the code here takes no longer what was committed."""
-    committed = text("params.yaml")
-    try:
-        parse(committed, "params.yaml")
-    except ParamsError:
-        return (ROOT / "params.yaml").read_text("utf-8")
-    return committed
+    return _params()[0]
+
+
+def recipes() -> dict[str, str]:
+    """The texts of recipes/FAMILY.yaml, by family, of the same."""
+    return _params()[1]
+
+
+def _params() -> tuple[str, dict[str, str]]:
+    names = [recipes_file(family) for family in families.names()]
+    with suppress(ParamsError, OSError):
+        found = text("params.yaml"), {Path(name).stem: text(name) for name in names}
+        parse(*found, "params.yaml")
+        return found
+    there = {Path(name).stem: (ROOT / name).read_text("utf-8") for name in names if (ROOT / name).is_file()}
+    return (ROOT / "params.yaml").read_text("utf-8"), there
+
+
+def parsed() -> Params:
+    """These, as the code here takes them."""
+    return parse(*_params(), "params.yaml")
+
+
+def lay_out_params(folder: Path, params: str = "", **changed: str) -> None:
+    """Write params.yaml and recipes/FAMILY.yaml, or these texts in their place."""
+    (folder / "recipes").mkdir(exist_ok=True)
+    (folder / "params.yaml").write_text(params or _params()[0], "utf-8")
+    for family, text in {**recipes(), **changed}.items():
+        (folder / recipes_file(family)).write_text(text, "utf-8")
 
 
 def lay_out(folder: Path, *parts: str) -> None:
@@ -48,7 +84,14 @@ def lay_out(folder: Path, *parts: str) -> None:
     for name in _listed("ls-tree", "-r", "--name-only", "HEAD", parts=parts):
         if _is_within(name, USED):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(params().encode() if name == "params.yaml" else content(name))
+            (folder / name).write_bytes(content(name))
+    for name, taken in {
+        "params.yaml": params(),
+        **{recipes_file(key): held for key, held in recipes().items()},
+    }.items():
+        if _is_within(name, parts):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(taken, "utf-8")
 
 
 def _listed(*command: str, parts: tuple[str, ...]) -> list[str]:

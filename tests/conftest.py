@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistgan import params
 from mnistgan.datasets.fetching import raw, sources
 from tests import committed
 
@@ -72,5 +71,5 @@ def make_idx() -> MakeIdx:
 def mnist_cache() -> Path:
     """The folder of the raw MNIST files; fetched as `python -m pipeline prepare` would, where they aren't yet."""
     cache = Path(os.environ["MNISTGAN_CACHE_DIR"])
-    sources.fetch(raw.MNIST, params.parse(committed.params(), "params.yaml").prepare.sources, cache)
+    sources.fetch(raw.MNIST, committed.parsed().prepare.sources, cache)
     return cache

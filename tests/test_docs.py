@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 import annotated_types
 import pandas as pd
@@ -16,18 +16,22 @@ from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 from typer.main import get_command
 
+from mnistgan import families
 from mnistgan.comparison.figures import verdict_of
-from mnistgan.families.dcgan.recipe import Recipe
-from mnistgan.params import Params
+from mnistgan.families import recipes_file
+from mnistgan.families.contract import CommonRecipe
+from mnistgan.params import Sections
 from pipeline.__main__ import app
 from pipeline.dvcfiles import dvc_yaml
+from pipeline.results import former
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 RECORDS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
-PARAMS = YAML(typ="safe", pure=True).load(committed.params())
+yaml = YAML(typ="safe", pure=True).load
+PARAMS = yaml(committed.params())
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^\.PHONY: ([\w-]+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
@@ -64,10 +68,10 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def table_rows(document: Path) -> Iterator[dict[str, str]]:
+def table_rows(text: str) -> Iterator[dict[str, str]]:
     """The rows of every table, by the titles of its columns."""
     titles: list[str] = []
-    for line in document.read_text("utf-8").splitlines():
+    for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split("|")]
         if not line.startswith("|"):
             titles = []
@@ -77,12 +81,11 @@ def table_rows(document: Path) -> Iterator[dict[str, str]]:
             yield dict(zip(titles, cells, strict=True))
 
 
-def fields(section: type[BaseModel] = Params, path: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every key of the schema, a recipe's without the recipe's name, as ``recipes.KEY``."""
+def fields(section: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of a schema, by its dotted name."""
     for name, field in section.model_fields.items():
-        kind = Recipe if get_origin(field.annotation) is dict else field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from fields(kind, f"{path}{name}.")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from fields(field.annotation, f"{path}{name}.")
         else:
             yield path + name, field
 
@@ -100,13 +103,31 @@ def takes(field: FieldInfo) -> str | None:
 
 def value_in(cell: str) -> Any:
     """The value that a cell shows in code; a list's elements one after another."""
-    shown = [YAML(typ="safe", pure=True).load(code) for code in re.findall(r"`([^`]+)`", cell)]
+    shown = [yaml(code) for code in re.findall(r"`([^`]+)`", cell)]
     return shown if len(shown) > 1 else shown[0]
 
 
-DOCUMENTED = list(table_rows(ROOT / "docs" / "params.md"))
-OF_RECIPES = {f"recipes.{row['key'].strip('`')}": row for row in DOCUMENTED if row.keys() >= PARAMS["recipes"].keys()}
-OF_SECTIONS = {row["key"].strip("`"): row for row in DOCUMENTED if "default" in row}
+def documented(heading: str) -> dict[str, dict[str, str]]:
+    """The rows below a heading of the page on params, as far as the next one, by key."""
+    text = (ROOT / "docs" / "params.md").read_text("utf-8")
+    below = re.split(r"^#+ ", text.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return {row["key"].strip("`"): row for row in table_rows(below)}
+
+
+COMMON = set(CommonRecipe.model_fields)
+SCHEMAS = {
+    **{
+        name: dict(fields(field.annotation, f"{name}."))
+        for name, field in Sections.model_fields.items()
+        if field.annotation
+    },
+    "Of every family": dict(fields(CommonRecipe)),
+    **{
+        name: {key: field for key, field in fields(families.find(name).recipe) if key not in COMMON}
+        for name in families.names()
+    },
+}
+"""The headings of the page on params, and the keys that belong below each."""
 
 
 @by_document
@@ -150,10 +171,11 @@ def test_every_command_that_is_named_takes_what_is_written(document: Path) -> No
 
 @by_document
 def test_every_param_that_an_experiment_sets_is_there(document: Path) -> None:
-    for path in re.findall(r"dvc exp run (?:--queue |-n \S+ )?-S ([\w.]+)=", text_of(document)):
-        value: Any = PARAMS
+    files = {"": PARAMS, **{f"{recipes_file(name)}:": yaml(text) for name, text in committed.recipes().items()}}
+    for file, path in re.findall(r"(?:-S|seeds --set) ([\w./]+:)?([\w.]+)=", text_of(document)):
+        value: Any = files[file]
         for key in path.split("."):
-            assert key in value, f"{path} is not in params.yaml"
+            assert key in value, f"{path} is not in {file or 'params.yaml'}"
             value = value[key]
 
 
@@ -167,25 +189,18 @@ def test_no_address_of_a_registry_or_of_one_machine_is_in_it(document: Path) -> 
     assert ADDRESSES.findall(text_of(document)) == []
 
 
-def test_the_params_page_has_every_key_of_the_schema_and_no_other() -> None:
-    assert sorted([*OF_SECTIONS, *OF_RECIPES]) == sorted(name for name, _ in fields())
-    assert len(OF_SECTIONS) + len(OF_RECIPES) == sum("takes" in row for row in DOCUMENTED)
-
-
-@pytest.mark.parametrize(("name", "field"), fields(), ids=[name for name, _ in fields()])
-def test_the_params_page_says_what_a_key_takes_and_means(name: str, field: FieldInfo) -> None:
-    row = (OF_SECTIONS | OF_RECIPES)[name]
-    assert row["takes"] == takes(field) if takes(field) else row["takes"]
-    assert row["meaning"].startswith(field.description or row["meaning"][:1])
+@pytest.mark.parametrize("heading", SCHEMAS)
+def test_the_params_page_has_every_key_of_the_schemas_and_no_other(heading: str) -> None:
+    rows = documented(heading)
+    assert rows.keys() == SCHEMAS[heading].keys()
+    for key, field in SCHEMAS[heading].items():
+        assert rows[key]["takes"] == (takes(field) or rows[key]["takes"])
+        assert rows[key]["meaning"].startswith(field.description or rows[key]["meaning"][:1])
 
 
 def test_the_params_page_has_the_values_of_params_yaml() -> None:
-    plain = [section for section in PARAMS if section != "recipes"]
-    sections = {f"{section}.{key}": value for section in plain for key, value in PARAMS[section].items()}
-    assert {name: value_in(row["default"]) for name, row in OF_SECTIONS.items()} == sections
-    for recipe, values in PARAMS["recipes"].items():
-        shown = {name.removeprefix("recipes."): value_in(row[recipe]) for name, row in OF_RECIPES.items()}
-        assert shown == values, recipe
+    shown = {key: value_in(row["default"]) for section in PARAMS for key, row in documented(section).items()}
+    assert shown == {f"{section}.{key}": value for section in PARAMS for key, value in PARAMS[section].items()}
 
 
 def test_decision_records_are_numbered_listed_and_in_one_form() -> None:
@@ -218,12 +233,12 @@ def test_the_readme_leads_to_every_page_by_the_question_that_heads_it() -> None:
 
 
 def test_the_readme_shows_the_committed_figures() -> None:
-    figures, readme = json.loads(committed.text("metrics/evaluation.json")), committed.text("README.md")
-    line = f"FID {figures['fid']['value']:.4g} (floor {figures['fid']['floor']:.3g}, {figures['fid']['units']:.3g} of"
-    assert line in readme
+    figures = former.evaluation(json.loads(committed.text("metrics/evaluation.json")))
+    readme, fid = committed.text("README.md"), figures["fid"]
+    assert f"FID {fid['value']:.4g} (floor {fid['floor']:.3g}, relative {fid['relative']:.3g})" in readme
     assert f"coverage {figures['coverage']['value']:.3f} (real {figures['coverage']['real']:.3f})" in readme
     assert verdict_of(figures) in readme
-    assert f"{figures['fid_pixels']['units']:.2f} of a missing digit (floor" in readme
+    assert f"a relative FID of {figures['fid_pixels']['relative']:.2f} (floor" in readme
 
 
 def test_the_rulers_page_says_how_far_they_rank_alike() -> None:

@@ -34,6 +34,35 @@ def test_of_several_files_all_are_written_or_none(tmp_path: Path) -> None:
     assert (kept.read_text(), new.read_text()) == ("new", "new")
 
 
+def test_files_and_a_folder_are_written_together_or_not_at_all(tmp_path: Path) -> None:
+    kept, parts = tmp_path / "kept.txt", tmp_path / "parts"
+    kept.write_text("old")
+    parts.mkdir()
+    (parts / "old.txt").write_text("old")
+
+    def write(fails: bool) -> None:
+        with files.replacing_all(kept, folders=[parts]) as beside:
+            beside[kept].write_text("new")
+            (beside[parts] / "new.txt").write_text("new")
+            if fails:
+                raise OSError
+
+    def held() -> dict[str, str]:
+        return {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*.txt")}
+
+    with pytest.raises(OSError):  # noqa: PT011 - it is the one raised above
+        write(fails=True)
+    assert held() == {"kept.txt": "old", "parts/old.txt": "old"}
+    write(fails=False)
+    assert held() == {"kept.txt": "new", "parts/new.txt": "new"}
+    with files.replacing_all(folders=[tmp_path / "empty"]):
+        pass
+    assert list((tmp_path / "empty").iterdir()) == []
+    with pytest.raises(NotADirectoryError), files.replacing_folder(kept):
+        raise AssertionError
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "kept.txt", "parts"]
+
+
 def test_named_arrays_are_an_archive_of_the_plainest_headers(tmp_path: Path) -> None:
     """Written out by the format's own description (PKWARE's APPNOTE, 4.3.7): another Python may not change a byte."""
     files.write_arrays(tmp_path / "one.npz", {"one": np.arange(3, dtype=np.uint8)})

@@ -55,7 +55,7 @@ LOOK = looks.Look(1, 100, 8.25, 1.5, 0.004, 0.0947, 0.83, 0, "", 0.91, 0.02)
 REPORT = {
     "verdict": "healthy",
     "fid": {"value": 7.0, "low": 6.5, "high": 7.5, "floor": 0.5},
-    "classes": {"divergence": 0.01, "expected": 0.0005, "smallest_digit": 8},
+    "classes": {"divergence": 0.01, "expected": 0.0005, "smallest_class": 8},
     "samples": 1000,
     "pins": PINS,
 }
@@ -98,7 +98,11 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "idx labels": (idx_of(np.arange(3, dtype=np.uint8)), lambda content: idx.parse_labels(content, "it")),
     "params": (
         committed.params().encode(),
-        in_file("params.yaml", params.load),
+        as_text(lambda text: params.parse(text, committed.recipes(), "params.yaml")),
+    ),
+    "recipes": (
+        committed.recipes()["dcgan"].encode(),
+        as_text(lambda text: params.parse(committed.params(), {"dcgan": text}, "params.yaml")),
     ),
     "rules": (RULES.encode(), in_file("gate.yaml", rules.read)),
     "lock": (LOCK.encode(), as_text(dvc_lock.parts_of)),
@@ -109,7 +113,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "looks": (looks.table([LOOK, LOOK]).encode(), as_text(looks.parse)),
     "curves": (CURVES.encode(), in_file("it.csv", tables.training)),
     "classes": (
-        ("digit,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in range(10))).encode(),
+        ("class,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in range(10))).encode(),
         in_file("it.csv", tables.class_shares),
     ),
     "thresholds": (json.dumps(THRESHOLDS).encode(), in_file(verdict.FILE, lambda path: verdict.load(path.parent))),

@@ -16,12 +16,12 @@ from ruamel.yaml import YAML
 
 from mnistgan.datasets.fetching import raw, sources
 from mnistgan.errors import MnistganError, ParamsError
-from mnistgan.params import Params, parse
+from mnistgan.params import Sections, parse
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for folder in ("src", "pipeline", "scripts") for path in (ROOT / folder).rglob("*.py"))
-PARAMS = committed.params()
+PARAMS, RECIPES = committed.params(), committed.recipes()["dcgan"]
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 
 # What makes code of bytes, or unpacks an archive to wherever its members say.
@@ -111,7 +111,7 @@ def words(annotation: Any, name: str) -> Iterator[str]:
 
 
 def test_the_only_text_in_params_is_sources_and_recipes_names() -> None:
-    assert sorted(set(words(Params, ""))) == ["prepare.sources", "recipes", "train.recipe"]
+    assert sorted(set(words(Sections, ""))) == ["prepare.sources", "train.family", "train.recipe"]
 
 
 EVIL = ["x; touch owned", "$(touch owned)", "`touch owned`", "x && touch owned", "${train.seed}", "../x", "a.b", "x\ny"]
@@ -120,9 +120,9 @@ EVIL = ["x; touch owned", "$(touch owned)", "`touch owned`", "x && touch owned",
 @pytest.mark.parametrize("name", [*EVIL, "", " ", "x" * 101, "-é"])
 def test_a_recipe_with_a_name_that_a_shell_or_dvc_could_take_for_more_is_refused(name: str) -> None:
     quoted = '"' + "".join(f"\\U{ord(letter):08x}" for letter in name) + '"'
-    text = PARAMS.replace("  fast:", f"  {quoted}:").replace("recipe: fast", f"recipe: {quoted}")
+    text, recipes = PARAMS.replace("recipe: fast", f"recipe: {quoted}"), RECIPES.replace("fast:", f"{quoted}:")
     with pytest.raises(ParamsError, match="should be a name of letters, digits, _ and -"):
-        parse(text, "params.yaml")
+        parse(text, {"dcgan": recipes}, "params.yaml")
 
 
 def test_what_stands_in_params_is_never_run_by_dvc_and_its_shell(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_what_stands_in_params_is_never_run_by_dvc_and_its_shell(tmp_path: Path)
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
-    text = PARAMS.replace("  fast:", f'  "{name}":').replace("recipe: fast", f'recipe: "{name}"')
-    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    text, recipes = PARAMS.replace("recipe: fast", f'recipe: "{name}"'), RECIPES.replace("fast:", f'"{name}":')
+    committed.lay_out_params(tmp_path, text, dcgan=recipes)
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "prepare"],
         cwd=tmp_path,
@@ -148,7 +148,7 @@ def test_what_stands_in_params_is_never_run_by_dvc_and_its_shell(tmp_path: Path)
         check=False,
     )
     assert done.returncode
-    assert f"recipes.{name}: got" in done.stderr
+    assert f"recipes/dcgan.yaml: {name}: got" in done.stderr
     assert list(tmp_path.rglob("owned")) == []
 
 

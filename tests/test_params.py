@@ -1,4 +1,4 @@
-"""params.yaml: taken as it stands, or refused with all that is wrong with it."""
+"""params.yaml and recipes/FAMILY.yaml: taken as they stand, or refused with all that is wrong with them."""
 
 import os
 import re
@@ -11,39 +11,51 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnistgan import families
 from mnistgan.errors import ParamsError
 from mnistgan.params import Params, load, parse
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
-GOOD = committed.params()
-SECTIONS = "prepare, train, recipes, evaluate, render"
+GOOD, RECIPES = committed.params(), committed.recipes()["dcgan"]
+SECTIONS = "prepare, train, evaluate, render"
+FILE = "recipes/dcgan.yaml"
+
+Texts = tuple[str, str]
+"""Of params.yaml and of the DCGAN's recipes."""
 
 
-def changed(*changes: tuple[str, str]) -> str:
-    """The repository's params.yaml with the first of each old text replaced by a new one."""
-    text = GOOD
+def changed(*changes: tuple[str, str]) -> Texts:
+    """The repository's files with the first of each old text replaced by a new one."""
+    params, recipes = GOOD, RECIPES
     for old, new in changes:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return text
+        assert old in params + recipes
+        params, recipes = (
+            (params.replace(old, new, 1), recipes) if old in params else (params, recipes.replace(old, new, 1))
+        )
+    return params, recipes
 
 
-def refusal(text: str) -> str:
+def taken(texts: str | Texts) -> Params:
+    params, recipes = (texts, RECIPES) if isinstance(texts, str) else texts
+    return parse(params, {"dcgan": recipes}, "params.yaml")
+
+
+def refusal(texts: str | Texts) -> str:
     with pytest.raises(ParamsError) as raised:
-        parse(text, "params.yaml")
+        taken(texts)
     return str(raised.value)
 
 
-def problems(text: str) -> list[str]:
+def problems(texts: str | Texts) -> list[str]:
     """The problems that a refusal lists, whose count it must give."""
-    head, *listed = refusal(text).split("\n  ")
+    head, *listed = refusal(texts).split("\n  ")
     assert head == f"params.yaml: {len(listed)} problem" + ("s" if len(listed) > 1 else "")
     return listed
 
 
 def test_the_params_of_this_repository_are_taken() -> None:
-    params = parse(GOOD, "params.yaml")
+    params = taken(GOOD)
     assert params.recipe == params.recipes[params.train.recipe]
 
 
@@ -60,8 +72,8 @@ def test_a_missing_key_is_named() -> None:
         ),
         (changed(("evaluate:", "measure: {}\nevaluate:")), f"measure: {{}}; known here: {SECTIONS}"),
         (
-            changed(("    epochs: 50", "    epoch: 1\n    epochs: 50")),
-            "recipes.article.epoch: {}; known here: images, epochs,",
+            changed(("  epochs: 50", "  epoch: 1\n  epochs: 50")),
+            f"{FILE}: article.epoch: {{}}; known here: images, epochs,",
         ),
     ],
 )
@@ -76,11 +88,13 @@ def test_an_unknown_key_is_answered_with_the_known_ones(text: str, problem: str)
         ("threads: 2", "threads: yes", "train.threads: got 'yes'; should be a valid integer"),
         ("threads: 2", "threads: true", "train.threads: got True; should be a valid integer"),
         ("threads: 2", "threads: 2.0", "train.threads: got 2.0; should be a valid integer"),
-        ("dropout: 0.3", "dropout: '0.3'", "recipes.article.dropout: got '0.3'; should be a valid number"),
-        ("dropout: 0.3", "dropout:", "recipes.article.dropout: got None; should be a valid number"),
-        ("recompute_batchnorm: false", "recompute_batchnorm: no", "recipes.article.recompute_batchnorm: got 'no'; "),
+        ("dropout: 0.3", "dropout: '0.3'", f"{FILE}: article.dropout: got '0.3'; should be a valid number"),
+        ("dropout: 0.3", "dropout:", f"{FILE}: article.dropout: got None; should be a valid number"),
+        ("recompute_batchnorm: false", "recompute_batchnorm: no", f"{FILE}: article.recompute_batchnorm: got 'no'; "),
         ("recipe: fast", "recipe: [fast]", "train.recipe: got ['fast']; should be a valid string"),
-        ("kind: dcgan", "kind: vae", "recipes.article.kind: got 'vae'; should be 'dcgan'"),
+        ("family: dcgan", "family: vea", "train.family: got 'vea'; should be one of: dcgan"),
+        ("family: dcgan", "family: [dcgan]", "train.family: got ['dcgan']; should be a valid string"),
+        ("precision: float32", "precision: float16", f"{FILE}: article.precision: got 'float16'; should be 'float32'"),
     ],
 )
 def test_a_mistyped_value_is_not_converted(old: str, new: str, problem: str) -> None:
@@ -91,24 +105,28 @@ def test_a_mistyped_value_is_not_converted(old: str, new: str, problem: str) -> 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("epochs: 50", "epochs: 0", "recipes.article.epochs: got 0; should be greater than or equal to 1"),
-        ("beta_1: 0.9", "beta_1: 1.0", "recipes.article.beta_1: got 1.0; should be less than 1"),
-        ("learning_rate: 1.0e-4", "learning_rate: 0", "recipes.article.learning_rate: got 0; should be greater than 0"),
+        ("epochs: 50", "epochs: 0", f"{FILE}: article.epochs: got 0; should be greater than or equal to 1"),
+        ("beta_1: 0.9", "beta_1: 1.0", f"{FILE}: article.beta_1: got 1.0; should be less than 1"),
+        (
+            "learning_rate: 1.0e-4",
+            "learning_rate: 0",
+            f"{FILE}: article.learning_rate: got 0; should be greater than 0",
+        ),
         (
             "images: all ",
             "images: 100 ",
-            "recipes.article.batch_size: got 256; should be 100 or less, as many as `images`",
+            f"{FILE}: article.batch_size: got 256; should be 100 or less, as many as `images`",
         ),
-        ("subclasses: 1 ", "subclasses: 2 ", "recipes.article.subclasses: got 2; should be 1 where label_weight is 0"),
+        ("subclasses: 1 ", "subclasses: 2 ", f"{FILE}: article.subclasses: got 2; should be 1 where label_weight is 0"),
         (
             "multiplier_rate: 0.0 ",
             "multiplier_rate: 0.1 ",
-            "recipes.article.multiplier_rate: got 0.1; should be 0 where label_weight is 0",
+            f"{FILE}: article.multiplier_rate: got 0.1; should be 0 where label_weight is 0",
         ),
         ("  seed: 0", "  seed: 2147483648", "train.seed: got 2147483648; should be less than 2147483648"),
         ("validation_size: 10000", "validation_size: 60000", "prepare.validation_size: got 60000; should be less than"),
-        ("learning_rate: 1.0e-4", "learning_rate: .nan", "recipes.article.learning_rate: got nan; should be a finite"),
-        ("decay_from: 1.0", "decay_from: .inf", "recipes.article.decay_from: got inf; should be a finite"),
+        ("learning_rate: 1.0e-4", "learning_rate: .nan", f"{FILE}: article.learning_rate: got nan; should be a finite"),
+        ("decay_from: 1.0", "decay_from: .inf", f"{FILE}: article.decay_from: got inf; should be a finite"),
     ],
 )
 def test_a_number_out_of_range_or_not_finite_is_refused_with_the_bound(old: str, new: str, problem: str) -> None:
@@ -116,16 +134,16 @@ def test_a_number_out_of_range_or_not_finite_is_refused_with_the_bound(old: str,
     assert only.startswith(problem)
 
 
-@pytest.mark.parametrize("taken", ["all", "train", 16, 50_000])
-def test_images_are_all_or_train_or_a_count(taken: object) -> None:
-    text = changed(("images: all ", f"images: {taken} "), ("batch_size: 256", "batch_size: 16"))
-    assert parse(text, "params.yaml").recipes["article"].images == taken
+@pytest.mark.parametrize("images", ["all", "train", 16, 50_000])
+def test_images_are_all_or_train_or_a_count(images: object) -> None:
+    text = changed(("images: all ", f"images: {images} "), ("batch_size: 256", "batch_size: 16"))
+    assert taken(text).recipes["article"].images == images
 
 
 @pytest.mark.parametrize("refused", ["test", 15, 50_001, True, 100.0, "[all]"])
 def test_other_images_are_refused(refused: object) -> None:
     (only,) = problems(changed(("images: all ", f"images: {refused} ")))
-    assert only.startswith("recipes.article.images: got ")
+    assert only.startswith(f"{FILE}: article.images: got ")
     assert only.endswith("should be all, train, or how many of train (16 to 50000)")
 
 
@@ -134,7 +152,7 @@ MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 
 @pytest.mark.parametrize("source", [MIRROR, "http://localhost:8080/", "npm:@a/b@1.2.3", "npm:a@1.2.3", "folder:raw"])
 def test_a_source_is_an_address_an_npm_package_or_a_folder(source: str) -> None:
-    assert parse(changed((MIRROR, f'"{source}"')), "params.yaml").prepare.sources[0] == source
+    assert taken(changed((MIRROR, f'"{source}"'))).prepare.sources[0] == source
 
 
 @pytest.mark.parametrize(
@@ -161,10 +179,10 @@ def test_all_problems_are_listed_at_once_the_unknown_recipe_among_them() -> None
         ("  latent_seed: 1 ", "  # "),
         ("  frame_milliseconds", "  frame_seconds: 1\n  frame_milliseconds"),
     )
-    assert sorted(problem.split(":")[0] for problem in problems(text)) == [
+    assert sorted(re.split(": (?:got|missing|unknown)", problem)[0] for problem in problems(text)) == [
         "evaluate.latent_seed",
-        "recipes.article.beta_2",
-        "recipes.article.epochs",
+        f"{FILE}: article.beta_2",
+        f"{FILE}: article.epochs",
         "render.frame_seconds",
         "train.recipe",
     ]
@@ -189,7 +207,7 @@ def test_what_the_yaml_parser_itself_stumbles_on_is_refused(text: str) -> None:
     assert refusal(text).startswith("params.yaml: not YAML")
 
 
-@pytest.mark.parametrize("section", ["prepare", "train", "evaluate", "render", "recipes"])
+@pytest.mark.parametrize("section", ["prepare", "train", "evaluate", "render"])
 @pytest.mark.parametrize("value", ["null", "[1]", "word", "3"])
 def test_a_section_that_is_no_mapping_is_told_in_words_of_the_file(section: str, value: str) -> None:
     whole = re.search(rf"^{section}:\n(?:  .*\n|\n)+", GOOD, re.MULTILINE)
@@ -204,7 +222,7 @@ def test_no_problem_speaks_of_what_python_makes_of_the_file() -> None:
     text = changed(
         ("  sources:\n", "  sources: a\n  1: 2\n  more:\n"),
         ("recompute_batchnorm: false", "recompute_batchnorm: 3"),
-        ("  fast:", "  other: [1]\n  fast:"),
+        ("fast:\n", "other: [1]\nx y: {}\nfast:\n"),
         ("samples: 10000", "samples: x"),
         ("learning_rate: 1.0e-4", "learning_rate: []"),
         ("  latent_seed: 1", "  latent_seed: .inf"),
@@ -226,11 +244,11 @@ def test_no_problem_speaks_of_what_python_makes_of_the_file() -> None:
         ),
         (
             [("validation_size: 10000", "validation_size: 20000"), ("images: train", "images: 40001")],
-            "recipes.fast.images: got 40001; prepare.validation_size 20000 leaves 40000",
+            f"{FILE}: fast.images: got 40001; prepare.validation_size 20000 leaves 40000",
         ),
         (
             [("recipe: fast", "recipe: article"), ("warmup_steps: 0", "warmup_steps: 11750")],
-            "recipes.article.warmup_steps: got 11750; should be less than the 11750 steps of the training",
+            f"{FILE}: article.warmup_steps: got 11750; should be less than the 11750 steps of the training",
         ),
     ],
 )
@@ -241,7 +259,7 @@ def test_values_that_do_not_go_together_are_refused(changes: list[tuple[str, str
 
 def test_of_recipes_that_are_not_trained_nothing_is_asked_beyond_their_own_values() -> None:
     text = changed(("validation_size: 10000", "validation_size: 20000"), ("images: all ", "images: 50000 "))
-    assert parse(text, "params.yaml").recipes["article"].images == 50_000
+    assert taken(text).recipes["article"].images == 50_000
 
 
 @pytest.mark.parametrize(
@@ -287,8 +305,9 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 
 @given(st.one_of(st.text(), st.text(alphabet="ab01.:-_?!&*[]{}<>|'\"%@#~, \n")))
 def test_any_text_is_taken_or_refused_as_params(text: str) -> None:
-    with pytest.raises(ParamsError):
-        parse(text, "params.yaml")
+    for texts in ((text, RECIPES), (GOOD, text)):
+        with pytest.raises(ParamsError):
+            taken(texts)
 
 
 NAMES = st.sampled_from([*Params.model_fields, "fast", "recipe", "seed", "images", "sources"]) | st.text(max_size=3)
@@ -315,9 +334,59 @@ def test_any_mapping_is_taken_or_refused_as_params(document: dict[str, Any]) -> 
     assert problems(flow(document))
 
 
-def check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
-    """``python -m pipeline check`` in a folder that holds this params.yaml, its imports listed on stderr."""
-    (folder / "params.yaml").write_text(text, "utf-8")
+@pytest.mark.parametrize("recipes", ["{}", "fast: 3", "1: {}", "x y: {epochs: 1}"])
+def test_recipes_that_are_none_are_told_in_words_of_their_file(recipes: str) -> None:
+    told = problems((GOOD, recipes))
+    assert all(problem.startswith((f"{FILE}: ", "train.recipe: ")) for problem in told)
+
+
+@pytest.mark.parametrize(("recipes", "got"), [("", "nothing"), ("[fast]", "list")])
+def test_a_file_of_no_recipes_is_named(recipes: str, got: str) -> None:
+    assert refusal((GOOD, recipes)) == f"{FILE}: got {got}; should be a mapping with recipes, each by its name"
+
+
+def test_of_other_families_recipes_are_read_where_all_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A family of a folder elsewhere, with a knob of its own; params.yaml stays with the DCGAN."""
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "__init__.py").write_text(TOY)
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "mnistgan.families.toy", raising=False)
+    lay_out(tmp_path, GOOD, RECIPES)
+    (tmp_path / "recipes" / "toy.yaml").write_text("fast: {spread: 2}\n", "utf-8")
+    assert load(tmp_path / "params.yaml").recipe.epochs == 9
+    with pytest.raises(ParamsError, match=r"recipes/toy\.yaml: fast\.spread: got 2; should be less than 1"):
+        load(tmp_path / "params.yaml", every_family=True)
+    (tmp_path / "params.yaml").write_text(GOOD.replace("family: dcgan", "family: toy"), "utf-8")
+    with pytest.raises(ParamsError, match=r"recipes/toy\.yaml: fast\.images: missing"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "recipes" / "toy.yaml").unlink()
+    with pytest.raises(ParamsError, match=r"recipes/toy\.yaml: no such file"):
+        load(tmp_path / "params.yaml")
+
+
+TOY = """
+from types import SimpleNamespace
+from pydantic import Field
+from mnistgan.families.contract import CommonRecipe
+
+class Recipe(CommonRecipe):
+    spread: int = Field(lt=1)
+
+family = SimpleNamespace(recipe=Recipe)
+"""
+
+
+def lay_out(folder: Path, params: str, recipes: str) -> None:
+    (folder / "recipes").mkdir()
+    (folder / "params.yaml").write_text(params, "utf-8")
+    (folder / FILE).write_text(recipes, "utf-8")
+
+
+def check(folder: Path, texts: Texts) -> subprocess.CompletedProcess[str]:
+    """``python -m pipeline check`` in a folder that holds these files, its imports listed on stderr."""
+    lay_out(folder, *texts)
     return subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pipeline", "check"],
         cwd=folder,
@@ -342,7 +411,7 @@ def test_the_command_refuses_bad_params_with_a_message_alone_before_tensorflow_i
     assert done.stdout == ""
     assert said(done) == (
         "error: params.yaml: 2 problems\n"
-        "  recipes.article.epochs: got 0; should be greater than or equal to 1\n"
+        "  recipes/dcgan.yaml: article.epochs: got 0; should be greater than or equal to 1\n"
         "  train.recipe: got 'slow'; should be one of: article, best, fast"
     )
     assert "pydantic" in loaded(done)
@@ -350,6 +419,6 @@ def test_the_command_refuses_bad_params_with_a_message_alone_before_tensorflow_i
 
 
 def test_the_command_says_that_good_params_are_fine(tmp_path: Path) -> None:
-    done = check(tmp_path, GOOD)
+    done = check(tmp_path, (GOOD, RECIPES))
     assert (done.returncode, said(done)) == (0, "")
-    assert done.stdout == "params.yaml is fine: recipe fast, seed 0\n"
+    assert done.stdout == "params.yaml and recipes/ are fine: dcgan, recipe fast, seed 0\n"

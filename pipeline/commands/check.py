@@ -1,4 +1,4 @@
-"""Checks params.yaml, and whether experiments can run here."""
+"""Checks params.yaml and recipes/, and whether experiments can run here."""
 
 from typing import Annotated
 
@@ -16,14 +16,17 @@ def check(
         ),
     ] = False,
 ) -> None:
-    """Check params.yaml and name every problem at once.
+    """Check params.yaml and every recipe.
 
-    Each with its path, what it got and what it takes."""
+    Every problem is named at once, with its path, what it got and what it takes.
+    """
     from mnistgan.params import load
 
-    params = load(PARAMS)
+    params = load(PARAMS, every_family=True)
     if experiments:
         from pipeline.engines import readiness
 
         readiness.check_ready()
-    console.summary(f"{PARAMS} is fine: recipe {params.train.recipe}, seed {params.train.seed}")
+    console.summary(
+        f"{PARAMS} and recipes/ are fine: {params.train.family}, recipe {params.train.recipe}, seed {params.train.seed}"
+    )

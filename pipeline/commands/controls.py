@@ -97,7 +97,7 @@ def markdown(record: Record) -> Iterator[str]:
 
     sensitivity = Sensitivity(record["controls"]["real"], record["spread"])
     yield from HEADING.format(pins=record["pins"], sets=faults.SPREAD_SETS).splitlines()
-    yield from ("", "## Controls", "", *_table(["images", "verdict", *SHOWN.values()], _rows(record, sensitivity)))
+    yield from ("", "## Controls", "", *_table(_columns(), _rows(record, sensitivity)))
     yield from ("", "Blind to each of them, of all metrics:", "")
     for name, control in faults.CONTROLS.items():
         blind = [metric for metric in METRICS if metric not in sensitivity.seen_by(record["controls"][name])]
@@ -119,15 +119,15 @@ Made by `python -m pipeline controls`; every figure in `pretrained/controls.json
 
 Sets of real images with a known fault, measured like a generator's samples. A figure in **bold** is seen: it stands
 five spreads or more from what validation images as they are give. The spread is the standard deviation over {sets}
-disjoint sets of training images. FID is in no-8 units (docs/rulers.md)."""
+disjoint sets of training images. FID is relative (docs/rulers.md)."""
 
 DOSE_NOTE = """\
 The fault in 1%, 5%, 20% and 50% of the samples (for a missing class: of its samples), with the smallest dose from which
 on a metric sees it. Metrics that do not see 50% are left out."""
 
 THRESHOLD_NOTE = """\
-Half-way between the figures at 5% and at 20% of the fault. `evidence` in `metrics/evaluation.json` names each figure
-that is past its threshold; where there is none, `verdict` is `healthy`."""
+Half-way between the figures at 5% and at 20% of the fault. `verdict` in `metrics/evaluation.json` names each figure
+that is past its threshold; where there is none, it is `healthy`."""
 
 FAULTS = {
     "copied": "Copies of training images",
@@ -136,28 +136,22 @@ FAULTS = {
     "class_removed": "8s left out",
 }
 
-SHOWN = {
-    "fid.units": "FID",
-    "fid_pixels.units": "pixel FID",
-    "coverage.value": "coverage",
-    "recall.value": "recall",
-    "classifier_score.value": "score",
-    "unsure.value": "unsure",
-    "classes.smallest_ratio": "smallest class",
-    "novelty_pixels.copied": "copied",
-    "repetition.value": "repeated",
-    "pixels.background": "background",
-    "pixels.spectrum_gap": "spectrum, dB",
-}
-"""The metrics that the table of controls has columns for: every fault is seen by one of them."""
+
+def _columns() -> list[str]:
+    from mnistgan.metrics.catalog import Shown, shown
+
+    titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in shown(Shown.CONTROLS))
+    return ["images", "verdict", *titles]
 
 
 def _rows(record: Record, sensitivity: "Sensitivity") -> Iterator[list[str]]:
     from mnistgan.evaluation import faults
+    from mnistgan.metrics.catalog import Shown, shown
 
+    names = [metric.dosed for metric in shown(Shown.CONTROLS)]
     for name, control in faults.CONTROLS.items():
         found = record["controls"][name]
-        cells = [_cell(found[metric], sensitivity.sees(metric, found[metric])) for metric in SHOWN]
+        cells = [_cell(found[name], sensitivity.sees(name, found[name])) for name in names]
         yield [control.what, found["verdict"], *cells]
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mnistgan.comparison.sides import Side, Trained
     from pipeline.results.checkout import Results
 
-MARKS = {"lower": "↓", "higher": "↑", "near real": "≈", "unknown": ""}
 
 SOURCE = (
     "A git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file, a seeds file, a folder or glob of "
@@ -162,7 +161,7 @@ def _row(compared: "Compared") -> tuple[str, ...]:
     metric = compared.metric
     real = {wording.number(value.real) for value in (compared.a, compared.b) if value.real is not None}
     return (
-        f"{metric.short} {MARKS[metric.better.value]}".rstrip(),
+        f"{metric.short} {metric.better.mark}".rstrip(),
         " / ".join(sorted(real)) or wording.NOTHING,
         wording.value(compared.a),
         wording.value(compared.b),

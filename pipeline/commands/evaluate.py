@@ -34,17 +34,18 @@ def evaluate(
     metrics: Annotated[
         Path, typer.Option(help="JSON to write: every metric with its floor or real value."), Out(".json")
     ],
-    classes: Annotated[Path, typer.Option(help="CSV to write: each digit's share, and its prior."), Out(".csv")],
-    generator: Annotated[Path | None, typer.Option(help="Weights of the generator to measure.")] = None,
+    scores: Annotated[
+        Path, typer.Option(help="JSON to write: of all that the figures that decide, numbers alone."), Out(".json")
+    ],
+    classes: Annotated[Path, typer.Option(help="CSV to write: each class's share, and its prior."), Out(".csv")],
+    weights: Annotated[Path | None, typer.Option(help="Weights of the model to measure (.npz).")] = None,
     samples: Annotated[
         Path | None,
         typer.Option(help="Images to measure in its place: .npy, .npz or a folder of PNG files, 28 x 28, grey."),
     ] = None,
     trained_on: Annotated[
         TrainedOn | None,
-        typer.Option(
-            help="Images that the generator has seen, and could copy; as params.yaml's recipe says if left out."
-        ),
+        typer.Option(help="Images that the model has seen, and could copy; as params.yaml's recipe says if left out."),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -59,11 +60,12 @@ def evaluate(
     The verdict is healthy, or collapsed, memorised or unsure with its evidence, where a figure is past what it is when
     a fifth of the samples is at fault (docs/controls.md).
     """
-    if (generator is None) == (samples is None):
-        raise UsageError("give --generator WEIGHTS or --samples IMAGES, one of the two")
+    if (weights is None) == (samples is None):
+        raise UsageError("give --weights WEIGHTS or --samples IMAGES, one of the two")
     with running("evaluate") as params, console.progress() as progress:
         from mnistgan import files
         from mnistgan.datasets.arrays import load
+        from mnistgan.evaluation import scores as of_scores
         from mnistgan.evaluation import verdict
         from mnistgan.rulers.pins import pins
         from mnistgan.rulers.real import RealData
@@ -82,7 +84,7 @@ def evaluate(
         from mnistgan.rulers import classifier, pixels
 
         network, components = classifier.load(rulers), pixels.load(rulers)
-        sampler = sampling.load(generator) if generator else None
+        sampler = sampling.load(weights) if weights else None
         count, seed = params.evaluate.samples, params.evaluate.latent_seed if sampler else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
         thresholds.demand(pinned)
@@ -95,14 +97,15 @@ def evaluate(
         found = reference.measure(images, seen, progress=progress)
         walked = {"interpolation": smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
         report = found.report | walked
-        judged = verdict.recorded(report, thresholds.limits)
+        judged = verdict.verdict(report, thresholds.limits)
         which = {"images": outside.drawn} if outside else {}
-        figures = {**judged, **report, **which, "pins": str(pinned)}
+        figures = {"verdict": judged, **report, **which, "pins": str(pinned)}
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
-        table = "\n".join(["digit,share,prior", *rows, ""]).encode()
-        files.write_all({metrics: files.as_json(figures), classes: table})
+        table = "\n".join(["class,share,prior", *rows, ""]).encode()
+        deciding = of_scores.scores(figures)
+        files.write_all({metrics: files.as_json(figures), scores: files.as_json(deciding), classes: table})
         told = f"{samples}, {outside.drawn}: " if outside else ""
-        console.summary(f"{told}{_summary(found)}; {verdict.verdict(report, thresholds.limits)}")
+        console.summary(f"{told}{_summary(found)}; {judged}")
 
 
 def _demand(path: Path, got: int, needed: int) -> None:
@@ -124,7 +127,7 @@ def _summary(found: "Evaluation") -> str:
     distance, score, coverage = report["fid"], report["classifier_score"], report["coverage"]
     dropped = f"; dropped: {', '.join(balance.dropped)}" if balance.dropped else ""
     return (
-        f"FID {distance['value']:.4g} (floor {distance['floor']:.3g}, {distance['units']:.3g} of a missing digit), "
+        f"FID {distance['value']:.4g} (floor {distance['floor']:.3g}, relative {distance['relative']:.3g}), "
         f"classifier score {score['value']:.3f} (real {score['real']:.3f}), "
         f"coverage {coverage['value']:.3f} (real {coverage['real']:.3f}), "
         f"smallest class {balance.smallest} at {balance.smallest_ratio:.2f} of its share{dropped}"

@@ -19,7 +19,7 @@ from pipeline.stage import Verbose
 if TYPE_CHECKING:
     import numpy as np
 
-WEIGHTS = Path("models/generator.npz")
+WEIGHTS = Path("models/final.npz")
 MOST = 100_000
 IMAGE_NAME = "{:05d}.png"
 
@@ -152,16 +152,18 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
 def _of_commit(rev: str, folder: Path) -> Path:
     """Finds a commit's weights in DVC's cache, or its remote. Raises UsageError where there are none."""
     from pipeline.dvcfiles import experiments, git
-    from pipeline.results import history, kept
+    from pipeline.results import former, history, kept
 
     commit = experiments.commit_of(rev)
     if commit is None:
         raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
-    here = kept.cached(history.outs_at(commit).get(WEIGHTS.as_posix(), "none"))
-    return here if here.is_file() else _by_dvc(rev, commit, folder)
+    outs = history.outs_at(commit)
+    path = next((path for path in former.paths(WEIGHTS) if path.as_posix() in outs), WEIGHTS)
+    here = kept.cached(outs.get(path.as_posix(), "none"))
+    return here if here.is_file() else _by_dvc(rev, commit, path, folder)
 
 
-def _by_dvc(rev: str, commit: str, folder: Path) -> Path:
+def _by_dvc(rev: str, commit: str, weights: Path, folder: Path) -> Path:
     """Fetches them by DVC itself. Raises UsageError where it can't."""
     import dvc.api
     from dvc.exceptions import DvcException, PathMissingError
@@ -169,17 +171,17 @@ def _by_dvc(rev: str, commit: str, folder: Path) -> Path:
 
     from pipeline.dvcfiles import git
 
-    path = folder / WEIGHTS.name
+    path = folder / weights.name
     whole, here = git.place()
     try:
-        path.write_bytes(dvc.api.read((here / WEIGHTS).as_posix(), repo=str(whole), rev=commit, mode="rb"))
+        path.write_bytes(dvc.api.read((here / weights).as_posix(), repo=str(whole), rev=commit, mode="rb"))
     except PathMissingError as error:
         raise UsageError(
-            f"--rev {rev}: {WEIGHTS} of that commit is neither in this clone's DVC cache nor in its remote; "
+            f"--rev {rev}: {weights} of that commit is neither in this clone's DVC cache nor in its remote; "
             "check the commit out and run `make repro`, or give --run or --weights"
         ) from error
     except (DvcException, SCMError, OSError) as error:
-        raise UsageError(f"--rev {rev}: {WEIGHTS} of that commit can't be had: {error}") from error
+        raise UsageError(f"--rev {rev}: {weights} of that commit can't be had: {error}") from error
     return path
 
 
@@ -215,22 +217,11 @@ def _write_folder(images: "np.ndarray", out: Path, digest: str, progress: Progre
     """Writes the folder beside and swaps it in; the one that was there is gone only after that."""
     from PIL import Image
 
+    from mnistgan import files
     from mnistgan.drawing.pictures import encoding
 
-    folder = out.resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
-        fresh, old = Path(beside) / "new", Path(beside) / "old"
-        fresh.mkdir()
+    with files.replacing_folder(out.resolve()) as fresh:
         for number, image in enumerate(images):
             progress("writing", number, len(images))
             (fresh / IMAGE_NAME.format(number)).write_bytes(encoding.png(Image.fromarray(image), digest))
         progress("writing", len(images), len(images))
-        if folder.exists():
-            folder.rename(old)
-        try:
-            fresh.rename(folder)
-        except BaseException:
-            if old.exists():
-                old.rename(folder)
-            raise

@@ -50,11 +50,11 @@ class Drawn:
 
 @tried()
 def render(
-    generator: Annotated[Path, typer.Option(help="The trained generator's weights (.npz).")],
+    weights: Annotated[Path, typer.Option(help="The trained model's weights (.npz).")],
     grids: Annotated[Path, typer.Option(help="Folder of the training's grids, one an epoch (.png).")],
     curves: Annotated[Path, typer.Option(help="The training's losses and probabilities (.csv).")],
     evaluation: Annotated[Path, typer.Option(help="The metrics (.json).")],
-    classes: Annotated[Path, typer.Option(help="The share of each digit among the samples (.csv).")],
+    classes: Annotated[Path, typer.Option(help="The share of each class among the samples (.csv).")],
     test: Annotated[Path, typer.Option(help="The test images, to show real beside generated (.npz).")],
     rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by digit.")],
     pictures: Annotated[Path, typer.Option(help="Folder where all pictures go."), Out(".png", folder=True)],
@@ -77,9 +77,9 @@ def render(
 
         # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
         try:
-            digest = files.sha256(generator)
+            digest = files.sha256(weights)
         except FileNotFoundError as error:
-            raise DataError(f"{generator}: no such file; the train stage writes it") from error
+            raise DataError(f"{weights}: no such file; the train stage writes it") from error
         history = by_epoch(grids)
         strip, frames = _strip(history), _frames(history)
         metrics = tables.metrics(evaluation)
@@ -87,7 +87,7 @@ def render(
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
         reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
-        drawn = _draw(generator, reader, params, report)
+        drawn = _draw(weights, reader, params, report)
         animation = _animation(frames, params.render.frame_milliseconds, digest)
         grid = drawn.samples[: TRAINING_SIDE**2]
 

@@ -36,7 +36,7 @@ def report(
 
     It can be opened from disk, mailed and kept. The verdict first, as `diff` gives it; then every metric with its
     interval beside what real images get, the curves and looks of both trainings over each other, the same latents drawn
-    by both (over the epochs where DVC's cache has both sides' grids), the shares of the digits, the samples that the
+    by both (over the epochs where DVC's cache has both sides' grids), the shares of the classes, the samples that the
     classifier is most and least sure of, the params, data and code that differ, and where both come from. Curves and
     pictures are of one training: of a group of seeds the page has the figures alone.
 
@@ -246,7 +246,7 @@ def _markdown(result: diff.DiffResult, page: "Page") -> str:
     sections = [
         result.markdown(),
         *(_section(f"{group.title}, at the end", ("", "A", "B"), _last_rows(group)) for group in page.curves),
-        _section("Share of each digit", ("digit", "MNIST", "A", "B"), _share_rows(page.shares)),
+        _section("Share of each class", ("class", "data", "A", "B"), _share_rows(page.shares)),
         _section("Provenance", ("", "A", "B"), [(pair.name, pair.a, pair.b) for pair in page.provenance]),
     ]
     curves = [note for group in page.curves for note in group.notes]
@@ -262,7 +262,7 @@ def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
 
 def _share_rows(shares: "Shares") -> Iterator[Sequence[str]]:
     for row in shares.rows:
-        yield str(row.digit), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))
+        yield str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))
 
 
 def _last_rows(group: "Curves") -> Iterator[Sequence[str]]:

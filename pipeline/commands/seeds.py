@@ -32,7 +32,9 @@ AGAIN = "the same command goes on with what is missing"
 
 def seeds(
     count: Annotated[int, typer.Option(min=2, max=1000, help="How many: the seeds 0 to COUNT - 1.")] = 5,
-    recipe: Annotated[str | None, typer.Option(help="A recipe of params.yaml, instead of the one it names.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A recipe of the family, instead of the one that params.yaml names.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Another value of a param, as `dvc exp run -S`; repeatable."),
@@ -43,7 +45,7 @@ def seeds(
     """Train seeds of a recipe and record how far they differ.
 
     `diff` and `gate` judge by that. The trainings go through DVC's queue. Each seed is a DVC experiment and an MLflow
-    run; a parent run shows mean, standard deviation and 95% interval of log FID and of every other metric, and counts
+    run; a parent run shows mean, standard deviation and 95% interval of log FID and of the other scores, and counts
     those that collapsed, which no mean holds. A seed that the workspace, the last commit or an experiment records
     already, by the same params, data and code, is taken from there. A changed tree is queued with its changes.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan import reading
+from mnistgan.families import recipes_file
 from mnistgan.progress import Progress
 from mnistgan.training.speed import Speed
 from pipeline import console, runtime
@@ -38,12 +39,14 @@ def train(
         typer.Option(help="Validation images, looked at while training; trained on too by a recipe of `images: all`."),
     ],
     rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers that looks are measured by.")],
-    generator: Annotated[Path, typer.Option(help="Where the generator's final weights go (.npz)."), Out(".npz")],
+    final: Annotated[Path, typer.Option(help="Where the final weights of what draws go (.npz)."), Out(".npz")],
     best: Annotated[
         Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz)."), Out(".npz")
     ],
-    discriminator: Annotated[
-        Path, typer.Option(help="Where the discriminator's final weights go (.npz)."), Out(".npz")
+    parts: Annotated[
+        Path,
+        typer.Option(help="Folder, replaced as one, for every other network's final weights, one NPZ each."),
+        Out(".npz", folder=True, whole=True),
     ],
     versions: Annotated[Path, typer.Option(help="Where the libraries' versions go (.json)."), Out(".json")],
     machine: Annotated[
@@ -69,8 +72,8 @@ def train(
     column for each scalar that a step of the recipe's family reports.
 
     A look measures 2,000 samples against 2,000 validation images by the pinned rulers: FID, class balance, coverage
-    and repetition. Three collapsed looks in a row are said aloud. None of it steers the training: --generator gets
-    the last weights, --best those that looked best.
+    and repetition. Three collapsed looks in a row are said aloud. None of it steers the training: --final gets the
+    last weights, --best those that looked best.
     """
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
         from mnistgan.datasets import arrays
@@ -78,8 +81,8 @@ def train(
         from mnistgan.training.selection import selected
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
-        data = selected(params.recipe, labelled, held_out, f"recipes.{params.train.recipe}", str(train))
-        runtime.load_tensorflow(verbose, params.train.threads)
+        data = selected(params.recipe, labelled, held_out, _place(params), str(train))
+        runtime.load_tensorflow(verbose, params.train.threads, params.train.device)
         from mnistgan import families, files
         from mnistgan.families import sampling
         from mnistgan.training.checkpoint import Checkpoints
@@ -89,7 +92,7 @@ def train(
         recipe = params.recipe.model_copy(update={"precision": precision})
         with naming(train, validation):
             judge = _judge(labelled, held_out, rulers, params.train.seed)
-        family = families.find(params.recipe.kind)
+        family = families.find(params.train.family)
         watcher = _Files(grids, curves, looks, progress, family.scalars)
         declared = dvc_yaml.options("train")
         is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
@@ -97,33 +100,37 @@ def train(
         with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)
             loop = Loop(family, params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
-            final = loop.run(fresh=fresh)
+            state = loop.run(fresh=fresh)
         overhead = watcher.speed.overhead_share()
-        networks = {generator: loop.snapshot(final), best: loop.best(final)}
-        networks[discriminator] = final.parts.networks["discriminator"]
-        with files.replacing_all(*networks, versions, machine) as beside:
+        with files.replacing_all(final, best, versions, machine, folders=[parts]) as beside:
+            networks = {beside[final]: loop.snapshot(state), beside[best]: loop.best(state)}
+            others = (item for item in state.parts.networks.items() if item[0] != state.parts.sampled)
+            networks |= {beside[parts] / f"{name}.npz": network for name, network in others}
             for path, network in networks.items():
-                sampling.save(beside[path], params.recipe.kind, network)
+                sampling.save(path, params.train.family, network)
             files.write_json(beside[versions], runtime.installed_versions())
-            files.write_json(beside[machine], runtime.machine(precision))
+            files.write_json(beside[machine], runtime.machine(precision, params.train.device))
         per_second = watcher.speed.per_second
         if per_second:
             journal.note(images_per_second=round(per_second, 1), overhead_share=round(overhead, 4))
         speed = f"{per_second:.0f} images/s, {overhead:.0%} of the time on looks, grids and checkpoints"
         console.summary(
-            f"trained {params.train.recipe} (seed {params.train.seed}) {_told(final, family.scalars)}; {speed}"
+            f"trained {params.train.recipe} (seed {params.train.seed}) {_told(state, family.scalars)}; {speed}"
         )
 
 
 def _precision(params: "Params") -> "Precision":
     """Finds the precision that the recipe asks for, or, with a warning, what can be had here."""
     wanted = params.recipe.precision
-    got, why = runtime.precision(wanted)
+    got, why = runtime.precision(wanted, params.train.device)
     if why:
-        console.warn(
-            f"recipes.{params.train.recipe}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes"
-        )
+        console.warn(f"{_place(params)}.precision: {wanted}, but {why}; trains in {got}, slower and to other bytes")
     return got
+
+
+def _place(params: "Params") -> str:
+    """Where the recipe stands."""
+    return f"{recipes_file(params.train.family)}: {params.train.recipe}"
 
 
 def _told(final: "TrainingState", scalars: "Sequence[Scalar]") -> str:

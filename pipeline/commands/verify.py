@@ -24,7 +24,7 @@ from pipeline.runs.journal import Kind
 from pipeline.tracking import follower
 
 COMMAND = ["exec", "python", "-m", "pipeline"]
-CODE = ("pipeline", "src")
+CODE = ("pipeline", "src", "recipes")
 FRESH = {"train": "--fresh"}
 """What makes a stage start from nothing."""
 MACHINE_INDEPENDENT = ("prepare",)

@@ -1,8 +1,9 @@
-"""Reads dvc.yaml, its references to params.yaml resolved: what each stage is declared to read, run and write."""
+"""Reads dvc.yaml, its references to params resolved: what each stage is declared to read, run and write."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
 @dataclass(frozen=True)
 class Declared:
-    """A stage as dvc.yaml and params.yaml declare it, whether or not its files are there."""
+    """A stage as dvc.yaml and the params files declare it, whether or not its files are there."""
 
     command: str
     params: Mapping[str, Any]
@@ -33,9 +34,9 @@ class Declared:
 
 
 def declared(workspace: Path = Path()) -> dict[str, Declared]:
-    """Reads every stage as dvc.yaml and params.yaml declare it, by its name."""
-    params = params_yaml.read(workspace)
-    return {name: _declared(entry, params) for name, entry in _stages(workspace).items()}
+    """Reads every stage as dvc.yaml and the params files declare it, by its name."""
+    read = cache(partial(params_yaml.read, workspace))
+    return {name: _declared(entry, read) for name, entry in _stages(workspace).items()}
 
 
 def options(stage: str, workspace: Path = Path()) -> dict[str, Path]:
@@ -52,17 +53,17 @@ def part_of(
     stage: str,
     workspace: Path = Path(),
     known: Mapping[str, str] | None = None,
-    params: Mapping[str, Any] | None = None,
+    params: Mapping[Path, Any] | None = None,
 ) -> Part:
     """Works out a stage's part as the next run would record it, but for the deps that training makes.
 
     Those may be still to come, and the train key stands for them. ``known``: MD5 by path of deps that are not to be
-    opened. ``params``: those that an experiment would run with, instead of params.yaml's. Raises DataError when another
-    dep is missing.
+    opened. ``params``: those that an experiment would run with, by file, instead of the workspace's. Raises DataError
+    when another dep is missing.
     """
     known = known or {}
     stages = _stages(workspace)
-    found = _declared(stages[stage], params_yaml.read(workspace) if params is None else params)
+    found = _declared(stages[stage], partial(params_yaml.read, workspace) if params is None else params.__getitem__)
     deps = [path for path in found.deps if path not in _outs(stages["train"])]
     return Part(
         params=found.params,
@@ -73,11 +74,19 @@ def part_of(
     )
 
 
-def _declared(entry: Mapping[str, Any], params: Mapping[str, Any]) -> Declared:
-    named = {name: _look_up(name, params) for name in (_resolve(name, params) for name in entry.get("params", []))}
+def _declared(entry: Mapping[str, Any], read: Callable[[Path], Any]) -> Declared:
+    params = read(PARAMS)
+    named: dict[str, dict[str, Any]] = {}
+    for listed in entry.get("params", []):
+        # a key of params.yaml, or another file with a list of keys
+        file, keys = (str(PARAMS), [listed]) if isinstance(listed, str) else next(iter(listed.items()))
+        file = _resolve(file, params)
+        values = read(Path(file))
+        for key in (_resolve(key, params) for key in keys):
+            named.setdefault(file, {})[key] = _look_up(key, values, file)
     return Declared(
         command=entry["cmd"],
-        params={str(PARAMS): named} if named else {},
+        params=named,
         deps=[_resolve(path, params) for path in entry.get("deps", [])],
         outs=_outs(entry),
         in_git=[path for path, flags in _listed(entry) if flags.get("cache") is False],
@@ -106,9 +115,9 @@ def _resolve(text: str, params: Mapping[str, Any]) -> str:
     return _REFERENCE.sub(lambda found: str(_look_up(found[1].strip(), params)), text)
 
 
-def _look_up(name: str, params: Any) -> Any:
+def _look_up(name: str, params: Any, file: str = str(PARAMS)) -> Any:
     for key in name.split("."):
         if not isinstance(params, Mapping) or key not in params:
-            raise UsageError(f"{PIPELINE} asks for {name}, which {PARAMS} lacks")
+            raise UsageError(f"{PIPELINE} asks for {name}, which {file} lacks")
         params = params[key]
     return params

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnistgan import reading
+from mnistgan import families, reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout, params_yaml
@@ -20,7 +20,7 @@ MEASURING = ("prepare", "train", "evaluate")
 """The stages that figures come from."""
 SEED = "train.seed"
 SHORT = 7
-_OVERRIDE = re.compile(r"([A-Za-z_][\w-]*(?:\.[\w-]+)*)=.+", re.DOTALL)
+_OVERRIDE = re.compile(r"(?:[\w./-]+:)?([A-Za-z_][\w-]*(?:\.[\w-]+)*)=.+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,14 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     """
     from mnistgan import params
 
-    text = _overridden(overrides)
-    params.parse(text, f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS))
-    document = reading.yaml_document(text, str(layout.PARAMS))
-    parts = _parts(document)
+    texts = _overridden(overrides)
+    name = f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS)
+    recipes = {file.stem: text for file, text in texts.items() if file != layout.PARAMS}
+    recipe = params.parse(texts[layout.PARAMS], recipes, name).train.recipe
+    parts = _parts({file: reading.yaml_document(text, str(file)) for file, text in texts.items()})
     digest = checkout.recipe_digest(parts, pins.pins_to_write(parts))
     assert digest is not None
-    return Plan(str(document["train"]["recipe"]), digest, count, tuple(overrides), causes(parts))
+    return Plan(recipe, digest, count, tuple(overrides), causes(parts))
 
 
 def is_prepared() -> bool:
@@ -98,63 +99,75 @@ def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
 
 def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
     """Collects a stage's params and deps, without where its data came from and what training makes."""
-    flat = dict(reading.flatten(part.params.get(str(layout.PARAMS), {}), ""))
     return {
-        "params": {name: value for name, value in flat.items() if not _is_free(name)},
+        "params": {name: value for name, value in reading.flatten(part.params) if not _is_free(name)},
         "deps": {path: digest for path, digest in part.deps.items() if path not in trained},
     }
 
 
 def _is_free(name: str) -> bool:
-    return name == SEED or name.startswith(params_yaml.SOURCES)
+    return name.removeprefix(f"{layout.PARAMS}.").startswith((SEED, params_yaml.SOURCES))
 
 
-def _parts(document: Mapping[str, Any]) -> dict[str, Part]:
+def _parts(documents: Mapping[Path, Any]) -> dict[str, Part]:
     """Works out the stages as the next run with these params would record them; prepare as it is recorded."""
     if not is_prepared():
         raise DataError(f"{layout.LOCK} does not record what prepare makes now; run `dvc repro prepare` first")
     prepared = dvc_lock.prepared()
     known = prepared["prepare"].outs
-    measured = {stage: dvc_yaml.part_of(stage, known=known, params=document) for stage in ("train", "evaluate")}
+    measured = {stage: dvc_yaml.part_of(stage, known=known, params=documents) for stage in ("train", "evaluate")}
     return {**prepared, **measured}
 
 
-def _overridden(overrides: Sequence[str]) -> str:
-    """Applies overrides to the text of params.yaml, by the code that applies those of ``dvc exp run -S``."""
-    from mnistgan import reading
-
-    try:
-        text = reading.text(layout.PARAMS, ParamsError)
-    except FileNotFoundError as error:
-        raise UsageError(f"{layout.PARAMS}: no such file; run from the repository's root") from error
+def _overridden(overrides: Sequence[str]) -> dict[Path, str]:
+    """Applies overrides to the texts of the params files, by the code that applies those of ``dvc exp run -S``."""
+    recipes = [Path(families.recipes_file(name)) for name in families.names()]
+    texts = {file: _text(file) for file in (layout.PARAMS, *recipes)}
     if not overrides:
-        return text
-    reading.yaml_document(text, str(layout.PARAMS), ParamsError)  # within bounds, which DVC's reader has none of
+        return texts
     for override in overrides:
         _check(override)
     from dvc.exceptions import DvcException
+    from dvc.utils.cli_parse import to_path_overrides
     from dvc.utils.hydra import apply_overrides, to_hydra_overrides
 
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
-        copy = Path(folder) / layout.PARAMS
-        copy.write_text(text, "utf-8")
-        try:
-            if any(override.is_sweep_override() for override in to_hydra_overrides(list(overrides))):
-                raise UsageError(f"--set {', '.join(overrides)}: several values; a group is of one, so give one")
-            apply_overrides(copy, list(overrides))
-        except UsageError:
-            raise
-        except Exception as error:  # DVC lets its parser's own through
-            cause = error.__cause__ if isinstance(error, DvcException) and error.__cause__ else error
-            said = " ".join(str(cause).split()).partition(". To append")[0]
-            raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {layout.PARAMS}") from error
-        return copy.read_text("utf-8")
+        for name, asked in to_path_overrides(overrides).items():
+            file = Path(name)
+            if file not in texts:
+                raise UsageError(f"--set {', '.join(overrides)}: {name} is none of {', '.join(map(str, texts))}")
+            copy = Path(folder) / file.name
+            copy.write_text(texts[file], "utf-8")
+            try:
+                if any(override.is_sweep_override() for override in to_hydra_overrides(asked)):
+                    raise UsageError(f"--set {', '.join(overrides)}: several values; a group is of one, so give one")
+                apply_overrides(copy, asked)
+            except UsageError:
+                raise
+            except Exception as error:  # DVC lets its parser's own through
+                cause = error.__cause__ if isinstance(error, DvcException) and error.__cause__ else error
+                said = " ".join(str(cause).split()).partition(". To append")[0]
+                raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {file}") from error
+            texts[file] = copy.read_text("utf-8")
+    return texts
+
+
+def _text(file: Path) -> str:
+    """Reads a params file's text, within bounds, which DVC's own reader has none of."""
+    try:
+        text = reading.text(file, ParamsError)
+    except FileNotFoundError as error:
+        raise UsageError(f"{file}: no such file; run from the repository's root") from error
+    reading.yaml_document(text, str(file), ParamsError)
+    return text
 
 
 def _check(override: str) -> None:
     found = _OVERRIDE.fullmatch(override)
     if found is None:
-        raise UsageError(f"--set {override}: takes KEY=VALUE, for instance recipes.fast.learning_rate=5.0e-4")
+        raise UsageError(
+            f"--set {override}: takes KEY=VALUE, for instance recipes/dcgan.yaml:fast.learning_rate=5.0e-4"
+        )
     if found[1] == SEED:
         raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")
     if found[1].partition(".")[0] == "prepare":

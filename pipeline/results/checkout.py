@@ -15,7 +15,7 @@ from mnistgan.errors import DataError, FormatError
 from pipeline.dvcfiles import digests, dvc_lock, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.layout import METRICS, SEEDS
-from pipeline.results import doubts
+from pipeline.results import doubts, former
 from pipeline.runs import keys, machine
 
 Read = Callable[[Path], bytes | None]
@@ -70,13 +70,13 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
     figures = figures_of(f"{name}, {METRICS}", content)
     recorded = read_bytes(SEEDS)
     of_seeds = f"{name}, {SEEDS}"
-    rows = seeds.loads(reading.decoded(recorded, of_seeds), of_seeds) if recorded is not None else []
-    lock, written = read_bytes(layout.LOCK), read_bytes(layout.PARAMS)
+    rows = seeds_of(of_seeds, recorded) if recorded is not None else []
+    lock = read_bytes(layout.LOCK)
     if lock is None:
         side = Side(name, (Trained(name, figures),))
         unknown = (f"{name} has no {layout.LOCK}: its params and code are unknown",)
         return Results(side, seeds=tuple(rows), notes=unknown, doubts=unknown, place=Place(read_bytes, {}, commit))
-    parts = dvc_lock.parts_of(reading.decoded(lock, f"{name}, {layout.LOCK}"))
+    parts = former.parts(dvc_lock.parts_of(reading.decoded(lock, f"{name}, {layout.LOCK}")))
     found = Results(
         side=Side(name, (_trained(name, figures, parts),), recipe_digest(parts, figures.pins)),
         params=_params(parts),
@@ -88,7 +88,7 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
     )
     doubted = tuple(doubts.of_figures(name, content, parts))
     others = doubts.other_record(found.side, found.params.get("train.seed"), rows)
-    notes = (*doubted, *doubts.stale_params(name, written, found.params), *others)
+    notes = (*doubted, *doubts.stale_params(name, read_bytes, found.params), *others)
     return replace(found, notes=notes, doubts=doubted, is_recorded=not doubted)
 
 
@@ -128,7 +128,7 @@ def _machine(parts: Mapping[str, Part], read_bytes: Read) -> dict[str, str]:
 
 def _trained(name: str, figures: Figures, parts: Mapping[str, Part]) -> Trained:
     train = parts.get("train")
-    weights = train.outs.get(str(train.options.get("generator"))) if train else None
+    weights = train.outs.get(str(train.options.get("final"))) if train else None
     return Trained(name, figures, weights, _measured_by(parts), _training(parts))
 
 
@@ -151,17 +151,27 @@ def _training(parts: Mapping[str, Part]) -> str | None:
 
 
 def recipe_digest(parts: Mapping[str, Part], pins: str) -> str | None:
-    """Digest of the group of seeds that a state belongs to; None where no training is recorded."""
-    named = parts["train"].params.get(str(layout.PARAMS), {}) if "train" in parts else {}
-    knobs = next((value for name, value in named.items() if params_yaml.RECIPE.fullmatch(name)), None)
+    """Digest of the group of seeds that a state belongs to; None where no training is recorded.
+
+    The family counts as the knob that it was, so that a spread recorded then is found.
+    """
+    by_file = former.parts(parts)["train"].params if "train" in parts else {}
+    recipes = (knobs for file, named in by_file.items() if file != str(layout.PARAMS) for knobs in named.values())
+    knobs = next(recipes, None)
     if knobs is None:
         return None
-    return seeds.recipe_digest(knobs, json.dumps(_data(parts), sort_keys=True), pins)
+    family = by_file[str(layout.PARAMS)]["train"].get("family", former.FAMILY)
+    return seeds.recipe_digest({former.FAMILY_KNOB: family, **knobs}, json.dumps(_data(parts), sort_keys=True), pins)
+
+
+def seeds_of(name: str, content: bytes) -> list[SeedRow]:
+    """Parses a seeds file. Raises FormatError, beginning with ``name``, where it is none."""
+    return seeds.loads(former.seeds(reading.decoded(content, name)), name)
 
 
 def figures_of(name: str, content: bytes) -> Figures:
     """Parses a metrics file. Raises FormatError, beginning with ``name``, where it is none."""
     try:
-        return Figures.of(reading.json_document(reading.decoded(content, name), name), name)
+        return Figures.of(former.evaluation(reading.json_document(reading.decoded(content, name), name)), name)
     except OverflowError as error:
         raise FormatError(f"{name}: {error}") from error

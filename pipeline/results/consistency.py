@@ -33,6 +33,7 @@ def faults(part: Part, workspace: Path) -> Iterator[str]:
         return
     yield from _of_figures(figures, rulers, part)
     yield from _of_verdict(figures, folder, part)
+    yield from _of_scores(figures, part, workspace)
     yield from _of_classes(figures, part, workspace)
 
 
@@ -56,7 +57,7 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
 
 
 def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
-    """Checks the metrics file against itself: its verdict, its intervals, and FID in units of a missing digit."""
+    """Checks the metrics file against itself: its verdict, its intervals, and its relative FID."""
     from mnistgan.comparison.figures import Figures
     from mnistgan.evaluation import verdict
     from mnistgan.metrics.catalog import KNOWN, broken_interval
@@ -70,10 +71,10 @@ def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
         return
     wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
     yield from (f"{path}: {said}; {_REPRO}" for said in wrong if said)
-    for name in ("fid", "fid_logits", "fid_pixels"):
-        value, units, no_8 = (found.leaves.get(f"{name}.{each}", math.nan) for each in ("value", "units", "no_8"))
-        if math.isfinite(value + units * no_8) and not math.isclose(units * no_8, value, rel_tol=ROUNDING):
-            yield f"{path}: {name} is {value:g}, yet {units:g} units of {no_8:g}; {_REPRO}"
+    for metric in (metric for metric in KNOWN.values() if metric.relative):
+        value, *over = (found.leaves.get(name, math.nan) for name in (metric.name, *(metric.relative or ())))
+        if all(map(math.isfinite, (value, *over))) and not math.isclose(math.prod(over), value, rel_tol=ROUNDING):
+            yield f"{path}: {metric.short} is {value:g}, yet {over[0]:g} times {over[1]:g}; {_REPRO}"
     if limits is None:
         return
     try:
@@ -83,6 +84,23 @@ def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
         return
     if set(found.findings) != set(expected):
         yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {_REPRO}"
+
+
+def _of_scores(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
+    """Checks that the scores are those of the metrics file."""
+    path = part.options.get("scores")
+    if path is None or not (workspace / path).is_file():
+        return
+    from mnistgan.evaluation.scores import scores
+    from mnistgan.files import read_json
+
+    try:
+        if read_json(workspace / path) != scores(figures):
+            yield f"{path}: not the figures of {part.options['metrics']}; {_REPRO}"
+    except MnistganError as error:
+        yield str(error)
+    except (KeyError, TypeError) as error:
+        yield f"{part.options['metrics']}: lacks {error}, which is a score; {_REPRO}"
 
 
 def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:

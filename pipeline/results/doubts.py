@@ -1,17 +1,19 @@
 """Tells why a checkout's figures may be another run's, or its params other than those that ran."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mnistgan import reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side
+from mnistgan.families import recipes_file
 from mnistgan.metrics.catalog import PRIMARY
 from pipeline.dvcfiles import digests, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.layout import METRICS, SEEDS
+from pipeline.results import former
 from pipeline.runs import keys
 
 
@@ -22,14 +24,21 @@ def of_figures(name: str, content: bytes, parts: Mapping[str, Part]) -> Iterator
     yield from _unnamed(name, parts)
 
 
-def stale_params(name: str, written: bytes | None, ran: Mapping[str, Any]) -> Iterator[str]:
-    """Lists where params.yaml differs from the run whose figures these are."""
-    if written is None:
+def stale_params(name: str, read: Callable[[Path], bytes | None], ran: Mapping[str, Any]) -> Iterator[str]:
+    """Lists where params.yaml and the recipe differ from the run whose figures these are."""
+
+    def held(path: Path) -> Any:
+        content, told = read(path), f"{name}, {path}"
+        return None if content is None else reading.yaml_document(reading.decoded(content, told), told)
+
+    document = former.document(held(layout.PARAMS))
+    if document is None:
         return
-    document = reading.yaml_document(reading.decoded(written, f"{name}, {layout.PARAMS}"), f"{name}, {layout.PARAMS}")
     try:
-        recipe = document["recipes"][document["train"]["recipe"]]
-    except (KeyError, TypeError):
+        train = document["train"]
+        recipes = document.get("recipes") or held(Path(recipes_file(train["family"])))
+        recipe = recipes[train["recipe"]]
+    except (AttributeError, KeyError, TypeError):
         yield f"{name}: {layout.PARAMS} names no recipe; the figures are of the run that {layout.LOCK} records"
         return
     now = dict(reading.flatten({**document, "recipe": recipe}, ""))
@@ -65,9 +74,9 @@ def _unnamed(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
     if not {"train", "evaluate"} <= parts.keys():
         return
     train = parts["train"]
-    generator = str(train.options.get("generator"))
-    if generator not in train.outs or generator not in parts["evaluate"].deps:
-        yield f"{name}: {layout.LOCK} names no generator, so of which weights the figures are is unknown"
+    weights = str(train.options.get("final"))
+    if weights not in train.outs or weights not in parts["evaluate"].deps:
+        yield f"{name}: {layout.LOCK} names no weights, so of which weights the figures are is unknown"
     elif unnamed := [path for path in train.outs if Path(path) not in train.options.values()]:
         yield f"{name}: {layout.LOCK}'s command of train names no {', '.join(unnamed)}, which it wrote"
 

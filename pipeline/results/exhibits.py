@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnistgan.errors import FormatError
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
-from pipeline.results import history, kept
+from pipeline.results import former, history, kept
 from pipeline.runs import journal, keys
 from pipeline.runs.journal import Kind
 
@@ -63,7 +63,7 @@ class Exhibits:
         return (curves.parse(_text(content), f"{self.name}, {path}") if content is not None else None), notes
 
     def shares(self) -> "tuple[Shares | None, list[str]]":
-        """Reads the shares of the digits. Raises FormatError where the file holds something else."""
+        """Reads the shares of the classes. Raises FormatError where the file holds something else."""
         from mnistgan.drawing.report.class_shares import Shares
 
         content, notes = self._read(CLASSES, "evaluate")
@@ -225,4 +225,4 @@ def _all_there(found: Sequence[tuple[int, bytes | None]]) -> bool:
 
 
 def _text(content: bytes) -> str:
-    return content.decode("utf-8", "replace")
+    return former.table(content.decode("utf-8", "replace"))

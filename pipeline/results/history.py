@@ -12,7 +12,7 @@ from typing import Any
 from mnistgan.errors import FormatError, MnistganError
 from pipeline.dvcfiles import digests, dvc_lock, experiments, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import kept, stamps
+from pipeline.results import former, kept, stamps
 from pipeline.runs import keys, machine, versions
 from pipeline.runs.keys import State
 
@@ -74,9 +74,10 @@ class Recorded:
     def weights(self) -> str | None:
         """Sha256 of the generator: of the file, or as the pictures that git keeps say; None where neither is."""
         train = self.parts.get("train")
-        if train is None or "generator" not in train.options:
+        named = former.options("train", train) if train else {}
+        if train is None or "final" not in named:
             return None
-        path = str(train.options["generator"])
+        path = str(named["final"])
         if content := self.read(path, train.outs.get(path, "")):
             return hashlib.sha256(content).hexdigest()
         drawn = self.parts["render"].outs.items() if "render" in self.parts else ()

@@ -11,8 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from mnistgan import reading
-from mnistgan.comparison import seeds
+from mnistgan import families, reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import DataError, GitError, RulerError, UsageError
@@ -58,7 +57,7 @@ def recorded_seeds(*sides: Results) -> list[SeedRow]:
     Two records of a recipe are never mixed: another commit's may be of other code. Of equals the first counts.
     """
     path = Path(SEEDS)
-    here = seeds.loads(reading.decoded(reading.content(path), str(path)), str(path)) if path.is_file() else []
+    here = checkout.seeds_of(str(path), reading.content(path)) if path.is_file() else []
     fullest: dict[str, list[SeedRow]] = {}
     for record in (*(side.seeds for side in sides), here):
         for digest in dict.fromkeys(row.digest for row in record):
@@ -143,7 +142,7 @@ def _of_file(name: str, content: bytes) -> list[Results]:
     """Reads a metrics file's figures, or a seeds file's: one of each seed, all of one recipe."""
     if not name.endswith(".csv"):
         return [Results(Side(name, (Trained(name, checkout.figures_of(name, content)),)))]
-    rows = seeds.loads(reading.decoded(content, name), name)
+    rows = checkout.seeds_of(name, content)
     recipes = sorted({row.digest for row in rows})
     if len(recipes) != 1:
         raise UsageError(f"{name}: holds seeds of {len(recipes)} recipes ({', '.join(recipes)}); a group is of one")
@@ -154,8 +153,9 @@ def _of_file(name: str, content: bytes) -> list[Results]:
 def _of_run(text: str, files_of_run: FilesOfRun | None) -> Results:
     if files_of_run is None:
         raise UsageError(f"{text}: no run of MLflow can be read here")
-    places = {str(path): path for path in (METRICS, SEEDS, MACHINE, layout.LOCK, layout.PARAMS)}
-    held = files_of_run(text.removeprefix(RUN), list(places))
+    recipes = map(families.recipes_file, families.names())
+    places = [*map(str, (METRICS, SEEDS, MACHINE, layout.LOCK, layout.PARAMS)), *recipes]
+    held = files_of_run(text.removeprefix(RUN), places)
     return checkout.of_place(text, lambda wanted: held.get(str(wanted)))
 
 

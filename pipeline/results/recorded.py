@@ -167,9 +167,9 @@ def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]
             yield pipeline, f"{', '.join(missing)}: in {pipeline}'s {kind}, not in {layout.LOCK}"
         if idle := sorted(set(recorded) - set(wanted)):
             yield pipeline, f"{', '.join(idle)}: in {layout.LOCK}'s {kind}, not in {pipeline}"
-    recorded_params, wanted_params = (dict(reading.flatten(params)) for params in (part.params, declared.params))
-    for name in sorted(recorded_params.keys() | wanted_params.keys()):
-        got, expected = wanted_params.get(name, "nothing"), recorded_params.get(name, "nothing")
-        if got != expected or type(got) is not type(expected):
-            key = name.removeprefix(f"{layout.PARAMS}.")
-            yield str(layout.PARAMS), f"{layout.PARAMS}, {key}: {got!r}, {layout.LOCK} records {expected!r}"
+    for file in sorted(part.params.keys() | declared.params.keys()):
+        ran, given = (dict(reading.flatten(params.get(file, {}))) for params in (part.params, declared.params))
+        for name in sorted(ran.keys() | given.keys()):
+            got, expected = given.get(name, "nothing"), ran.get(name, "nothing")
+            if got != expected or type(got) is not type(expected):
+                yield file, f"{file}, {name}: {got!r}, {layout.LOCK} records {expected!r}"

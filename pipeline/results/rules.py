@@ -12,9 +12,10 @@ def read(path: Path) -> Any:
     """Reads and parses a file of rules. Raises GateError where it is missing or holds what is not understood."""
     from mnistgan import reading
     from mnistgan.comparison import rules
+    from pipeline.results import former
 
     try:
         text = reading.text(path, GateError)
     except FileNotFoundError as error:
         raise GateError(f"{path}: no such file; run from the repository's root, or give --rules") from error
-    return rules.parse(reading.yaml_document(text, str(path), GateError), str(path))
+    return rules.parse(former.rules(reading.yaml_document(text, str(path), GateError)), str(path))

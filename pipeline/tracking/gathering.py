@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,21 @@ from typing import Any
 from mnistgan import reading
 from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
+from mnistgan.families import recipes_file
 from mnistgan.metrics import looks
+from mnistgan.metrics.catalog import METRICS
 from mnistgan.metrics.looks import Collapse, Look
 from pipeline.dvcfiles import dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import rules
+from pipeline.results import former, rules
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Event, Kind, Outcome
 from pipeline.runs.keys import MAKING, State
-from pipeline.tracking import sources, tags
-from pipeline.tracking.publication import PATCHES, Point, Publication, Status
+from pipeline.tracking import shown, sources, tags
+from pipeline.tracking.publication import FIGURES, PATCHES, USER, Point, Publication, Status
 from pipeline.tracking.sources import Sources
 
-LOOK_METRICS = ("fid", "fid_pixels", "class_divergence", "smallest_ratio", "dropped", "coverage", "repetition")
+LOOK_METRICS = tuple(metric.look for metric in METRICS if metric.look)
 """The columns of looks at validation that are metrics of the generator."""
 
 
@@ -38,37 +40,45 @@ def gather(found: Sources, root: Path) -> Publication:
         ended = ended | {found.running} | skipped.keys()
     events = journal.making_events(root, now.train_key, now.run_key)
     training = [event for event in events if event.stage == "train"]
-    complete = ended.issuperset(MAKING)
-    train, evaluate = parts["train"], parts["evaluate"]
+    complete, figures = ended.issuperset(MAKING), dict[str, float]()
+    train, evaluate = (former.options(stage, parts[stage]) for stage in MAKING)
     told = tags.of(root, now, parts, training, "train" in ended)
-    points = _curve_points(train.options["curves"]) if found.fresh("train", train.options["curves"]) else []
+    points = _curve_points(train["curves"]) if found.fresh("train", train["curves"]) else []
     seen = _looks(found, train)
-    points += [Point(f"validation/{name}", look.step, getattr(look, name)) for look in seen for name in LOOK_METRICS]
+    points += [
+        Point(f"{shown.VALIDATION}{name}", look.step, getattr(look, name)) for look in seen for name in LOOK_METRICS
+    ]
     if collapse := Collapse.of(seen):
         told["mnistgan.collapse"] = str(collapse)
     if "train" in ended:
         points += _speed_points(training)
     if complete:
-        figures = read_json(evaluate.options["metrics"])
-        points += _figure_points(figures)
-        told |= {f"mnistgan.{name}": value for name, value in figures.items() if isinstance(value, str)}
-        if verdict := verdict_of(figures):
-            told["mnistgan.verdict"] = verdict
-    generator = train.options["generator"] if complete else None
+        report = former.evaluation(read_json(evaluate["metrics"]))
+        figures = {name: float(value) for name, value in reading.flatten(report) if isinstance(value, int | float)}
+        # MLflow lists metrics and tags in the order in which a run got them.
+        points = [*(Point(name, 0, value) for name, value in shown.figures(figures)), *points]
+        words = {f"mnistgan.{name}": value for name, value in report.items() if isinstance(value, str)}
+        if verdict := verdict_of(report):
+            words["mnistgan.verdict"] = verdict
+        told = {**words, **told, FIGURES: json.dumps(figures, separators=(",", ":"))}
+    generator = train["final"] if complete else None
     return Publication(
         state=now,
-        name=_name(now, training),
+        name=shown.name(now.params, journal.last_fact(training, "experiment"), now.short),
         status=_status(now, events, complete, root),
         started=next((event.time for event in training if event.kind is Kind.START), None),
         stopped=events[-1].time if events else None,
         tags=told,
         machines=[tags.machine_tags(event.facts) for event in training if event.kind is Kind.START],
         points=points,
-        grids={epoch: file for epoch, file in sources.grids(train.options["grids"]) if found.fresh("train", file)},
+        grids={epoch: file for epoch, file in sources.grids(train["grids"]) if found.fresh("train", file)},
         artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
+        params=shown.params(now.params),
+        line=shown.summary(told.get("mnistgan.verdict"), figures) if complete else "",
+        author=told.get(USER, ""),
         dataset=tags.summary(parts),
         generator=generator,
-        results=_results(generator, evaluate.options["metrics"]) if generator else None,
+        results=_results(generator, evaluate["metrics"]) if generator else None,
         rules=_rules(root) if complete else {},
         best_pins=_pins_of_commit(root) if complete else "",
     )
@@ -99,34 +109,33 @@ def _curve_points(path: Path) -> list[Point]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [(int(row.pop("step")), row) for row in csv.DictReader(file)]
-        return [Point(f"training/{name}", step, float(value)) for step, row in rows for name, value in row.items()]
+        return [
+            Point(f"{shown.TRAINING}{name}", step, float(value))
+            for step, row in rows
+            for name, value in row.items()
+            if name != "epoch"
+        ]
     except (ValueError, KeyError, TypeError, csv.Error) as error:  # a row cut short has None in it
         raise FormatError(f"{path}: no whole table of curves: {error}") from error
 
 
-def _looks(found: Sources, train: Part) -> list[Look]:
+def _looks(found: Sources, train: Mapping[str, Path]) -> list[Look]:
     """Reads the looks at validation, as the training in question wrote them; none where it took none."""
-    path = train.options.get("looks")
-    return looks.parse(path.read_text("utf-8", "replace")) if path and found.fresh("train", path) else []
+    path = train.get("looks")
+    return looks.parse(former.table(path.read_text("utf-8", "replace"))) if path and found.fresh("train", path) else []
 
 
 def _speed_points(training: Sequence[Event]) -> list[Point]:
     facts = {name: journal.last_fact(training, name) for name in ("images_per_second", "overhead_share")}
-    return [Point(f"training/{name}", 0, float(value)) for name, value in facts.items() if value is not None]
-
-
-def _figure_points(figures: Mapping[str, Any]) -> Iterator[Point]:
-    for name, value in reading.flatten(figures, ""):
-        if isinstance(value, int | float):
-            yield Point(f"evaluation/{name}", 0, float(value))
+    return [Point(f"{shown.TRAINING}{name}", 0, float(value)) for name, value in facts.items() if value is not None]
 
 
 def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Path]:
-    """Lists the results that MLflow gets as files; other outs stay with DVC."""
+    """Lists the results that MLflow gets as files; the data, what only trains and the best weights stay with DVC."""
     places: list[Path] = []
     if "train" in ended:
-        options = parts["train"].options
-        names = ("generator", "versions", "machine", "curves", "looks")
+        options = former.options("train", parts["train"])
+        names = ("final", "versions", "machine", "curves", "looks")
         places += [options[name] for name in names if name in options]
     for stage in ended & {"evaluate", "render"}:
         places += [Path(out) for out in parts[stage].outs]
@@ -135,12 +144,13 @@ def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Pa
 
 
 def _records(now: State, complete: bool) -> dict[str, Path]:
-    """Lists params.yaml and dvc.lock, where they are this state's: a person may have edited on while it trained."""
-    found = {}
+    """Lists params.yaml, recipes and dvc.lock, where they are this state's, and not edited while it trained."""
+    found: dict[str, Path] = {}
     with suppress(MnistganError):
         here = keys.params_of_workspace()
         if all(here.get(name, value) == value for name, value in now.params.items()):
-            found[str(layout.PARAMS)] = layout.PARAMS
+            recipes = Path(recipes_file(str(now.params.get(shown.FAMILY))))
+            found |= {str(file): file for file in (layout.PARAMS, recipes) if file.is_file()}
     with suppress(MnistganError):
         text = dvc_lock.read()
         if complete and sources.follows("evaluate", dvc_lock.parts_of(text)) and keys.state_of_lock(text) == now:
@@ -170,14 +180,6 @@ def _pins_of_commit(root: Path) -> str:
         return str(json.loads(committed or (root / layout.METRICS).read_bytes())["pins"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def _name(now: State, training: Sequence[Event]) -> str:
-    """Makes a name that a person tells apart: the experiment's, or recipe, seed and epochs; and the key."""
-    params = now.params
-    given = journal.last_fact(training, "experiment")
-    told = given or f"{params['train.recipe']} seed {params['train.seed']}, {params['recipe.epochs']} epochs"
-    return f"{told} · {now.short}"
 
 
 def _results(generator: Path, figures: Path) -> str:

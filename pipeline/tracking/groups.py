@@ -10,18 +10,19 @@ from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.summary import Summary, summarise
 from mnistgan.errors import DataError
-from mnistgan.metrics.catalog import KNOWN, PRIMARY, Scale
+from mnistgan.metrics.catalog import PRIMARY, Scale, Shown, shown
 from mnistgan.metrics.rounding import rounded
 from pipeline import output
+from pipeline.results import former
 from pipeline.tracking.publication import Point
+from pipeline.tracking.shown import score
 
 FEWEST = 2
 """Seeds that make a group."""
 PREFIX = "seeds/"
 NOTE_CHARACTERS = 7500
 """MLflow refuses a note of more than 8000."""
-SHOWN = tuple(KNOWN[name] for name in (PRIMARY, "fid_pixels.value", "coverage.value", "classes.smallest_ratio"))
-"""The metrics that the table of seeds has a column for."""
+SHOWN = shown(Shown.SEEDS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Group:
     @property
     def name(self) -> str:
         """Name of its run."""
-        return f"{self.recipe}, seeds · {self.digest}"
+        return f"{self.recipe}/seeds · {self.digest}"
 
     def points(self) -> Iterator[Point]:
         """Points of its run, at the number of seeds as their step, so that a chart shows the mean settle."""
@@ -69,11 +70,14 @@ class Group:
         yield Point(f"{PREFIX}count", step, float(step))
         yield Point(f"{PREFIX}collapsed", step, float(self.collapsed))
         for summary in self.summaries:
+            if Shown.SCORES not in summary.metric.shown:
+                continue
             ends = {"mean": summary.mean, "sd": summary.deviation, "low": summary.low, "high": summary.high}
             yield from _points(summary.name, step, ends)
             if summary.metric.scale is Scale.LOG:
                 back = {end: math.exp(value) for end, value in ends.items() if value is not None and end != "sd"}
                 yield from _points(summary.metric.short, step, back)
+            yield Point(score(summary.metric.name), step, rounded(summary.metric.scale.back(summary.mean)))
 
     def headline(self) -> str:
         """Words the group in one sentence."""
@@ -119,7 +123,7 @@ def of_file(path: Path) -> list[Group]:
 def read_rows(path: Path) -> list[SeedRow]:
     """Reads the rows of a seeds file; none where there is no file. Raises FormatError where it is none."""
     try:
-        return seeds.loads(reading.text(path), str(path))
+        return seeds.loads(former.seeds(reading.text(path)), str(path))
     except FileNotFoundError:
         return []
     except IsADirectoryError as error:

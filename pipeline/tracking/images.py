@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 FOLDER = "images"
 GRID = "grid"
+STRIP = "samples.png"
+ROWS_SHOWN, ROWS = 3, 16
+"""Rows of the last grid that a run's description shows: MLflow folds away what is higher than three."""
 _FILE = re.compile(rf"{FOLDER}/(?P<stem>{GRID}\+step\+(?P<step>\d+)\+.*?)(?:\+compressed\.webp|\.png)")
 
 
@@ -52,6 +55,15 @@ def log(client: "MlflowClient", run_id: str, step: int, file: Path, stem: str | 
             drawn.save(copy)
             client.log_artifact(run_id, str(copy), FOLDER)
     client.set_tag(run_id, "mlflow.loggedImages", "True")
+
+
+def strip(grid: Path, folder: Path) -> Path:
+    """Cuts the first rows of a grid into a picture that a run's description has room for; returns its file."""
+    import PIL.Image
+
+    with PIL.Image.open(grid) as image:
+        image.crop((0, 0, image.width, image.height * ROWS_SHOWN // ROWS)).save(folder / STRIP)
+    return folder / STRIP
 
 
 def is_whole(held: Holdings, stem: str | None, file: Path) -> bool:

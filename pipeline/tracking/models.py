@@ -30,8 +30,7 @@ def add(at: "Connection", run_id: str, content: Publication) -> tuple["LoggedMod
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     client = at.client
-    params = {name: str(value) for name, value in content.state.params.items()}
-    found = client.search_logged_models([at.experiment], f"source_run_id = '{run_id}'")
+    found, params = client.search_logged_models([at.experiment], f"source_run_id = '{run_id}'"), dict(content.params)
     model = found[0] if found else client.create_logged_model(at.experiment, "generator", run_id, None, params)
     if model.status == LoggedModelStatus.READY and _has_its_files(client, model):
         return model, False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mnistgan.comparison import seeds
 from pipeline.tracking.groups import Group
 from pipeline.tracking.publication import NOTE, RECIPE_DIGEST, Point, Status
+from pipeline.tracking.shown import FAMILY, SEED
 from pipeline.tracking.writing import log_points
 
 if TYPE_CHECKING:
@@ -26,15 +27,16 @@ TABLE = "seeds.csv"
 TABLE_DIGEST = "mnistgan.seeds_table"
 NOTE_DIGEST = "mnistgan.note"
 """Tag of a parent: of the description that was written here last; another one is a person's, and stays."""
-SEED_PARAM = "train.seed"
 
 
 def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
     """Brings a group's parent run up to date, and its children under it; returns the run, and how much was added."""
     client = at.client
-    run = find(at, group.digest) or client.create_run(at.experiment, tags={GROUP: group.digest}, run_name=group.name)
-    run_id = run.info.run_id
     children = at.search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
+    run = find(at, group.digest) or client.create_run(
+        at.experiment, tags={GROUP: group.digest}, run_name=_name(group, children)
+    )
+    run_id = run.info.run_id
     tags = {
         GROUP: group.digest,
         **_note(run, group.note()),
@@ -78,6 +80,12 @@ def adopt(client: "MlflowClient", child: "Run", parent: str) -> bool:
     return True
 
 
+def _name(group: Group, children: Iterable["Run"]) -> str:
+    """Names a parent: family/recipe/seeds and the digest, without the family where no child tells it."""
+    families = (child.data.params.get(FAMILY) for child in children)
+    return "/".join(filter(None, (next(families, None), group.name)))
+
+
 def _add_params(client: "MlflowClient", run: "Run", group: Group, children: Iterable["Run"]) -> int:
     """Logs what all children were trained with; the recipe's name where there are none."""
     known = [child.data.params for child in children]
@@ -90,7 +98,7 @@ def _add_params(client: "MlflowClient", run: "Run", group: Group, children: Iter
 
 
 def _is_shared(name: str, value: str, known: Iterable[Mapping[str, str]]) -> bool:
-    return name != SEED_PARAM and all(params.get(name) == value for params in known)
+    return name != SEED and all(params.get(name) == value for params in known)
 
 
 def _add_points(client: "MlflowClient", run: "Run", points: Iterable[Point]) -> int:

@@ -25,9 +25,12 @@ RECIPE_DIGEST = "mnistgan.recipe_digest"
 """Tag of a run: the group of seeds that it belongs to, of which it is one."""
 VERSION_TAG = "mnistgan.version."
 """What tags of a run begin with that name the versions of libraries."""
+FIGURES = "mlflow.mnistgan.figures"
+"""Tag of a run: its whole evaluation, for what judges it; MLflow's pages hide tags that begin so."""
+USER = "mlflow.user"
 NOTE = "mlflow.note.content"
 """Tag of a run: its description on MLflow's pages, in Markdown."""
-TOLD_ONCE = ("mlflow.source.git.commit", "mnistgan.dirty", "mnistgan.experiment", *MACHINE_TAGS)
+TOLD_ONCE = (USER, "mlflow.source.git.commit", "mnistgan.dirty", "mnistgan.experiment", *MACHINE_TAGS)
 """Tags that tell how a training went, of which a finished run keeps those of who was first to publish its results."""
 PATCHES = ("tree.patch", "evaluate/tree.patch")
 
@@ -70,6 +73,12 @@ class Publication:
     """Picture of the fixed latents, by epoch."""
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     """Files by the name they get in the run."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Those that the run shows."""
+    line: str = ""
+    """What it came to, for the run's description; empty until it is measured."""
+    author: str = ""
+    """Whose work it is, as git knows them."""
     dataset: str | None = None
     """data/summary.json's text."""
     generator: Path | None = None

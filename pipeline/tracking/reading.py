@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.dvcfiles import layout
+from pipeline.results import former
 from pipeline.tracking import arrived, finding
 from pipeline.tracking.address import database, sqlite_file, uri
 from pipeline.tracking.connection import Connection, connect
 from pipeline.tracking.failures import speaking_plainly
 
-GENERATOR = "models/generator.npz"
+WEIGHTS = Path("models/final.npz")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ def download_generator(run: str, folder: Path) -> Path:
     """
     at = connect(layout.main_root())
     with speaking_plainly():
-        return _download(at, finding.named(at, run).info.run_id, GENERATOR, folder)
+        run_id = finding.named(at, run).info.run_id
+        held = arrived.read(at.client, run_id)
+        name = next((path for path in former.paths(WEIGHTS) if path.as_posix() in held), WEIGHTS)
+        return _download(at, run_id, name.as_posix(), folder)
 
 
 def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ Only the rules about a result alone are asked, not those that compare with a bas
 no other, so that the same versions give the same best in whatever order they came.
 """
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.rules import Outcome, judge_alone
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.metrics.catalog import PRIMARY
+from pipeline.results import former
+from pipeline.tracking.publication import FIGURES, Publication
+from pipeline.tracking.shown import FORMER_FIGURES, score
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
@@ -20,12 +24,13 @@ if TYPE_CHECKING:
 MODEL = "mnistgan-generator"
 DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
 ALIAS = "best"
-FIGURES = "evaluation/"
+SAID = {"fid": score(PRIMARY), "fid_relative": score("fid.relative")}
+"""The scores that a version's tags say, beside verdict and author: the tag, and the run's metric."""
 REPLACED = "mnistgan.replaced_by"
 """Tag of a version whose model is gone: the version that has it now."""
 
 
-def add_version(at: "Connection", run_id: str, model: "LoggedModel") -> bool:
+def add_version(at: "Connection", run_id: str, model: "LoggedModel", content: Publication) -> bool:
     """Registers a logged model as a version, unless it has one; returns whether it had none.
 
     A version whose model is gone stays, for what a person wrote there, and names the one that has it now.
@@ -40,7 +45,15 @@ def add_version(at: "Connection", run_id: str, model: "LoggedModel") -> bool:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    made = at.client.create_model_version(MODEL, f"models:/{model.model_id}", run_id, model_id=model.model_id)
+    told = {"verdict": content.tags.get("mnistgan.verdict", ""), "author": content.author}
+    points = {point.metric: point.value for point in content.points}
+    told |= {label: f"{points[name]:.4g}" for label, name in SAID.items() if name in points}
+    made = at.client.create_model_version(
+        *(MODEL, f"models:/{model.model_id}", run_id),
+        tags={name: value for name, value in told.items() if value},
+        description=f"{content.name}: {content.line}",
+        model_id=model.model_id,
+    )
     for version in versions:
         at.client.set_model_version_tag(MODEL, version.version, REPLACED, str(made.version))
     return True
@@ -82,9 +95,12 @@ def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | N
 
 
 def figures_of(run: "Run") -> Figures:
-    """Reads the figures that a run shows."""
-    shown = {name.removeprefix(FIGURES): value for name, value in run.data.metrics.items() if name.startswith(FIGURES)}
-    return Figures(shown, run.data.tags.get("mnistgan.pins", ""), run.data.tags.get("mnistgan.verdict"))
+    """Reads a run's evaluation; one from before families told it by its metrics."""
+    metrics, tags = run.data.metrics, run.data.tags
+    before = {name.removeprefix(FORMER_FIGURES): name for name in metrics if name.startswith(FORMER_FIGURES)}
+    leaves = {former.figure(figure): metrics[name] for figure, name in before.items()}
+    told = leaves or json.loads(tags.get(FIGURES, "{}"))
+    return Figures(told, tags.get("mnistgan.pins", ""), tags.get("mnistgan.verdict"))
 
 
 def _is_whole(run: "Run") -> bool:

@@ -9,6 +9,7 @@ from mnistgan.errors import DataError, MnistganError
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.results import former
 from pipeline.runs import keys
 from pipeline.runs.keys import MAKING, State
 from pipeline.tracking import proof
@@ -34,7 +35,7 @@ class Sources:
 
     def fingerprint(self) -> tuple[tuple[str, int], ...]:
         """Changes whenever the running stage has written something that a publication would show."""
-        train = self.parts["train"].options
+        train = former.options("train", self.parts["train"])
         files = [train[name] for name in ("curves", "looks") if name in train and train[name].exists()]
         files += [file for _, file in grids(train["grids"])]
         return tuple((file.name, file.stat().st_mtime_ns) for file in files)

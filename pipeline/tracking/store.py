@@ -18,6 +18,7 @@ from pipeline.tracking.failures import speaking_plainly
 from pipeline.tracking.finding import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
 from pipeline.tracking.publication import RECIPE_DIGEST, Point, Publication
 from pipeline.tracking.registry import MODEL
+from pipeline.tracking.shown import FORMER_FIGURES
 from pipeline.tracking.writing import Steps
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Store:
     def _publish_to(self, run: "Run", content: Publication) -> Published:
         at, run_id = self._at, run.info.run_id
         if is_finished := bool(content.results) and tag(run, RESULTS) == content.results:
-            content = content.beside(run.data.tags)
+            content = _as_it_was(run, content.beside(run.data.tags))
         else:
             at.set_tags(run, {PUBLISHER: at.clone})
         memory = self._memory_of(run_id)
@@ -169,7 +170,8 @@ class Store:
             inputs=writing.add_dataset(at, run, content),
             points=writing.add_points(at, run_id, content.points, memory.steps),
             images=writing.add_grids(at, run_id, content.grids, manifest),
-            files=writing.add_files(at, run_id, content.artifacts, manifest),
+            files=writing.add_files(at, run_id, content.artifacts, manifest)
+            + writing.add_strip(at, run_id, content, manifest),
             models=self._add_model(run_id, content, manifest),
         )
         if manifest != memory.manifest:
@@ -202,7 +204,7 @@ class Store:
         if content.generator is None:
             return 0
         model, is_news = models.add(self._at, run_id, content)
-        if registry.add_version(self._at, run_id, model):
+        if registry.add_version(self._at, run_id, model, content):
             is_news = True
         manifest[MODEL] = sha256(content.generator)
         return int(is_news)
@@ -216,3 +218,11 @@ class Store:
         """Whether a metric has two points at a step."""
         steps = self._memory_of(run.info.run_id).steps
         return any(max(steps.of(name).values(), default=0) > 1 for name in run.data.metrics)
+
+
+def _as_it_was(run: "Run", content: Publication) -> Publication:
+    """Reduces what is told to a finished run from before families: nothing in today's names, only lost files."""
+    if not any(name.startswith(FORMER_FIGURES) for name in run.data.metrics):
+        return content
+    kept = {name: value for name, value in content.tags.items() if run.data.tags.get(name) == value}
+    return replace(content, points=(), params={}, tags=kept, line="")

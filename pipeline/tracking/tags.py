@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mnistgan import reading
-from mnistgan.errors import MnistganError
-from pipeline.dvcfiles import digests
+from mnistgan.errors import GitError, MnistganError
+from pipeline.dvcfiles import digests, git
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import checkout, pins
+from pipeline.results import checkout, former, pins
 from pipeline.runs import journal, machine
 from pipeline.runs.journal import Event, Kind
 from pipeline.runs.keys import State
-from pipeline.tracking.publication import MACHINE_TAGS, RECIPE_DIGEST, VERSION_TAG
+from pipeline.tracking.publication import MACHINE_TAGS, RECIPE_DIGEST, USER, VERSION_TAG
 
 
 def of(
@@ -26,6 +27,7 @@ def of(
         **_journal_tags(training),
         **_outside_params(parts),
         **_source_tags(root, parts),
+        **_author_tags(root),
     }
     if is_trained:
         told = _processor_tags(parts["train"]) | told | _weight_tags(parts["train"])
@@ -69,7 +71,7 @@ def _weight_tags(train: Part) -> dict[str, str]:
     from mnistgan.files import read_json, sha256
 
     versions = read_json(train.options["versions"])
-    return {"mnistgan.weights": sha256(train.options["generator"]), **_version_tags(versions)}
+    return {"mnistgan.weights": sha256(former.options("train", train)["final"]), **_version_tags(versions)}
 
 
 def _processor_tags(train: Part) -> dict[str, str]:
@@ -113,6 +115,14 @@ def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
     splits = {name: described.get("sha256") for name, described in json.loads(text).get("splits", {}).items()}
     told = journal.data_source(root, splits)
     return {"mnistgan.data_source": told} if told else {}
+
+
+def _author_tags(root: Path) -> dict[str, str]:
+    """Names the author, as git knows them here; nothing where it doesn't."""
+    with suppress(GitError):
+        if known := git.ask("config", "user.name", folder=root):
+            return {USER: known.decode("utf-8", "replace").strip()}
+    return {}
 
 
 def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:

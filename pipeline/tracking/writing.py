@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline import output
-from pipeline.tracking import arrived, images
+from pipeline.tracking import arrived, images, shown
 from pipeline.tracking.finding import tag
 from pipeline.tracking.publication import NOTE, Point, Publication
 
@@ -46,17 +45,18 @@ def add_params(at: "Connection", run: "Run", content: Publication) -> int:
     """Logs the params that a run lacks; MLflow never lets one change."""
     from mlflow.entities import Param
 
-    missing = {name: value for name, value in content.state.params.items() if name not in run.data.params}
-    params = [Param(name, str(value)) for name, value in sorted(missing.items())]
+    missing = {name: value for name, value in content.params.items() if name not in run.data.params}
+    params = [Param(name, value) for name, value in sorted(missing.items())]
     for start in range(0, len(params), PARAMS_A_BATCH):
         at.client.log_batch(run.info.run_id, params=params[start : start + PARAMS_A_BATCH])
     return len(params)
 
 
 def add_note(at: "Connection", run: "Run", content: Publication) -> int:
-    """Describes a run by its verdict; a description that it has stays, since a person may have written it."""
-    verdict = content.tags.get("mnistgan.verdict")
-    return at.set_tags(run, {NOTE: output.escaped(verdict)}) if verdict and not tag(run, NOTE) else 0
+    """Describes a run by its verdict and pictures; a description that it has stays: a person may have written it."""
+    if not content.line or tag(run, NOTE):
+        return 0
+    return at.set_tags(run, {NOTE: shown.note(run.info.run_id, content.line, images.STRIP if content.grids else None)})
 
 
 def add_dataset(at: "Connection", run: "Run", content: Publication) -> int:
@@ -111,6 +111,19 @@ def add_files(at: "Connection", run_id: str, files: Mapping[str, Path], manifest
         _add_file(at.client, run_id, Path(name), files[name])
         manifest[name] = digests[name]
     return len(changed)
+
+
+def add_strip(at: "Connection", run_id: str, content: Publication, manifest: dict[str, str]) -> int:
+    """Logs what a finished run's description shows of its last grid."""
+    if not content.line or not content.grids:
+        return 0
+    last = content.grids[max(content.grids)]
+    if manifest.get(images.STRIP) == (digest := sha256(last)):
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        at.client.log_artifact(run_id, str(images.strip(last, Path(folder))))
+    manifest[images.STRIP] = digest
+    return 1
 
 
 def _add_file(client: "MlflowClient", run_id: str, name: Path, file: Path) -> None:

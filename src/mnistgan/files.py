@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,10 +45,31 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_all(*paths: Path) -> Iterator[dict[Path, Path]]:
-    """Does the same for several, by path: where one can't be written, all stay as they were."""
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Gives an empty folder beside ``path``; swaps it in for ``path`` if the block succeeds, else removes it."""
+    if path.exists() and (not path.is_dir() or path.is_mount()):  # known now, not once files are renamed
+        raise NotADirectoryError(errno.ENOTDIR, "no folder that can be swapped", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as beside:
+        fresh, old = Path(beside) / "new", Path(beside) / "old"
+        fresh.mkdir()
+        yield fresh
+        if path.exists():
+            path.rename(old)
+        try:
+            fresh.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
+
+
+@contextmanager
+def replacing_all(*paths: Path, folders: Sequence[Path] = ()) -> Iterator[dict[Path, Path]]:
+    """Does the same for several files and whole folders, by path: where one can't be written, all stay as they were."""
     with ExitStack() as stack:
-        yield {path: stack.enter_context(replacing(path)) for path in paths}
+        beside = {path: stack.enter_context(replacing_folder(path)) for path in folders}
+        yield beside | {path: stack.enter_context(replacing(path)) for path in paths}
 
 
 def _umask() -> int:

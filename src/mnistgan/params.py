@@ -1,24 +1,20 @@
-"""Reads params.yaml strictly: every problem is reported at once, before any heavy library is loaded."""
+"""Reads params.yaml and recipes/FAMILY.yaml strictly: every problem at once, before any heavy library is loaded."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from reprlib import Repr
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from mnistgan import reading
+from mnistgan import families, reading
 from mnistgan.errors import ParamsError
-from mnistgan.families.contract import Section
-from mnistgan.families.dcgan.recipe import Recipe
+from mnistgan.families import recipes_file
+from mnistgan.families.contract import CommonRecipe, Section
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -33,7 +29,6 @@ _RECIPE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 TRAINING_IMAGES = 60_000  # of MNIST, before validation is set aside
 
 _WORDS = {
-    "dict_type": "should be a mapping of recipes, each by its name",
     "too_short": "should have one or more",
     "bool_type": "should be true or false",
     "list_type": "should be a list",
@@ -52,7 +47,7 @@ def _source(value: str) -> str:
 
 def _recipe_name(value: str) -> str:
     if not _RECIPE_NAME.fullmatch(value):
-        raise ValueError("should be a name of letters, digits, _ and -: DVC looks it up as recipes.NAME")
+        raise ValueError("should be a name of letters, digits, _ and -: DVC looks it up")
     return value
 
 
@@ -65,12 +60,14 @@ class PrepareParams(Section):
 
 
 class TrainParams(Section):
-    """Params of train: which recipe, from which seed, and how it is watched."""
+    """Params of train: which recipe of which family, from which seed, and how it is watched."""
 
+    family: str
     recipe: str
     seed: Seed
     grid_seed: Seed
     report_every: Annotated[int, Field(ge=1)]
+    device: Literal["cpu", "gpu"]
     threads: Annotated[int, Field(ge=1, le=256)]
 
 
@@ -88,48 +85,78 @@ class RenderParams(Section):
     frame_milliseconds: Annotated[int, Field(ge=20, le=10000)]
 
 
-class Params(Section):
+class Sections(Section):
     """The whole of params.yaml."""
 
     prepare: PrepareParams
     train: TrainParams
-    recipes: Annotated[dict[Annotated[str, AfterValidator(_recipe_name)], Recipe], Field(min_length=1)]
     evaluate: EvaluateParams
     render: RenderParams
 
+
+class Params(Sections):
+    """params.yaml with the recipes of the family that it names."""
+
+    recipes: Mapping[str, CommonRecipe]
+
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> CommonRecipe:
         """The recipe that ``train.recipe`` names."""
         return self.recipes[self.train.recipe]
 
 
-def load(path: Path) -> Params:
-    """Reads and checks params.yaml.
+_SECTIONS = f"the sections {', '.join(Sections.model_fields)}"
 
-    Raises ParamsError with every problem of the schema at once, each with its path, what it got and what it takes;
-    or with the one problem and its line where the file is no YAML, names a key twice or is past the bounds of
+
+def load(path: Path, *, every_family: bool = False) -> Params:
+    """Reads and checks params.yaml and, beside it, the recipes of the family it names; of all with ``every_family``.
+
+    Raises ParamsError with every problem of the schemas at once, each with its path, what it got and what it takes;
+    or with the one problem and its line where a file is no YAML, names a key twice or is past the bounds of
     :mod:`mnistgan.reading`. Once each value is right by itself, those that do not go together are told.
     """
-    return parse(_read(path), str(path))
+    document = _document(_read(path), str(path), _SECTIONS)
+    wanted = [name for name in families.names() if every_family or name == _train(document, "family")]
+    return _check(document, {name: _read(path.parent / recipes_file(name)) for name in wanted}, str(path))
 
 
-def parse(text: str, name: str) -> Params:
-    """Checks the text of a params file; ``name`` stands in messages. Raises ParamsError as :func:`load` does."""
-    document = _document(text, name)
-    problems = _unknown_recipe(document)
-    try:
-        params = Params.model_validate(document)
-    except ValidationError as error:
-        problems = [_problem(detail) for detail in error.errors(include_url=False)] + problems
-        raise _refusal(name, problems) from error
-    if problems := problems or _at_odds(params):
-        raise _refusal(name, problems)
+def parse(text: str, recipes: Mapping[str, str], name: str) -> Params:
+    """Checks the text of a params file and, by family, those of files of recipes.
+
+    ``name`` stands for the params file in messages. Raises ParamsError as :func:`load` does.
+    """
+    return _check(_document(text, name, _SECTIONS), recipes, name)
+
+
+def _check(document: Any, recipes: Mapping[str, str], name: str) -> Params:
+    sections, problems = _by_schema(Sections, Sections, document)
+    found = {family: _recipes(family, text) for family, text in recipes.items()}
+    problems += [problem for _, wrong in found.values() for problem in wrong]
+    problems += _unknown(document, {family: held for family, (held, _) in found.items()})
+    if not problems:
+        params = Params(**dict(sections), recipes=found[sections.train.family][0])
+        problems = _at_odds(params)
+    if problems:
+        count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+        raise ParamsError("\n  ".join([f"{name}: {count}", *problems]))
     return params
 
 
-def _refusal(name: str, problems: list[str]) -> ParamsError:
-    count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
-    return ParamsError("\n  ".join([f"{name}: {count}", *problems]))
+def _recipes(family: str, text: str) -> tuple[dict[str, Any], list[str]]:
+    """A family's recipes by their names, unchecked where there are problems, and these."""
+    document = _document(text, recipes_file(family), "recipes, each by its name")
+    knobs = families.find(family).recipe
+    schema = Annotated[dict[Annotated[str, AfterValidator(_recipe_name)], knobs], Field(min_length=1)]  # type: ignore[valid-type]
+    recipes, problems = _by_schema(schema, knobs, document)
+    return recipes or document, [f"{recipes_file(family)}: {problem}" for problem in problems]
+
+
+def _by_schema(schema: Any, keys: type[BaseModel], document: Any) -> tuple[Any, list[str]]:
+    """A document as its schema takes it, or None, and what is wrong; ``keys`` are those known in it."""
+    try:
+        return TypeAdapter(schema).validate_python(document), []
+    except ValidationError as error:
+        return None, [_problem(detail, keys) for detail in error.errors(include_url=False)]
 
 
 def _read(path: Path) -> str:
@@ -139,27 +166,37 @@ def _read(path: Path) -> str:
         raise ParamsError(f"{path}: no such file; run from the repository's root") from error
 
 
-def _document(text: str, name: str) -> Any:
+def _document(text: str, name: str, takes: str) -> Any:
     document = reading.yaml_document(text, name, ParamsError)
     if not isinstance(document, dict):
         got = "nothing" if document is None else type(document).__name__
-        sections = ", ".join(Params.model_fields)
-        raise ParamsError(f"{name}: got {got}; should be a mapping with the sections {sections}")
+        raise ParamsError(f"{name}: got {got}; should be a mapping with {takes}")
     return document
 
 
-def _unknown_recipe(document: dict[Any, Any]) -> list[str]:
-    """Says, where it is so, that ``train.recipe`` names no recipe: looked for whatever else is wrong."""
-    train, recipes = document.get("train"), document.get("recipes")
-    wanted = train.get("recipe") if isinstance(train, dict) else None
-    if not isinstance(wanted, str) or not isinstance(recipes, dict) or not recipes or wanted in recipes:
+def _train(document: Any, key: str) -> str | None:
+    """Reads ``train.KEY`` of a params file, whatever else is wrong with it; None where that is no text."""
+    train = document.get("train") if isinstance(document, dict) else None
+    value = train.get(key) if isinstance(train, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _unknown(document: Any, recipes: Mapping[str, Any]) -> list[str]:
+    """Says, where it is so, that ``train`` names no family, or none of its recipes."""
+    family, recipe = _train(document, "family"), _train(document, "recipe")
+    if family is not None and family not in families.names():
+        return [f"train.family: got {_SHORT.repr(family)}; should be one of: {', '.join(families.names())}"]
+    known = recipes.get(family or "")
+    if recipe is None or not known or recipe in known:
         return []
-    return [f"train.recipe: got {_SHORT.repr(wanted)}; should be one of: {', '.join(sorted(map(str, recipes)))}"]
+    listed = ", ".join(sorted(map(str, known)))
+    return [f"train.recipe: got {_SHORT.repr(recipe)}; should be one of: {listed}"]
 
 
 def _at_odds(params: Params) -> list[str]:
-    """Lists values that each may be, but not together: the run would end in an error, or in figures that mislead."""
-    chosen, recipe, aside = f"recipes.{params.train.recipe}", params.recipe, params.prepare.validation_size
+    """Values that each may be, but not together: the run would end in an error, or in figures that mislead."""
+    chosen, recipe = f"{recipes_file(params.train.family)}: {params.train.recipe}", params.recipe
+    aside = params.prepare.validation_size
     held = TRAINING_IMAGES if recipe.images == "all" else TRAINING_IMAGES - aside
     images = recipe.images if isinstance(recipe.images, int) else held
     steps = recipe.epochs * -(-images // recipe.batch_size)
@@ -183,28 +220,25 @@ def _at_odds(params: Params) -> list[str]:
     return found
 
 
-def _problem(detail: ErrorDetails) -> str:
-    """Words a problem in our words; pydantic's own speak of what Python makes of a file."""
+def _problem(detail: ErrorDetails, keys: type[BaseModel]) -> str:
+    """A problem in our words; pydantic's own speak of what Python makes of a file."""
     path = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
     if detail["type"] == "missing":
         return f"{path}: missing; add it"
     if detail["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(detail["loc"]))
+        known = ", ".join(_known_keys(detail["loc"], keys))
         return f"{path}: unknown key; known here: {known}"
     if detail["type"] == "model_type":
-        message = f"should be a mapping with the keys {', '.join(_known_keys((*detail['loc'], '')))}"
+        message = f"should be a mapping with the keys {', '.join(_known_keys((*detail['loc'], ''), keys))}"
     else:
         message = _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, ").removeprefix("Input "))
-    return f"{path}: got {_SHORT.repr(detail['input'])}; {message}"
+    return f"{path or 'its recipes'}: got {_SHORT.repr(detail['input'])}; {message}"
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Lists the keys that the section holding ``location`` takes."""
-    section: type[BaseModel] = Params
+def _known_keys(location: tuple[int | str, ...], section: type[BaseModel]) -> list[str]:
+    """Lists the keys that what holds ``location`` takes, within ``section``: that of each recipe or of the file."""
     for part in location[:-1]:
-        field = section.model_fields.get(str(part))
-        if field is None:
-            continue  # a recipe's own name
-        annotation = field.annotation
-        section = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Recipe
+        field = section.model_fields.get(str(part))  # none for a recipe's own name
+        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            section = field.annotation
     return list(section.model_fields)

@@ -57,7 +57,7 @@ def test_a_look_is_timed_by_the_images_until_it_and_what_was_spent_beside_them(t
     run = Trained.of(trained).run("fast_7", REAL)
     # 1,000 steps of 50 images at 500 a second are 100 s; they are nine tenths of the time.
     assert [look.seconds for look in run.looks] == [111.1, 222.2]
-    assert [look.units for look in run.looks] == [2.0, 1.0]
+    assert [look.relative for look in run.looks] == [2.0, 1.0]
     assert run.looks[0].floor == 0.1
     assert (run.recipe, run.seed, run.looks[0].processor) == ("fast", 7, "a processor")
     assert key_of(trained).startswith(run.looks[0].key)

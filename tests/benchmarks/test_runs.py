@@ -24,10 +24,10 @@ def run_of(recipe: str, units: list[float], seed: int = 0, seconds: float = 100.
             step=100 * epoch,
             seconds=seconds * epoch,
             fid=NO_8 * value,
-            fid_no_8=NO_8,
+            fid_missing_class=NO_8,
             fid_floor=1.0,
             fid_pixels=1.0,
-            fid_pixels_no_8=0.5,
+            fid_pixels_missing_class=0.5,
             fid_pixels_floor=0.25,
             coverage=0.7,
             smallest_ratio=0.9,
@@ -92,7 +92,7 @@ def test_looks_of_two_trainings_in_one_file_are_refused() -> None:
 
 def test_runs_measured_by_other_rulers_do_not_compare(tmp_path: Path) -> None:
     one = run_of("fast", [1.0])
-    other = Run("other", tuple(dataclasses.replace(look, fid_no_8=30.0) for look in one.looks))
+    other = Run("other", tuple(dataclasses.replace(look, fid_missing_class=30.0) for look in one.looks))
     with pytest.raises(FormatError, match="other rulers"):
         runs.read(write(tmp_path, one, other))
 

@@ -12,15 +12,23 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side, Trained
 
 PINS = "0578b5-43e8f7-244d82-10000-1"
-COLLAPSED = "collapsed: digit 8 at 0.10 of its share (0.87 or more)"
+COLLAPSED = "collapsed: class 8 at 0.10 of its share (0.87 or more)"
 REPORT: dict[str, Any] = {
     "verdict": "healthy",
-    "fid": {"value": 27.5, "low": 26.9, "high": 28.1, "floor": 0.515, "no_8": 18.6, "units": 1.48, "infinity": 27.4},
+    "fid": {
+        "value": 27.5,
+        "low": 26.9,
+        "high": 28.1,
+        "floor": 0.515,
+        "missing_class": 18.6,
+        "relative": 1.48,
+        "infinity": 27.4,
+    },
     "fid_logits": {"value": 36.8, "low": 35.3, "high": 38.4, "floor": 0.269},
     "kid": {"value": 14.9, "standard_error": 2.4, "floor": 0.0228},
     "precision": {"value": 0.76, "real": 0.94},
-    "coverage": {"value": 0.56, "real": 0.95, "expected": 0.969, "worst_digit": 6, "worst": 0.32, "worst_real": 0.94},
-    "classes": {"divergence": 0.016, "expected": 0.00045, "smallest_digit": 6, "smallest_ratio": 0.74, "dropped": 0},
+    "coverage": {"value": 0.56, "real": 0.95, "expected": 0.969, "worst_class": 6, "worst": 0.32, "worst_real": 0.94},
+    "classes": {"divergence": 0.016, "expected": 0.00045, "smallest_class": 6, "smallest_ratio": 0.74, "dropped": 0},
     "samples": 10000,
     "pins": PINS,
 }
@@ -31,7 +39,12 @@ STEPS = (0.0, 0.06, -0.05, 0.03, -0.06, 0.05, -0.02, 0.04)
 def report(fid: float = 27.5, **sections: Any) -> dict[str, Any]:
     """A metrics file's content; ``sections`` replace whole sections or add to them, None takes one away."""
     made = copy.deepcopy(REPORT)
-    made["fid"] |= {"value": fid, "low": 0.975 * fid, "high": 1.025 * fid, "units": fid / made["fid"]["no_8"]}
+    made["fid"] |= {
+        "value": fid,
+        "low": 0.975 * fid,
+        "high": 1.025 * fid,
+        "relative": fid / made["fid"]["missing_class"],
+    }
     made["fid_logits"] |= {"value": 1.3 * fid, "low": 1.26 * fid, "high": 1.34 * fid}
     made["classes"]["dropped"] = int(sections.get("verdict") == COLLAPSED)
     for name, section in sections.items():

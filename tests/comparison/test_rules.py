@@ -96,8 +96,8 @@ def test_the_bound_is_one_sided_by_hand() -> None:
         ({"fid": "at most 27.2"}, Outcome.INCONCLUSIVE),
         ({"fid": "at most 60 of real"}, Outcome.PASS),  # 60 floors are 30.9
         ({"fid": "at most 10 of real"}, Outcome.FAIL),
-        ({"fid.units": "at most 2"}, Outcome.PASS),
-        ({"fid.units": "at most 1e0"}, Outcome.FAIL),
+        ({"fid.relative": "at most 2"}, Outcome.PASS),
+        ({"fid.relative": "at most 1e0"}, Outcome.FAIL),
         ({"kid": "at least 1"}, Outcome.PASS),
         ({"kid": "at most 14"}, Outcome.INCONCLUSIVE),
         ({"verdict": "healthy"}, Outcome.PASS),
@@ -119,7 +119,7 @@ def test_a_rule_about_a_group_takes_the_interval_of_its_mean() -> None:
     [
         ("healthy", "healthy", Outcome.PASS),
         (COLLAPSED, "healthy", Outcome.FAIL),
-        ("unsure: 24% of samples are no clear digit", "healthy or unsure", Outcome.PASS),
+        ("unsure: 24% of samples are of no clear class", "healthy or unsure", Outcome.PASS),
         ("memorised: 20%; unsure: 24%", "healthy or unsure", Outcome.FAIL),
         (None, "healthy", Outcome.INCONCLUSIVE),
     ],

@@ -80,7 +80,7 @@ def test_what_may_well_be_is_no_contradiction(changed: dict[str, Any]) -> None:
 
 
 def test_other_code_that_measured_is_told_beside_other_weights_and_no_contradiction_beside_the_same() -> None:
-    changed = MEASURING | {"pretrained": "r1", "src/mnistgan/models": "m1", "recipe.images": "10000"}
+    changed = MEASURING | {"pretrained": "r1", "src/mnistgan/families/dcgan": "m1", "recipe.images": "10000"}
     for weights in ("w0", "w1"):
         other = alone(replace(RECORDED, weights=weights, training=None, measuring=changed))
         assert measured_by_others(alone(RECORDED), other) == "measured by other code: pretrained"

@@ -88,15 +88,15 @@ def test_a_missing_digit_is_one_unit_and_is_named(measure: Measure, real: RealDa
     labels = real.validation.labels[-2 * COUNT :]
     found = measure(real.validation.images[-2 * COUNT :][labels != 8][:COUNT])
     for layer in ("fid", "fid_logits", "fid_pixels"):
-        assert 0.6 < found.report[layer]["units"] < 1.5
+        assert 0.6 < found.report[layer]["relative"] < 1.5
     assert found.balance.dropped == ("8",)
-    assert found.report["classes"]["smallest_digit"] == 8
-    assert found.report["coverage"]["worst_digit"] == 8
+    assert found.report["classes"]["smallest_class"] == 8
+    assert found.report["coverage"]["worst_class"] == 8
 
 
 def test_black_images_give_figures_and_no_error(measure: Measure) -> None:
     found = measure(np.zeros((COUNT, 28, 28), np.uint8)).report
-    assert found["fid"]["units"] > 3
+    assert found["fid"]["relative"] > 3
     assert found["classifier_score"]["value"] == 1
     assert found["pixels"]["ink"] == 0
     assert found["pixels"]["background"] == 1

@@ -39,5 +39,5 @@ def test_the_spread_is_the_deviation_over_sets_and_that_of_copies_their_own_inte
         return made
 
     found = spreads(report(0), [report(1), report(3)])
-    assert found["fid.units"] == pytest.approx(2**0.5, rel=1e-5)
+    assert found["fid.relative"] == pytest.approx(2**0.5, rel=1e-5)
     assert found["novelty_pixels.copied"] == pytest.approx(0.02)

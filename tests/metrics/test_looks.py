@@ -28,14 +28,14 @@ HEALTHY = Look(
     fid=8.25,
     fid_pixels=1.5,
     class_divergence=0.004,
-    missing_digit=0.0947,
+    missing_class=0.0947,
     smallest_ratio=0.83,
     dropped=0,
-    dropped_digits="",
+    dropped_classes="",
     coverage=0.91,
     repetition=0.02,
 )
-COLLAPSED = replace(HEALTHY, dropped=2, dropped_digits="4 9", class_divergence=0.31)
+COLLAPSED = replace(HEALTHY, dropped=2, dropped_classes="4 9", class_divergence=0.31)
 
 
 def looks(pattern):
@@ -49,8 +49,8 @@ def looks(pattern):
     [
         ({}, []),
         ({"class_divergence": 0.0947}, []),
-        ({"class_divergence": 0.0948}, ["class divergence 0.095 nats (a missing digit: 0.095)"]),
-        ({"dropped": 1, "dropped_digits": "0"}, ["digit 0 nearly gone (1 of 10)"]),
+        ({"class_divergence": 0.0948}, ["class divergence 0.095 nats (a missing class: 0.095)"]),
+        ({"dropped": 1, "dropped_classes": "0"}, ["class 0 nearly gone (1 of 10)"]),
         ({"repetition": 0.209}, []),
         ({"repetition": 0.21}, ["21% of samples repeat (real images: 1%)"]),
         ({"fid": 900.0, "coverage": 0.0}, []),
@@ -83,7 +83,7 @@ def test_three_collapsed_looks_in_a_row_are_a_collapse_and_two_are_none(pattern,
         assert found is None
     else:
         assert str(found) == (
-            f"{when}: digits 4, 9 nearly gone (2 of 10), class divergence 0.310 nats (a missing digit: 0.095)"
+            f"{when}: classes 4, 9 nearly gone (2 of 10), class divergence 0.310 nats (a missing class: 0.095)"
         )
         assert found.lasts == when.startswith("from")
 
@@ -103,7 +103,7 @@ def test_the_best_look_has_the_lowest_fid_and_is_the_first_of_equals():
 
 
 def test_a_table_gives_back_the_looks_that_it_was_made_of():
-    kept = [*looks("x."), replace(HEALTHY, dropped=1, dropped_digits="0", fid=1.23457e-05, repetition=0.0)]
+    kept = [*looks("x."), replace(HEALTHY, dropped=1, dropped_classes="0", fid=1.23457e-05, repetition=0.0)]
     text = table(kept)
     assert text.splitlines()[0] == ",".join(COLUMNS)
     assert parse(text) == kept

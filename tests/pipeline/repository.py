@@ -17,7 +17,8 @@ from pipeline.dvcfiles import digests, layout
 from pipeline.results import lookup
 from tests.comparison.made_up import figures, seeds_around, write
 
-KNOBS = {"kind": "dcgan", "images": "train", "epochs": 5, "batch_size": 32, "learning_rate": 0.001}
+RECIPES = "recipes/dcgan.yaml"
+KNOBS = {"images": "train", "epochs": 5, "batch_size": 32, "learning_rate": 0.001}
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,14 @@ class Repository:
         """Write what a run with these knobs would leave; without ``machine``, one from before that was recorded."""
         recipe = KNOBS | knobs
         params = {
-            "train": {"recipe": "fast", "seed": seed},
-            "recipes": {"fast": recipe},
+            "train": {"family": "dcgan", "recipe": "fast", "seed": seed},
             "evaluate": {"samples": 10000},
         }
         (self.root / "params.yaml").write_text(json.dumps(params))
+        (self.root / "recipes").mkdir(exist_ok=True)
+        (self.root / RECIPES).write_text(json.dumps({"fast": recipe}))
         metrics = write(self.root / layout.METRICS, fid=fid)
-        made, options = {"models/generator.npz": weights or f"w{fid}"}, "--generator models/generator.npz"
+        made, options = {"models/final.npz": weights or f"w{fid}"}, "--final models/final.npz"
         if machine:
             options += f" --machine {layout.MACHINE}"
             (self.root / layout.MACHINE).write_text(json.dumps(machine))
@@ -62,13 +64,15 @@ class Repository:
                         "prepare": stage(outs={"data/train.npz": "d0"}, deps={"src/mnistgan/datasets": "p0"}),
                         "train": stage(
                             deps={"data/train.npz": "d0", "src/mnistgan/training": code},
-                            params={"recipes.fast": recipe, "train": {"recipe": "fast", "seed": seed}},
+                            params={"train": params["train"]},
+                            recipe={"fast": recipe},
                             outs=made,
                             options=options,
                         ),
                         "evaluate": stage(
-                            deps={"models/generator.npz": weights or f"w{fid}", "pretrained": "r0"},
-                            params={"evaluate": {"samples": 10000}, "recipes.fast.images": "train"},
+                            deps={"models/final.npz": weights or f"w{fid}", "pretrained": "r0"},
+                            params={"evaluate": {"samples": 10000}},
+                            recipe={"fast.images": "train"},
                             outs={str(layout.METRICS): digests.md5_of(metrics)},
                         ),
                     },
@@ -104,13 +108,18 @@ def made_up_md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def stage(options: str = "", params: dict[str, Any] | None = None, **files: dict[str, str]) -> dict[str, Any]:
+def stage(
+    options: str = "",
+    params: dict[str, Any] | None = None,
+    recipe: dict[str, Any] | None = None,
+    **files: dict[str, str],
+) -> dict[str, Any]:
     """A stage's entry in dvc.lock; a made-up digest that is no MD5 becomes its own."""
     listed = {
         kind: [{"path": path, "md5": md5 if len(md5) >= 32 else made_up_md5(md5)} for path, md5 in held.items()]
         for kind, held in files.items()
     }
-    return {"cmd": f"python {options}", "params": {"params.yaml": params or {}}, **listed}
+    return {"cmd": f"python {options}", "params": {"params.yaml": params or {}, RECIPES: recipe or {}}, **listed}
 
 
 @pytest.fixture(scope="session")

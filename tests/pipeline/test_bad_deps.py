@@ -50,7 +50,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("src", "pipeline", "dvc.yaml", ".dvcignore"):
         (folder / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "pretrained", folder / "pretrained")
-    (folder / "params.yaml").write_text(committed.params().replace("samples: 10000", "samples: 1000"), "utf-8")
+    committed.lay_out_params(folder, committed.params().replace("samples: 10000", "samples: 1000"))
     for out in dvc_yaml.outs(folder):
         if (folder / out).suffix:
             files.write_bytes(folder / out, BEFORE)
@@ -62,13 +62,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder / f"data/{part}.npz",
             Images(draw.integers(0, 256, (count, 28, 28), np.uint8), np.resize(np.arange(10, dtype=np.uint8), count)),
         )
-    sampling.save(folder / "models/generator.npz", "dcgan", generator(0))
-    sampling.save(folder / "models/discriminator.npz", "dcgan", Discriminator(0, 0.0, 10))
+    sampling.save(folder / "models/final.npz", "dcgan", generator(0))
+    sampling.save(folder / "models/parts/discriminator.npz", "dcgan", Discriminator(0, 0.0, 10))
     grid = grids.tile(draw.integers(0, 256, (256, 28, 28), np.uint8), 16)
     Image.fromarray(grid).save(folder / "models/grids/epoch_0000.png")
     header = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake"
     (folder / "metrics/training.csv").write_text(f"{header}\n0.5,50,0.9,1.2,0.6,0.4\n1,100,0.9,1.2,0.6,0.4\n")
-    (folder / "metrics/classes.csv").write_text("digit,share,prior\n" + "".join(f"{d},0.1,0.1\n" for d in range(10)))
+    (folder / "metrics/classes.csv").write_text("class,share,prior\n" + "".join(f"{d},0.1,0.1\n" for d in range(10)))
     by = {name: cards.read(folder / "pretrained", name)[1] for name in pins.RULERS}
     evaluated = {"samples": 1000, "pins": pins.pins_of(by, {"samples": 1000, "latent_seed": 1})}
     files.write_json(folder / "metrics/evaluation.json", {"fid": {"value": 7.0, "floor": 0.5}, **evaluated})
@@ -188,7 +188,7 @@ NO_SPLIT: dict[str, tuple[Damage, str]] = {
     "empty": (empty, "not a whole NPZ"),
     "torn": (torn, "not a whole NPZ"),
     "pickle": (pickled, "not a whole NPZ of plain arrays"),
-    "other arrays": (other("models/generator.npz"), "holds the arrays ['conv14/kernel'"),
+    "other arrays": (other("models/final.npz"), "holds the arrays ['conv14/kernel'"),
     "other shape": (npz(images=np.zeros((10, 32, 32), np.uint8), labels=LABELS), "should be uint8 [N, 28, 28]"),
 }
 NO_SPLIT_EITHER: dict[str, tuple[Damage, str]] = {
@@ -302,7 +302,7 @@ NO_GENERATOR: dict[str, tuple[Damage, str]] = {
     "pickled kind": (pickled_member("kind"), "not a whole NPZ of plain arrays: holds Python objects, which are never"),
     "other kind": (kind("vae"), "is of kind 'vae'; takes a generator of kind dcgan"),
     "no kind": (other("pretrained/classifier.npz"), "is of kind ''; takes a generator of kind dcgan"),
-    "discriminator": (other("models/discriminator.npz"), "lacks "),
+    "discriminator": (other("models/parts/discriminator.npz"), "lacks "),
     "other shape": (weight(lambda array: array[:-1]), "has shape"),
     "other dtype": (weight(lambda array: array.astype(np.float64)), "holds float64; takes finite float32"),
     "NaN": (weight(lambda array: array * np.float32(np.nan)), "takes finite float32"),
@@ -322,9 +322,9 @@ def test_weights_that_are_no_generators_are_refused_before_anything_is_drawn(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: str, case: str
 ) -> None:
     damage, message = NO_GENERATOR[case]
-    damage(Path("models/generator.npz"))
+    damage(Path("models/final.npz"))
     error = refusal(stage, monkeypatch, capsys)
-    assert error.startswith("error: models/generator.npz: ")
+    assert error.startswith("error: models/final.npz: ")
     assert message in error
     assert error.endswith("; `dvc repro train` makes it anew\n")
 
@@ -458,7 +458,7 @@ NOT_DRAWN: tuple[tuple[str, str, Damage, str], ...] = (
     ("text bomb", GRID, png(448, 448, TEXT_BOMB), "not a whole PNG"),
     ("no curves", CURVES, missing, "no such file"),
     ("empty curves", CURVES, empty, "not a CSV"),
-    ("binary curves", CURVES, other("models/generator.npz"), "not a CSV"),
+    ("binary curves", CURVES, other("models/final.npz"), "not a CSV"),
     ("other curves", CURVES, text("step,loss\n1,2\n"), "lacks the columns"),
     ("torn curves", CURVES, torn, "lacks the columns ['probability_fake']"),
     ("a torn row", CURVES, text("epoch,generator_loss,discriminator_loss,probability_real,probability_fake\n1,2,3"),
@@ -467,8 +467,8 @@ NOT_DRAWN: tuple[tuple[str, str, Damage, str], ...] = (
                                      "a,b,c,d,e\n"), "holds what is no number"),
     ("no classes", CLASSES, missing, "no such file"),
     ("empty classes", CLASSES, empty, "not a CSV"),
-    ("nine classes", CLASSES, text("digit,share,prior\n" + DIGITS[:-10]), "should be 0 to 9 in order"),
-    ("huge classes", CLASSES, text("digit,share,prior\n" + DIGITS.replace("0.1", "1" * 400)), "no number"),
+    ("nine classes", CLASSES, text("class,share,prior\n" + DIGITS[:-10]), "should be 0 to 9 in order"),
+    ("huge classes", CLASSES, text("class,share,prior\n" + DIGITS.replace("0.1", "1" * 400)), "no number"),
     ("no metrics", EVALUATION, missing, "no such file"),
     ("empty metrics", EVALUATION, empty, "not JSON"),
     ("torn metrics", EVALUATION, torn, "not JSON"),
@@ -548,7 +548,7 @@ def test_images_from_outside_that_are_pickles_are_refused_unread(
     path.write_bytes(pickle.dumps(Trap()) if held == "pickle" else objects.getvalue())
     options = {name: str(place) for name, place in dvc_yaml.options("evaluate").items()}
     options["samples"] = str(path)
-    del options["generator"]
+    del options["weights"]
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     monkeypatch.setattr(sys, "argv", ["python -m pipeline", "evaluate", *words])
     with pytest.raises(SystemExit) as raised:

@@ -261,7 +261,7 @@ def test_a_stage_begins_before_the_store_is_asked_and_ends_within_a_bound_howeve
     asked.close()
     assert time.monotonic() - ending < 30  # and not the hour that MLflow would wait
     assert capsys.readouterr().err.startswith("warning: MLflow was not up to date after")
-    assert (workspace.root / "models" / "generator.npz").read_bytes() == generator.read_bytes()
+    assert (workspace.root / "models" / "final.npz").read_bytes() == generator.read_bytes()
 
 
 def test_the_longest_that_an_end_waits_is_what_the_docs_say() -> None:

@@ -41,6 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".dvc").mkdir()
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")
@@ -123,27 +124,33 @@ def test_a_disk_without_room_is_told_before_the_work_and_nothing_is_left_there(h
             demand("evaluate", {"metrics": (Path("new/figures.json"), Out(".json"))})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert sorted(path.name for path in here.iterdir()) == [".dvc", "dvc.yaml", "params.yaml"]
+    assert sorted(path.name for path in here.iterdir()) == [".dvc", "dvc.yaml", "params.yaml", "recipes"]
 
 
 def test_all_that_are_bad_are_named_at_once(refusal: Callable[..., str], here: Path) -> None:
     Path("checkpoints").symlink_to("unmounted")
     Path("README.md").touch()
-    said = refusal("train", generator="models", grids="README.md", looks="/dev/null")
+    said = refusal("train", final="models", grids="README.md", looks="/dev/null")
     assert said == (
         "error: can't write there: "
         f"{here}/checkpoints: is a link to unmounted, where nothing is; should be a folder\n"
-        "  --generator models: should end in .npz\n"
+        "  --final models: should end in .npz\n"
         "  --grids README.md: is a file; should be a folder\n"
         "  --looks /dev/null: should end in .csv\n"
     )
+
+
+def test_a_folder_that_is_replaced_as_one_may_hold_nothing_else(refusal: Callable[..., str]) -> None:
+    Path("mine").mkdir()
+    Path("mine", "notes.txt").touch()
+    assert "--parts mine: holds notes.txt, which no earlier call wrote" in refusal("train", parts="mine")
 
 
 @pytest.mark.parametrize(
     ("command", "changed", "why"),
     [
         ("prepare", {"test": "data/train.npz"}, "--test data/train.npz: is --train's too"),
-        ("train", {"best": "models/../models/generator.npz"}, "is --generator's too"),
+        ("train", {"best": "models/../models/final.npz"}, "is --final's too"),
         ("evaluate", {"metrics": "both.json", "test": "./both.json"}, "--metrics both.json: is read, as --test"),
         ("render", {"samples": "a.png", "progress": "a.png"}, "--progress a.png: is --samples's too"),
         ("render", {"samples": "pictures/samples.png"}, "lies in --pictures, whose files may have that name"),

@@ -85,7 +85,7 @@ def test_a_stage_that_is_ended_by_sigterm_leaves_the_outs_of_before_and_nothing_
     command = [sys.executable, "-m", "pipeline", "prepare", *options, "--cache", "cache"]
     with socket.create_server(("127.0.0.1", 0)) as mirror:
         address = f"http://127.0.0.1:{mirror.getsockname()[1]}/"
-        Path("params.yaml").write_text(params.replace(sources, f"  sources: ['{address}']\n"))
+        committed.lay_out_params(Path(), params.replace(sources, f"  sources: ['{address}']\n"))
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         mirror.settimeout(60)
         child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from mnistgan import params
 from mnistgan.datasets import idx, split
 from mnistgan.datasets.arrays import Images
 from mnistgan.datasets.fetching import raw
@@ -23,7 +22,7 @@ PINNED = ROOT / "pretrained"
 
 @pytest.fixture(scope="session")
 def real(mnist_cache: Path) -> RealData:
-    prepare = params.parse(committed.params(), "params.yaml").prepare
+    prepare = committed.parsed().prepare
     every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
     return RealData(every[kept], every[aside], _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name))

@@ -5,7 +5,7 @@ import pytest
 
 from mnistgan.errors import MetricError
 from mnistgan.metrics.rounding import rounded
-from mnistgan.rulers.real import RealData, subset, without_digit
+from mnistgan.rulers.real import RealData, subset, without_class
 
 
 def test_all_of_a_split_is_that_split_in_its_order() -> None:
@@ -26,7 +26,7 @@ def test_more_images_than_a_split_has_are_refused() -> None:
 
 @pytest.mark.parametrize("count", [1000, 2000])
 def test_real_images_without_a_digit_are_validation_topped_up_from_train(small: RealData, count: int) -> None:
-    found = without_digit(small, count)
+    found = without_class(small, count)
     validation = small.validation.images[small.validation.labels != 8]
     assert len(found) == count
     assert 8 not in found.labels

@@ -36,7 +36,7 @@ def toy(folder: Path, cache: Path) -> Clone:
     """A clone that trains 72 steps, in whose few seconds many checkpoints are saved."""
     cloned = clone(folder, cache, TOY)
     cloned.edit("params.yaml", "report_every: 100", "report_every: 6")
-    cloned.edit("params.yaml", "look_every: 1", "look_every: 3")
+    cloned.edit("recipes/dcgan.yaml", "look_every: 1", "look_every: 3")
     loop = "src/mnistgan/training/loop.py"
     cloned.edit(loop, "SECONDS_BETWEEN_CHECKPOINTS = 30.0", "SECONDS_BETWEEN_CHECKPOINTS = 0.3")
     return cloned
@@ -228,7 +228,9 @@ def test_two_experiments_of_the_queue_at_once_are_correct_and_published_once_eac
 ) -> None:
     cloned = replace(toy(tmp_path, mnist_cache), settings={WORKERS_OF: str(tmp_path)})
     cloned.dvc("exp", "run", "--queue", "--name", "same")
-    cloned.dvc("exp", "run", "--queue", "--name", "other", "-S", "train.seed=1", "-S", "recipes.fast.epochs=2")
+    cloned.dvc(
+        "exp", "run", "--queue", "--name", "other", "-S", "train.seed=1", "-S", "recipes/dcgan.yaml:fast.epochs=2"
+    )
     marked = cloned.root / "src/mnistgan/training/__init__.py"
     marked.write_text(marked.read_text() + "\nraise ImportError('the main checkout was imported')\n")
     with two_workers(cloned):
@@ -247,7 +249,7 @@ def test_two_experiments_of_the_queue_at_once_are_correct_and_published_once_eac
         curves = cloned.run("git", "show", f"{reference}:metrics/training.csv").splitlines()[1:]
         steps = [int(row.split(",")[1]) for row in curves]
         assert [step for step, _ in cloned.points(run)["training/generator_loss"]] == steps
-        weights = cloned.store.download_artifacts(run.info.run_id, "models/generator.npz", str(tmp_path))
+        weights = cloned.store.download_artifacts(run.info.run_id, "models/final.npz", str(tmp_path))
         assert sha256(Path(weights)) == run.data.tags["mnistgan.weights"]
         events = journal.read(journal.path_of(cloned.root, run.data.tags["mnistgan.train_key"]))
         assert Path(events[0].facts["code"]).is_relative_to(cloned.root / ".dvc/tmp/exps")

@@ -21,7 +21,7 @@ from tests.pipeline.cloning import SMALL, Clone, clone
 pytestmark = pytest.mark.slow
 
 TINY = SMALL | {"epochs: 9": "epochs: 1"}
-OTHER = ("--count", "2", "--set", "recipes.fast.images=256", "--out", "other.csv")
+OTHER = ("--count", "2", "--set", "recipes/dcgan.yaml:fast.images=256", "--out", "other.csv")
 PATIENCE_SECONDS = 1800.0
 
 

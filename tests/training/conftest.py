@@ -20,7 +20,6 @@ def family():
 @pytest.fixture(scope="session")
 def recipe(family):
     return family.recipe(
-        kind="dcgan",
         images="train",
         epochs=2,
         batch_size=16,

@@ -51,8 +51,8 @@ def look(sampler, epoch, step, **figures):
     """A look without a ruler: a figure of some image's ink, and the first look is the best one."""
     ink = sampler.images(Ask(1, 5)).mean()
     healthy = {
-        "fid": step + ink / 1e3, "fid_pixels": 1.0, "class_divergence": 0.01, "missing_digit": 0.095,
-        "smallest_ratio": 0.9, "dropped": 0, "dropped_digits": "", "coverage": 0.9, "repetition": 0.01,
+        "fid": step + ink / 1e3, "fid_pixels": 1.0, "class_divergence": 0.01, "missing_class": 0.095,
+        "smallest_ratio": 0.9, "dropped": 0, "dropped_classes": "", "coverage": 0.9, "repetition": 0.01,
     }  # fmt: skip
     return Look(epoch, step, **{**healthy, **figures})
 
@@ -120,7 +120,7 @@ def test_looks_come_every_few_epochs_and_after_the_last(params, recipe, data, tm
 
 
 def test_a_collapse_is_said_once_when_it_has_lasted_and_again_after_a_recovery(params, recipe, data, tmp_path):
-    figures = [{"repetition": 0.5}] * 4 + [{}] + [{"dropped": 1, "dropped_digits": "4"}] * 3
+    figures = [{"repetition": 0.5}] * 4 + [{}] + [{"dropped": 1, "dropped_classes": "4"}] * 3
     loop = training(
         params,
         recipe.model_copy(update={"epochs": len(figures), "grid_every": 99}),

@@ -35,13 +35,13 @@ def test_real_images_make_no_collapsed_look(validation, fresh):
     assert look.fid < 3  # 2,000 against 2,000: mostly the bias of so few
     assert look.coverage == pytest.approx(expected_coverage(LOOK_SAMPLES), abs=0.02)
     assert look.repetition < 0.05
-    assert look.missing_digit == pytest.approx(-np.log(1 - 0.09035), abs=1e-4)  # MNIST's share of fives
+    assert look.missing_class == pytest.approx(-np.log(1 - 0.09035), abs=1e-4)  # MNIST's share of fives
 
 
 def test_one_digit_alone_makes_a_collapsed_look(validation, real):
     sevens = real.train.images[real.train.labels == 7][:LOOK_SAMPLES]
     look = measured(validation, sevens)
-    assert look.dropped_digits == "0 1 2 3 4 5 6 8 9"
+    assert look.dropped_classes == "0 1 2 3 4 5 6 8 9"
     assert look.dropped == 9
     assert look.class_divergence == pytest.approx(-np.log(0.1044), abs=0.05)
     assert look.is_collapsed
@@ -49,7 +49,7 @@ def test_one_digit_alone_makes_a_collapsed_look(validation, real):
 
 def test_images_without_one_digit_make_a_collapsed_look(validation, real):
     kept = real.train.images[real.train.labels != 8][:LOOK_SAMPLES]
-    assert any(said.startswith("digit 8 nearly gone (1 of 10)") for said in measured(validation, kept).evidence())
+    assert any(said.startswith("class 8 nearly gone (1 of 10)") for said in measured(validation, kept).evidence())
 
 
 def test_a_hundred_images_repeated_make_a_collapsed_look(validation, fresh):

@@ -13,7 +13,7 @@ from mnistgan.metrics.looks import REPEATED
 from mnistgan.reading import flatten
 from mnistgan.rulers.pins import Pins
 
-WORDS = PINS, VERDICT, EVIDENCE = "pins", "verdict", "evidence"
+WORDS = PINS, VERDICT = "pins", "verdict"
 HEALTHY = "healthy"
 FINDINGS = (HEALTHY, "collapsed", "memorised", "unsure")
 """The words that a verdict is made of."""
@@ -61,7 +61,7 @@ class Figures:
     def collapsed(self) -> bool:
         """Whether a class is dropped or a fifth of the samples repeat: a seed that no average should hold.
 
-        The verdict's own word is stricter: it names a digit at nine tenths of its share, which seeds may differ by.
+        The verdict's own word is stricter: it names a class at nine tenths of its share, which seeds may differ by.
         """
         return self.leaves.get(DROPPED, 0) > 0 or self.leaves.get(REPETITION, 0) >= REPEATED
 
@@ -72,13 +72,10 @@ class Figures:
 
 
 def verdict_of(report: Mapping[str, Any]) -> str | None:
-    """The verdict of a parsed metrics file with its evidence: ``healthy``, ``unsure: 12% are no clear digit``.
+    """The verdict of a parsed metrics file with its evidence: ``healthy``, ``unsure: 12% are of no clear class``.
 
-    None where it has none. A file of an earlier version holds both as one text.
+    None where it has none.
     """
-    evidence = report.get(EVIDENCE)
-    if isinstance(evidence, list) and evidence:
-        return "; ".join(map(str, evidence))
     verdict = report.get(VERDICT)
     return None if verdict is None else str(verdict)
 
@@ -86,12 +83,12 @@ def verdict_of(report: Mapping[str, Any]) -> str | None:
 def _numbers(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Every number by its dotted name. Raises ValueError on a word among the figures of a known metric.
 
-    A digit's name may be one; words elsewhere are nobody's business.
+    A class's name may be one; words elsewhere are nobody's business.
     """
     for name, value in flatten(report):
         if value is None:
             yield name, math.nan
         elif isinstance(value, int | float) and not isinstance(value, bool):
             yield name, float(value)
-        elif name.partition(".")[0] in SECTIONS and not name.endswith("digit"):
+        elif name.partition(".")[0] in SECTIONS and not name.endswith("class"):
             raise ValueError(f"{name}: got {str(value)[:40]!r}, expected a number")

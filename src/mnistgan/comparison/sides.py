@@ -10,7 +10,10 @@ from itertools import combinations
 from mnistgan.comparison.figures import Figures
 from mnistgan.metrics.catalog import KNOWN, PRIMARY
 
-OF_TRAINING = ("data/", "recipe.", "src/mnistgan/datasets", "src/mnistgan/files.py", "src/mnistgan/models", "train.")
+OF_TRAINING = (
+    *("data/", "recipe.", "src/mnistgan/datasets", "src/mnistgan/families", "src/mnistgan/files.py", "src/mnistgan/nn"),
+    "train.",
+)
 """How the names begin of what a change of the training touches, though measuring reads it too."""
 OF_REAL = 0.01
 """The share by which what real images get may differ under one set of pins: another processor's rounding, no more."""

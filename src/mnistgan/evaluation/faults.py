@@ -13,7 +13,7 @@ import numpy as np
 
 from mnistgan.datasets.arrays import Images
 from mnistgan.rulers.blind_spots import blurred, checkerboard, haze, shifted, thickened
-from mnistgan.rulers.real import MISSING_DIGIT, RealData, fixed_order, subset, without_digit
+from mnistgan.rulers.real import MISSING_CLASS, RealData, fixed_order, subset, without_class
 
 DOSES = (0.01, 0.05, 0.2, 0.5)
 NOISE = 96  # grey levels, standard deviation: past what the classifier forgives, so that no digit is sure any more
@@ -70,7 +70,7 @@ def inverted(images: np.ndarray) -> np.ndarray:
     return 255 - images
 
 
-def one_digit(real: RealData, count: int, digit: int = MISSING_DIGIT) -> np.ndarray:
+def one_digit(real: RealData, count: int, digit: int = MISSING_CLASS) -> np.ndarray:
     """Repeats one digit alone: as many images as there are in validation and train, over and over."""
     images = np.concatenate([part.images[part.labels == digit] for part in (real.validation, real.train)])
     return _repeat(images, count)
@@ -98,7 +98,7 @@ CONTROLS: Mapping[str, Control] = {
     "real": Control("real validation images: the floor", validation),
     "uniform_noise": Control("every pixel drawn evenly from 0 to 255", _uniform),
     "black": Control("black images", lambda _real, count: np.zeros((count, 28, 28), np.uint8)),
-    "no_8": Control("no 8 among them", lambda real, count: without_digit(real, count).images),
+    "no_8": Control("no 8 among them", lambda real, count: without_class(real, count).images),
     "one_digit": Control("8s alone", one_digit),
     "repeated_100": Control("100 images repeated", lambda real, count: few_repeated(real, count, 100)),
     "repeated_1000": Control("1,000 images repeated", lambda real, count: few_repeated(real, count, 1000)),
@@ -138,10 +138,10 @@ def class_removed(real: RealData, count: int, dose: float) -> np.ndarray:
     """Replaces a share ``dose`` of the 8s by other digits, of validation and then of train."""
     rows = subset(len(real.validation), count, "validation")
     images, labels = real.validation.images[rows], real.validation.labels[rows]
-    eights = np.flatnonzero(labels == MISSING_DIGIT)
+    eights = np.flatnonzero(labels == MISSING_CLASS)
     gone = eights[: round(dose * len(eights))]
     left = Images(np.delete(images, gone, axis=0), np.delete(labels, gone))
-    others = real.train.images[real.train.labels != MISSING_DIGIT][: len(gone)]
+    others = real.train.images[real.train.labels != MISSING_CLASS][: len(gone)]
     return np.concatenate([left.images, others])
 
 

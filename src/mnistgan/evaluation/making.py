@@ -17,7 +17,7 @@ from mnistgan.rulers import cards, classifier, pixels
 from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
-from mnistgan.rulers.real import RealData, subset, without_digit
+from mnistgan.rulers.real import RealData, subset, without_class
 
 ARCHITECTURE = [
     "pixels / 255",
@@ -138,7 +138,7 @@ def _blind_spots(
     count = min(len(real.validation), len(real.test))
     validation = real.validation[subset(len(real.validation), count, "validation")]
     truth = features(real.test.images)
-    unit = fid(features(without_digit(real, count).images), truth)
+    unit = fid(features(without_class(real, count).images), truth)
     found = {}
     for name, spoil in SPOILED.items():
         images = spoil(validation.images)

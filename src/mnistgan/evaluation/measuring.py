@@ -1,8 +1,8 @@
 """Measures generated images against real ones: every metric, beside what real images get for it.
 
 N generated images stand against N test images. A floor, or a real value, is what N validation images get in the
-generated images' place. The no-8 unit is the FID of N real images without a single 8, the same under any ruler: a
-generator at 0.5 units is half a missing digit away.
+generated images' place. A relative FID is FID over that of N real images without one class, the same under any
+ruler: at 0.5 a generator is half a missing class away.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +20,7 @@ from mnistgan.metrics.rounding import rounded
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers.classifier import Classifier, Features
 from mnistgan.rulers.pixels import PixelRuler
-from mnistgan.rulers.real import MISSING_DIGIT, RealData, fixed_order, subset, without_digit
+from mnistgan.rulers.real import MISSING_CLASS, RealData, fixed_order, subset, without_class
 
 # Repetition needs 100 real images of each class; the rarest has 1 in 11.
 LEAST_FOR_REPETITION = 1500
@@ -87,9 +87,12 @@ class Reference:
         self._validation = self._see(real.validation.images, "validation", progress)
         self._train = self._see(real.train.images, "train", progress)
         self._truth, self._floor = self._test.take(self._test_rows), self._validation.take(validation_rows)
-        no_8 = self._see(without_digit(real, count).images, f"real without {MISSING_DIGIT}", progress)
+        lacking = self._see(without_class(real, count).images, f"real without {MISSING_CLASS}", progress)
         self._fids = {
-            name: {"floor": fid.fid(of(self._floor), of(self._truth)), "no_8": fid.fid(of(no_8), of(self._truth))}
+            name: {
+                "floor": fid.fid(of(self._floor), of(self._truth)),
+                "missing_class": fid.fid(of(lacking), of(self._truth)),
+            }
             for name, of in LAYERS.items()
         }
         floor, truth = self._floor.classifier.penultimate, self._truth.classifier.penultimate
@@ -140,7 +143,7 @@ class Reference:
             "low": interval.low,
             "high": interval.high,
             **self._fids[name],
-            "units": interval.value / self._fids[name]["no_8"],
+            "relative": interval.value / self._fids[name]["missing_class"],
             "infinity": fid.fid_infinity(features, truth, progress=progress),
         }
 
@@ -155,7 +158,7 @@ class Reference:
         worst = lowest_share(found.covered, labels)
         report["coverage"] |= {
             "expected": expected_coverage(self.count),
-            "worst_digit": int(worst.name),
+            "worst_class": int(worst.name),
             "worst": worst.share,
             "worst_real": lowest_share(real.covered, labels).share,
         }
@@ -187,7 +190,7 @@ class Reference:
         return {
             "value": found.share,
             "expected": found.expected,
-            "worst_digit": int(found.worst.name),
+            "worst_class": int(found.worst.name),
             "worst": found.worst.share,
         }
 
@@ -209,7 +212,7 @@ def _scores(samples: _Measured, floor: _Measured) -> dict[str, Report]:
         "unsure": {
             "value": unsure_share(generated),
             "real": unsure_share(real),
-            "worst_digit": int(worst.name),
+            "worst_class": int(worst.name),
             "worst": worst.share,
             "worst_real": highest_share(unsure(real), floor.predicted).share,
         },
@@ -220,7 +223,7 @@ def _classes(balance: ClassBalance) -> Report:
     return {
         "divergence": balance.divergence,
         "expected": balance.expected_divergence,
-        "smallest_digit": int(balance.smallest),
+        "smallest_class": int(balance.smallest),
         "smallest_ratio": balance.smallest_ratio,
         "dropped": len(balance.dropped),
     }
@@ -254,6 +257,6 @@ def _pixels(samples: _Measured, truth: _Measured, floor: _Measured) -> Report:
 
 
 def class_rows(balance: ClassBalance) -> Iterable[tuple[int, float, float]]:
-    """Lists each digit with its share among the samples and among the training images, rounded."""
-    for digit, (share, prior) in enumerate(zip(balance.shares, balance.prior, strict=True)):
-        yield digit, rounded(share), rounded(prior)
+    """Lists each class with its share among the samples and among the training images, rounded."""
+    for name, (share, prior) in enumerate(zip(balance.shares, balance.prior, strict=True)):
+        yield name, rounded(share), rounded(prior)

@@ -10,18 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from mnistgan.metrics import catalog
 from mnistgan.metrics.rounding import rounded
 
 SPREADS = 5.0
 
-METRICS = (
-    *("fid.units", "fid_logits.units", "fid_pixels.units", "kid.value"),
-    *("precision.value", "recall.value", "density.value", "coverage.value", "coverage.worst"),
-    *("classifier_score.value", "unsure.value", "unsure.worst", "classes.divergence", "classes.smallest_ratio"),
-    *("novelty_pixels.copied", "novelty_features.copied", "repetition.value", "repetition.worst"),
-    *("pixels.ink", "pixels.background", "pixels.spectrum_gap"),
-)
-"""Every metric by section and figure of the report."""
+METRICS = tuple(metric.dosed for metric in catalog.METRICS if metric.has_dose)
+"""Every metric that a fault's dose may move, by section and figure of the report."""
 
 Report = Mapping[str, Any]
 Figures = Mapping[str, float]

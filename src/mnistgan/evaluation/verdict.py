@@ -27,7 +27,7 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """A figure, the fault whose doses set its threshold, and how both are worded; ``{digit}`` is the worst digit."""
+    """A figure, the fault whose doses set its threshold, and how both are worded; ``{name}`` is the worst class."""
 
     verdict: str
     section: str
@@ -44,15 +44,15 @@ class Evidence:
 
 SMALLEST = Evidence(
     *("collapsed", "classes", "smallest_ratio", "class_removed"),
-    "digit {digit} at {value:.2f} of its share",
+    "class {name} at {value:.2f} of its share",
     "{:.2f} or more",
 )
 EVIDENCE = (
     SMALLEST,
-    Evidence("collapsed", "repetition", "worst", "repeated", "{value:.0%} of the {digit}s repeat others"),
+    Evidence("collapsed", "repetition", "worst", "repeated", "{value:.0%} of class {name} repeat others"),
     Evidence("memorised", "novelty_pixels", "copied", "copied", "{value:.0%} copied by their pixels"),
     Evidence("memorised", "novelty_features", "copied", "copied", "{value:.0%} copied by their features"),
-    Evidence("unsure", "unsure", "value", "noised", "{value:.0%} are no clear digit"),
+    Evidence("unsure", "unsure", "value", "noised", "{value:.0%} are of no clear class"),
     Evidence("unsure", "pixels", "spectrum_gap", "noised", "spectrum {value:.1f} dB off", "{:.1f} or less"),
 )
 
@@ -105,7 +105,7 @@ def load(folder: Path) -> Thresholds:
 
 
 def verdict(report: Report, limits: Mapping[str, float]) -> str:
-    """``healthy``, or each fault with its evidence: ``collapsed: digit 8 at 0.10 of its share (0.88 or more)``."""
+    """``healthy``, or each fault with its evidence: ``collapsed: class 8 at 0.10 of its share (0.88 or more)``."""
     return "; ".join(f"{fault}: {said}" for fault, said in faults(report, limits).items()) or HEALTHY
 
 
@@ -116,15 +116,6 @@ def faults(report: Report, limits: Mapping[str, float]) -> dict[str, str]:
         if _trips(evidence, report, limits[evidence.key]):
             found.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key]))
     return {fault: ", ".join(said) for fault, said in found.items()}
-
-
-def recorded(report: Report, limits: Mapping[str, float]) -> dict[str, Any]:
-    """The verdict as a metrics file holds it: its words as ``verdict``, its reasons as the list ``evidence``.
-
-    DVC shows every word and number of a metrics file in its tables, and leaves lists out: so its columns stay narrow.
-    """
-    found = faults(report, limits)
-    return {"verdict": ", ".join(found) or HEALTHY, "evidence": [f"{fault}: {said}" for fault, said in found.items()]}
 
 
 def _trips(evidence: Evidence, report: Report, limit: float) -> bool:
@@ -146,6 +137,6 @@ def _deviation(count: int) -> float:
 
 def _said(evidence: Evidence, report: Report, limit: float) -> str:
     section = report[evidence.section]
-    digit = section.get("smallest_digit", section.get("worst_digit"))
-    said = evidence.sentence.format(value=section[evidence.figure], digit=digit)
+    name = section.get("smallest_class", section.get("worst_class"))
+    said = evidence.sentence.format(value=section[evidence.figure], name=name)
     return f"{said} ({evidence.bound.format(limit)})"

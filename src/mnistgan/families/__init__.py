@@ -20,6 +20,11 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 
 
+def recipes_file(name: str) -> str:
+    """Names the file of a family's recipes, from the repository's root."""
+    return f"recipes/{name}.yaml"
+
+
 def find(name: str) -> Family[Any]:
     """Finds a family by its folder's name. Raises ParamsError where there is none, with those there are."""
     if name not in names():

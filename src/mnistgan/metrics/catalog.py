@@ -1,7 +1,9 @@
-"""Which figures are metrics, which way is better, and which other figures go with them."""
+"""The one table of metrics: which figures of an evaluation they are, which way is better, what goes with each.
+
+Whatever names, orders, compares or draws metrics reads it here. Knows names alone: what computes them is beside.
+"""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -18,6 +20,18 @@ class Better(StrEnum):
     HIGHER = "higher"
     NEAR = "near real"
     UNKNOWN = "unknown"
+
+    @property
+    def words(self) -> str:
+        """Words for a drawing; empty where it is not known."""
+        if self is Better.UNKNOWN:
+            return ""
+        return f"{self} is {'best' if self is Better.NEAR else 'better'}"
+
+    @property
+    def mark(self) -> str:
+        """Mark for a table; empty where it is not known."""
+        return {"lower": "↓", "higher": "↑", "near real": "≈"}.get(self, "")
 
 
 class Scale(Enum):
@@ -37,107 +51,199 @@ class Scale(Enum):
         return scaled if self is Scale.LINEAR else math.exp(scaled)
 
 
+class Shown(Enum):
+    """Where a metric is shown beside `diff` and `report`, which show all of them."""
+
+    SCORES = "metrics/scores.json"
+    PICTURE = "pictures/metrics.png"
+    SEEDS = "the table of a group of seeds"
+    CONTROLS = "the table of controls"
+
+
 @dataclass(frozen=True)
 class Metric:
-    """One metric of an evaluation; ``name`` is its dotted name there, ``real`` that of what real images get for it."""
+    """One metric of an evaluation; it and what goes with it are named by their dotted names there."""
 
     name: str
+    title: str
     better: Better
-    real: str | None
+    real: str | None = None
+    """What real images get."""
+    interval: tuple[str, ...] = ()
+    """The ends of its 95% interval, or its standard error."""
+    also: tuple[str, ...] = ()
+    """What else is told of it."""
     scale: Scale = Scale.LINEAR
+    relative: tuple[str, str] | None = None
+    """It over what real images without one class get, and that."""
+    unit: str = ""
+    of: str = ""
+    """What a share is of."""
+    look: str | None = None
+    """Its column in metrics/looks.csv."""
+    shown: frozenset[Shown] = frozenset()
+    has_dose: bool = True
+    """Whether real images have it too, and a fault moves it by degrees."""
 
     @property
     def short(self) -> str:
         """The name as people see it: ``fid`` for ``fid.value``."""
         return self.name.removesuffix(".value")
 
+    @property
+    def dosed(self) -> str:
+        """The figure that a fault's doses are measured by: relative where there is such."""
+        return self.relative[0] if self.relative else self.name
 
-KNOWN = {
-    metric.name: metric
-    for metric in (
-        Metric(PRIMARY, Better.LOWER, "fid.floor", Scale.LOG),
-        Metric("fid_logits.value", Better.LOWER, "fid_logits.floor", Scale.LOG),
-        Metric("fid_pixels.value", Better.LOWER, "fid_pixels.floor", Scale.LOG),
-        Metric("kid.value", Better.LOWER, "kid.floor"),
-        Metric("precision.value", Better.NEAR, "precision.real"),
-        Metric("recall.value", Better.HIGHER, "recall.real"),
-        Metric("density.value", Better.NEAR, "density.real"),
-        Metric("coverage.value", Better.HIGHER, "coverage.real"),
-        Metric("coverage.worst", Better.HIGHER, "coverage.worst_real"),
-        Metric("classifier_score.value", Better.NEAR, "classifier_score.real"),
-        Metric("unsure.value", Better.NEAR, "unsure.real"),
-        Metric("unsure.worst", Better.NEAR, "unsure.worst_real"),
-        Metric("classes.divergence", Better.LOWER, "classes.expected"),
-        Metric("classes.smallest_ratio", Better.HIGHER, None),
-        Metric("classes.dropped", Better.LOWER, None),
-        Metric("novelty_pixels.copied", Better.LOWER, None),
-        Metric("novelty_features.copied", Better.LOWER, None),
-        Metric("repetition.value", Better.LOWER, "repetition.expected"),
-        Metric("repetition.worst", Better.LOWER, None),
-        Metric("interpolation.largest_step", Better.LOWER, "interpolation.even"),
-        Metric("pixels.ink", Better.NEAR, "pixels.ink_real"),
-        Metric("pixels.background", Better.NEAR, "pixels.background_real"),
-        Metric("pixels.spectrum_gap", Better.LOWER, "pixels.spectrum_gap_floor"),
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Lists the figures that only go with it."""
+        return (*filter(None, [self.real]), *self.interval, *(self.relative or ()), *self.also)
+
+
+def _fid(section: str, title: str, look: str | None = None, *shown: Shown) -> Metric:
+    return Metric(
+        f"{section}.value",
+        title,
+        Better.LOWER,
+        real=f"{section}.floor",
+        interval=(f"{section}.low", f"{section}.high"),
+        also=(f"{section}.infinity",),
+        scale=Scale.LOG,
+        relative=(f"{section}.relative", f"{section}.missing_class"),
+        look=look,
+        shown=frozenset({Shown.PICTURE, *shown}),
     )
-}
 
-SECTIONS = frozenset(name.partition(".")[0] for name in KNOWN)
 
-# What goes with a metric: its interval, what real images get, the same thing in another unit, which digit it is.
-_COMPANION = re.compile(
-    r"(?:^|[._])(?:low|high|standard_error|floor|real|expected|no_8|units|infinity|digit|null|null_deviation"
-    r"|train_share|excess|even|samples)$"
+def _novelty(section: str, title: str, *shown: Shown) -> Metric:
+    also = ("train_share", "null", "null_deviation", "excess")
+    return Metric(
+        f"{section}.copied",
+        title,
+        Better.LOWER,
+        interval=(f"{section}.copied_low", f"{section}.copied_high"),
+        also=tuple(f"{section}.{name}" for name in also),
+        of="share of samples",
+        shown=frozenset(shown),
+    )
+
+
+LOWER, HIGHER, NEAR = Better.LOWER, Better.HIGHER, Better.NEAR
+_SCORES, _PICTURE, _SEEDS, _CONTROLS = (frozenset({where}) for where in Shown)
+_ALL, _BOTH, _REAL, _SAMPLES = frozenset(Shown), _SCORES | _PICTURE, "share of real images", "share of samples"
+METRICS = (
+    _fid("fid", "FID", "fid", Shown.SCORES, Shown.SEEDS, Shown.CONTROLS),
+    _fid("fid_logits", "FID, logits"),
+    _fid("fid_pixels", "FID, pixels", "fid_pixels", Shown.SCORES, Shown.SEEDS, Shown.CONTROLS),
+    Metric("kid.value", "KID", LOWER, "kid.floor", ("kid.standard_error",), shown=_PICTURE),
+    Metric("precision.value", "precision", NEAR, "precision.real", of=_SAMPLES, shown=_BOTH),
+    Metric("recall.value", "recall", HIGHER, "recall.real", of=_REAL, shown=_BOTH | _CONTROLS),
+    Metric("density.value", "density", NEAR, "density.real", shown=_PICTURE),
+    Metric(
+        *("coverage.value", "coverage", HIGHER, "coverage.real", (), ("coverage.expected",)),
+        of=_REAL,
+        look="coverage",
+        shown=_ALL,
+    ),
+    Metric(
+        *(
+            "coverage.worst",
+            "coverage of the worst class",
+            HIGHER,
+            "coverage.worst_real",
+            (),
+            ("coverage.worst_class",),
+        ),
+        of=_REAL,
+    ),
+    Metric("classifier_score.value", "classifier score", NEAR, "classifier_score.real", shown=_PICTURE | _CONTROLS),
+    Metric("unsure.value", "unsure share", NEAR, "unsure.real", of=_SAMPLES, shown=_BOTH | _CONTROLS),
+    Metric(
+        *("unsure.worst", "unsure share of the worst class", NEAR, "unsure.worst_real", (), ("unsure.worst_class",)),
+        of=_SAMPLES,
+    ),
+    Metric(
+        *("classes.divergence", "class divergence", LOWER, "classes.expected"),
+        unit="nats",
+        look="class_divergence",
+        shown=_PICTURE,
+    ),
+    Metric(
+        *("classes.smallest_ratio", "smallest class", HIGHER, None, (), ("classes.smallest_class",)),
+        of="of its share in the data",
+        look="smallest_ratio",
+        shown=_ALL - _PICTURE,
+    ),
+    Metric("classes.dropped", "dropped classes", LOWER, look="dropped", has_dose=False),
+    _novelty("novelty_pixels", "copied, by pixels", Shown.CONTROLS),
+    _novelty("novelty_features", "copied, by features"),
+    Metric(
+        *("repetition.value", "repetition", LOWER, "repetition.expected"),
+        of=_SAMPLES,
+        look="repetition",
+        shown=_PICTURE | _CONTROLS,
+    ),
+    Metric(
+        *("repetition.worst", "repetition in the worst class", LOWER, None, (), ("repetition.worst_class",)),
+        of=_SAMPLES,
+        shown=_SCORES,
+    ),
+    Metric(
+        *("interpolation.largest_step", "largest step between latents", LOWER, "interpolation.even"), has_dose=False
+    ),
+    Metric("pixels.ink", "ink", NEAR, "pixels.ink_real"),
+    Metric("pixels.background", "background", NEAR, "pixels.background_real", shown=_CONTROLS),
+    Metric("pixels.spectrum_gap", "spectrum gap", LOWER, "pixels.spectrum_gap_floor", unit="dB", shown=_CONTROLS),
 )
+KNOWN = {metric.name: metric for metric in METRICS}
+SECTIONS = frozenset(name.partition(".")[0] for name in KNOWN)
+COMPANIONS = frozenset(name for metric in METRICS for name in metric.companions) | {"samples"}
+"""Figures that are no metrics of their own: what goes with one, and how many samples there were."""
 
 
-def is_companion(name: str) -> bool:
-    """Whether a figure only goes with a metric."""
-    return name not in KNOWN and bool(_COMPANION.search(name))
+def shown(where: Shown) -> tuple[Metric, ...]:
+    """Lists the metrics that stand somewhere, in the table's order."""
+    return tuple(metric for metric in METRICS if where in metric.shown)
+
+
+def deciding() -> dict[str, Metric]:
+    """The figures that decide, by name: a metric's relative figure where it has one, and FID itself beside it."""
+    figures = {metric.dosed: metric for metric in shown(Shown.SCORES)}
+    return {PRIMARY: KNOWN[PRIMARY], **figures}
 
 
 def metrics_in(names: Iterable[str]) -> list[Metric]:
-    """Lists the metrics among figures, in their order, the primary one first.
-
-    One that the table above lacks is of no known direction; what real images get for it is found by its name.
-    """
-    names = list(dict.fromkeys(names))
-    found = [KNOWN.get(name) or _unknown(name, names) for name in names if not is_companion(name)]
+    """Lists the metrics among figures in their order, the primary first; one not in the table has no direction."""
+    found = [_metric(name) for name in dict.fromkeys(names) if name not in COMPANIONS]
     return sorted(found, key=lambda metric: metric.name != PRIMARY)
 
 
-def _unknown(name: str, names: Iterable[str]) -> Metric:
-    stem = name.removesuffix(".value")
-    candidates = [f"{stem}{mark}{kind}" for kind in ("floor", "real", "expected") for mark in "._"]
-    return Metric(name, Better.UNKNOWN, next((known for known in candidates if known in names), None))
+def _metric(name: str) -> Metric:
+    return KNOWN.get(name) or Metric(name, name, Better.UNKNOWN)
 
 
 def find(name: str, names: Iterable[str]) -> Metric | None:
     """Finds the metric, or any other figure, that ``name`` means, full or short; None where there is none."""
     names = list(names)
     full = next((known for known in (f"{name}.value", name) if known in names), None)
-    return None if full is None else KNOWN.get(full) or _unknown(full, names)
+    return None if full is None else _metric(full)
 
 
 def sampling_interval(metric: Metric, leaves: Mapping[str, float]) -> Interval | None:
     """Reads the 95% interval that a file holds for a metric: of the sampling of latents, not of seeds."""
-    value = leaves.get(metric.name, math.nan)
-    error = leaves.get(f"{metric.short}.standard_error", math.nan)
-    for mark in "._":
-        low, high = (leaves.get(f"{metric.short}{mark}{end}", math.nan) for end in ("low", "high"))
-        if math.isfinite(value + low + high):
-            return Interval(value, low, high)
-    return Interval(value, value - Z * error, value + Z * error) if math.isfinite(value + error) else None
+    value, *ends = (leaves.get(name, math.nan) for name in (metric.name, *metric.interval))
+    if not ends or not math.isfinite(value + sum(ends)):
+        return None
+    low, high = ends if len(ends) == 2 else (value - Z * ends[0], value + Z * ends[0])
+    return Interval(value, low, high)
 
 
 def broken_interval(metric: Metric, leaves: Mapping[str, float]) -> str | None:
     """Says what is wrong with the interval that a file holds for a metric; None where nothing is, or it holds none."""
-    value, short = leaves.get(metric.name, math.nan), metric.short
-
-    def holds(name: str, end: float) -> bool:
-        if name.endswith("low"):
-            return -math.inf < end <= value
-        return (value if name.endswith("high") else 0.0) <= end < math.inf
-
-    names = [*(f"{short}{mark}{end}" for mark in "._" for end in ("low", "high")), f"{short}.standard_error"]
-    wrong = next((name for name in names if name in leaves and not holds(name, leaves[name])), None)
-    return f"{wrong} is {leaves[wrong]:g} beside a {short} of {value:g}" if wrong else None
+    value = leaves.get(metric.name, math.nan)
+    bounds = [(-math.inf, value), (value, math.inf)] if len(metric.interval) == 2 else [(0.0, math.inf)]
+    for name, (low, high) in zip(metric.interval, bounds, strict=False):
+        if name in leaves and not (low <= leaves[name] <= high and math.isfinite(leaves[name])):
+            return f"{name} is {leaves[name]:g} beside a {metric.short} of {value:g}"
+    return None

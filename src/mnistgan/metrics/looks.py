@@ -31,13 +31,13 @@ class Look:
     """On the pixel ruler's components, against validation."""
     class_divergence: float
     """KL of the samples' classes from the training images', in nats."""
-    missing_digit: float
-    """The class divergence of a generator that lacks the rarest digit and is otherwise perfect, in nats."""
+    missing_class: float
+    """The class divergence of a generator that lacks the rarest class and is otherwise perfect, in nats."""
     smallest_ratio: float
     """Share of the class that is furthest below its prior, over that prior."""
     dropped: int
-    """How many digits are nearly gone."""
-    dropped_digits: str
+    """How many classes are nearly gone."""
+    dropped_classes: str
     """Which, with spaces between."""
     coverage: float
     """Share of real images that have a sample among their nearest neighbours."""
@@ -46,17 +46,17 @@ class Look:
 
     @property
     def is_collapsed(self) -> bool:
-        """Whether it is no better than a generator that lacks a digit, or that repeats a fifth of its samples."""
+        """Whether it is no better than a generator that lacks a class, or that repeats a fifth of its samples."""
         return bool(self.evidence())
 
     def evidence(self) -> list[str]:
         """Says why it is collapsed; empty where it isn't."""
-        digits = self.dropped_digits.replace(" ", ", ")
+        names = self.dropped_classes.replace(" ", ", ")
         found = {
-            f"{'digit' if self.dropped == 1 else 'digits'} {digits} nearly gone ({self.dropped} of 10)": self.dropped
+            f"{'class' if self.dropped == 1 else 'classes'} {names} nearly gone ({self.dropped} of 10)": self.dropped
             > 0,
-            f"class divergence {self.class_divergence:.3f} nats (a missing digit: {self.missing_digit:.3f})": (
-                self.class_divergence > self.missing_digit
+            f"class divergence {self.class_divergence:.3f} nats (a missing class: {self.missing_class:.3f})": (
+                self.class_divergence > self.missing_class
             ),
             f"{self.repetition:.0%} of samples repeat (real images: 1%)": self.repetition >= REPEATED,
         }

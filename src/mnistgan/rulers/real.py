@@ -1,4 +1,4 @@
-"""Selects the real images to measure against, and the sets that floors and units are made of."""
+"""Selects the real images to measure against, and the sets that floors and relative figures are made of."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from mnistgan.datasets.arrays import Images
 from mnistgan.errors import MetricError
 
-MISSING_DIGIT = 8
+MISSING_CLASS = 8
 SUBSET_SEED = 0
 
 
@@ -42,10 +42,10 @@ def fixed_order(count: int) -> np.ndarray:
     return np.argsort(np.random.PCG64(SUBSET_SEED).random_raw(count), kind="stable")
 
 
-def without_digit(real: RealData, count: int, digit: int = MISSING_DIGIT) -> Images:
-    """Selects ``count`` real images without one digit: validation's first, then as many of train's as it takes."""
+def without_class(real: RealData, count: int, missing: int = MISSING_CLASS) -> Images:
+    """Selects ``count`` real images without one class: validation's first, then as many of train's as it takes."""
     images, labels = (
-        np.concatenate([getattr(split, field)[split.labels != digit] for split in (real.validation, real.train)])
+        np.concatenate([getattr(split, field)[split.labels != missing] for split in (real.validation, real.train)])
         for field in ("images", "labels")
     )
     return Images(images[:count], labels[:count])

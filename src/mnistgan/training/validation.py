@@ -51,9 +51,9 @@ class Validation:
         Raises MetricError for another number.
         """
         features = self.classifier.features(samples)
-        digits = features.logits.argmax(axis=1)
-        balance = class_balance(digits, self.prior)
-        repeating = repetition(features.penultimate, digits, self._features, self.real.labels)
+        classes = features.logits.argmax(axis=1)
+        balance = class_balance(classes, self.prior)
+        repeating = repetition(features.penultimate, classes, self._features, self.real.labels)
         within = manifold(features.penultimate, self._features)
         return Look(
             epoch=epoch,
@@ -63,10 +63,10 @@ class Validation:
                 frechet_distance(gaussian(self.pixels.features(samples), "samples"), self._pixels_gaussian)
             ),
             class_divergence=rounded(balance.divergence),
-            missing_digit=rounded(divergence_without(self.prior.min())),
+            missing_class=rounded(divergence_without(self.prior.min())),
             smallest_ratio=rounded(balance.smallest_ratio),
             dropped=len(balance.dropped),
-            dropped_digits=" ".join(balance.dropped),
+            dropped_classes=" ".join(balance.dropped),
             coverage=rounded(within.coverage),
             repetition=rounded(repeating.share),
         )

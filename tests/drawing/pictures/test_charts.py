@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from mnistgan.drawing.pictures import charts, encoding
-from mnistgan.drawing.pictures.charts import Best, Measure
+from mnistgan.drawing.pictures.charts import Measure
 from mnistgan.errors import FormatError
 from mnistgan.families.contract import Chart
+from mnistgan.metrics.catalog import Better
 
 PRIOR = np.full(10, 0.1)
 BLUE, VERMILLION = (0, 114, 178), (213, 94, 0)
@@ -26,11 +27,11 @@ def training(rows: int = 20) -> dict[str, np.ndarray]:
 
 def measures() -> list[Measure]:
     return [
-        Measure("FID", Best.LOWER, 7.3, 0.54, (7.0, 7.6)),
-        Measure("KID", Best.LOWER, 0.012, -0.0001),
-        Measure("coverage", Best.HIGHER, 0.8, 0.97),
-        Measure("nothing", Best.NEAR_REAL, 0.0, 0.0),
-        Measure("large", Best.LOWER, 12345.0, 2.0),
+        Measure("FID", Better.LOWER, 7.3, 0.54, (7.0, 7.6)),
+        Measure("KID", Better.LOWER, 0.012, -0.0001),
+        Measure("coverage", Better.HIGHER, 0.8, 0.97),
+        Measure("nothing", Better.NEAR, 0.0, 0.0),
+        Measure("large", Better.LOWER, 12345.0, 2.0),
     ]
 
 

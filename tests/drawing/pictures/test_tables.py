@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 
 from mnistgan.drawing.pictures import tables
-from mnistgan.drawing.pictures.charts import Best, Measure
+from mnistgan.drawing.pictures.charts import Measure
 from mnistgan.errors import DataError, FormatError
+from mnistgan.metrics.catalog import Better
 
 PINS = "3f2a1c-91be00-77aa42-10000-1"
 HEADER = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake\n"
 
 
 def classes(path: Path, digits: range) -> Path:
-    path.write_text("digit,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in digits))
+    path.write_text("class,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in digits))
     return path
 
 
@@ -77,9 +78,9 @@ def test_metrics_are_read_with_what_real_images_get_and_others_are_passed_over(t
     metrics = tables.metrics(report(tmp_path / "evaluation.json", content))
     assert metrics.samples == 10000
     assert metrics.measures == (
-        Measure("FID", Best.LOWER, 7.0, 0.5, (6.5, 7.5)),
-        Measure("class divergence (nats)", Best.LOWER, 0.002, 0.0005),
-        Measure("coverage", Best.HIGHER, 0.8, 0.97),
+        Measure("FID", Better.LOWER, 7.0, 0.5, (6.5, 7.5)),
+        Measure("class divergence (nats)", Better.LOWER, 0.002, 0.0005),
+        Measure("coverage", Better.HIGHER, 0.8, 0.97),
     )
 
 

@@ -41,13 +41,13 @@ def test_every_mark_stands_where_its_number_says(name: str, log: bool) -> None:
 
 def test_a_missing_digit_is_a_mark_and_a_unit_where_the_file_has_one() -> None:
     fid, kid = rows()["fid"], rows()["kid"]
-    assert fid.no_8
-    assert fid.no_8.value == 18.6
-    assert fid.dots.no_8 is not None
-    assert fid.a.units
+    assert fid.missing_class
+    assert fid.missing_class.value == 18.6
+    assert fid.dots.missing_class is not None
+    assert fid.a.relative
     assert fid.a.number
-    assert fid.a.units.value == fid.a.number.value / 18.6
-    assert (kid.no_8, kid.dots.no_8, kid.a.units) == (None, None, None)
+    assert fid.a.relative.value == fid.a.number.value / 18.6
+    assert (kid.missing_class, kid.dots.missing_class, kid.a.relative) == (None, None, None)
 
 
 def test_the_change_stands_apart_from_its_interval() -> None:

@@ -69,11 +69,11 @@ def test_what_is_no_table_of_epochs_is_refused_by_its_name(text: str, said: str)
 @pytest.mark.parametrize(
     "text",
     [
-        "digit,share,prior\n0,0.1,0.1\n",
-        "digit,share\n0,0.1\n",
-        "digit,share,prior\n" + "".join(f"{digit},{digit},0.1\n" for digit in range(10)),
-        "digit,share,prior\n" + "".join(f"{digit},nan,0.1\n" for digit in range(10)),
-        "digit,share,prior\n" + "".join(f"{digit},much,0.1\n" for digit in range(10)),
+        "class,share,prior\n0,0.1,0.1\n",
+        "class,share\n0,0.1\n",
+        "class,share,prior\n" + "".join(f"{digit},{digit},0.1\n" for digit in range(10)),
+        "class,share,prior\n" + "".join(f"{digit},nan,0.1\n" for digit in range(10)),
+        "class,share,prior\n" + "".join(f"{digit},much,0.1\n" for digit in range(10)),
     ],
 )
 def test_what_is_no_table_of_shares_is_refused_by_its_name(text: str) -> None:

@@ -252,7 +252,7 @@ def test_stdout_holds_one_of_the_two(repository: Repository) -> None:
 
 
 def test_params_edited_since_the_run_are_said_and_the_runs_own_are_compared(repository: Repository, tell: Tell) -> None:
-    path = repository.root / "params.yaml"
+    path = repository.root / "recipes" / "dcgan.yaml"
     path.write_text(path.read_text().replace('"epochs": 5', '"epochs": 50'))
     told = tell("knob", "workspace")
     assert told["params"] == []
@@ -332,7 +332,7 @@ def test_an_mlflow_run_is_compared_by_what_it_was_given(
     workspace.train(generator)
     workspace.lock("train")
     write(workspace.root / layout.METRICS, fid=27.0)
-    (workspace.root / "metrics" / "classes.csv").write_text("digit,share,prior\n0,0.1,0.1\n")
+    (workspace.root / "metrics" / "classes.csv").write_text("class,share,prior\n0,0.1,0.1\n")
     workspace.lock("evaluate")
     sync()
     run = keys.state_of_lock(dvc_lock.read()).short

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistgan import params
 from mnistgan.datasets import arrays, idx, split
 from mnistgan.datasets.arrays import Images
 from mnistgan.datasets.fetching import raw
@@ -25,11 +24,9 @@ COUNT = 1000
 def workspace(mnist_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with params.yaml at the fewest samples, the rulers, and a part of each split."""
     folder = tmp_path_factory.mktemp("workspace")
-    text = committed.params()
-    assert "samples: 10000" in text
-    (folder / "params.yaml").write_text(text.replace("samples: 10000", f"samples: {COUNT}"), "utf-8")
+    committed.lay_out_params(folder, committed.params().replace("samples: 10000", f"samples: {COUNT}"))
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
-    prepare = params.parse(text, "params.yaml").prepare
+    prepare = committed.parsed().prepare
     every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
     test = _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name)
@@ -93,11 +90,11 @@ def test_real_images_from_a_file_stand_near_the_floor(
     assert "coverage" in line
     assert "smallest class" in line
     assert line.endswith("; healthy\n")
-    assert (report["verdict"], report["evidence"]) == ("healthy", [])
+    assert report["verdict"] == "healthy"
     assert "interpolation" not in report  # images from a file have no latents
     assert report["images"] == "all 1,000 images"
     rows = (workspace / "classes.csv").read_text().splitlines()
-    assert rows[0] == "digit,share,prior"
+    assert rows[0] == "class,share,prior"
     assert [row.split(",")[0] for row in rows[1:]] == list("0123456789")
 
 
@@ -121,8 +118,8 @@ def test_repeated_images_lose_coverage_and_recall(evaluate: Evaluate, workspace:
     for name in ("recall", "coverage"):
         assert report[name]["value"] < 0.5 * report[name]["real"]
     assert report["verdict"].startswith("collapsed")
-    assert report["evidence"][0].startswith("collapsed: ")
-    assert "repeat others" in report["evidence"][0]
+    assert report["verdict"].startswith("collapsed: ")
+    assert "repeat others" in report["verdict"]
 
 
 def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
@@ -132,11 +129,11 @@ def test_a_generators_weights_are_measured_with_the_latent_seed_in_the_pins(
     from mnistgan.families.dcgan.networks import generator
 
     sampling.save(workspace / "generator.npz", "dcgan", generator(0))
-    assert evaluate(generator="generator.npz") == 0
+    assert evaluate(weights="generator.npz") == 0
     report = json.loads((workspace / "evaluation.json").read_text())
     assert Pins.parse(report["pins"]).latent_seed == "1"
     assert "images" not in report
-    assert report["fid"]["units"] > 3  # it has not been trained
+    assert report["fid"]["relative"] > 3  # it has not been trained
     even = report["interpolation"]["even"]
     assert even == pytest.approx(1 / 15, rel=1e-5)
     assert even < report["interpolation"]["largest_step"] < 2 * even
@@ -151,7 +148,7 @@ def test_another_latent_seed_agrees_within_the_interval(evaluate: Evaluate, work
     found = []
     for seed in (1, 2):
         (workspace / "params.yaml").write_text(text.replace("latent_seed: 1", f"latent_seed: {seed}"), "utf-8")
-        assert evaluate(generator="generator.npz") == 0
+        assert evaluate(weights="generator.npz") == 0
         found.append(json.loads((workspace / "evaluation.json").read_text()))
     (workspace / "params.yaml").write_text(text, "utf-8")
     one, other = (report["fid"] for report in found)
@@ -164,8 +161,8 @@ def test_neither_or_both_of_generator_and_samples_are_refused(
     evaluate: Evaluate, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate() == 2
-    assert evaluate(generator="generator.npz", samples="fresh.npy") == 2
-    assert capsys.readouterr().err.count("give --generator WEIGHTS or --samples IMAGES, one of the two") == 2
+    assert evaluate(weights="generator.npz", samples="fresh.npy") == 2
+    assert capsys.readouterr().err.count("give --weights WEIGHTS or --samples IMAGES, one of the two") == 2
 
 
 BAD = [
@@ -174,8 +171,8 @@ BAD = [
     ({"samples": "few.npy"}, f"few.npy: 10 images; needs {COUNT}"),
     ({"samples": "large.npy"}, "large.npy: shape is [1000, 32, 32]"),
     ({"samples": "test.npz", "test": "missing.npz"}, "missing.npz: no such file"),
-    ({"generator": "missing.npz"}, "missing.npz: no such file"),
-    ({"generator": "test.npz"}, "test.npz: is of kind ''"),
+    ({"weights": "missing.npz"}, "missing.npz: no such file"),
+    ({"weights": "test.npz"}, "test.npz: is of kind ''"),
     ({"samples": "fresh.npy", "rulers": "."}, "controls.json: no such file; restore pretrained/ from git"),
 ]
 

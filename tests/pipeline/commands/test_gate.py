@@ -235,7 +235,7 @@ def figures_edited(repository: Repository) -> None:
 
 def weights_of_another_run(repository: Repository) -> None:
     repository.record(26.5)
-    read_by_evaluate(repository, "models/generator.npz", "w99.0")
+    read_by_evaluate(repository, "models/final.npz", "w99.0")
 
 
 def stage_cut_out(repository: Repository) -> None:
@@ -247,7 +247,7 @@ def stage_cut_out(repository: Repository) -> None:
 
 def generator_cut_out(repository: Repository) -> None:
     repository.record(1.2, weights="w27.0")
-    edit("dvc.lock", "--generator models/generator.npz", "")
+    edit("dvc.lock", "--final models/final.npz", "")
 
 
 def machine_cut_out(repository: Repository) -> None:
@@ -264,9 +264,9 @@ def lock_removed(repository: Repository) -> None:
     ("lie", "said"),
     [
         (figures_edited, "workspace: metrics/evaluation.json is not the one that dvc.lock records"),
-        (weights_of_another_run, "workspace: models/generator.npz was written anew since a later stage read it"),
+        (weights_of_another_run, "workspace: models/final.npz was written anew since a later stage read it"),
         (stage_cut_out, "workspace: dvc.lock has no train"),
-        (generator_cut_out, "workspace: dvc.lock names no generator, so of which weights the figures are is unknown"),
+        (generator_cut_out, "workspace: dvc.lock names no weights, so of which weights the figures are is unknown"),
         (machine_cut_out, "workspace: dvc.lock's command of train names no metrics/machine.json"),
         (lock_removed, "workspace has no dvc.lock: its params and code are unknown"),
     ],

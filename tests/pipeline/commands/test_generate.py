@@ -17,6 +17,7 @@ from mnistgan.errors import FormatError, UsageError
 from pipeline import ROOT
 from pipeline.commands.generate import WEIGHTS, Format, generate
 from pipeline.commands.sync import sync
+from pipeline.dvcfiles import digests
 from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
 
@@ -52,11 +53,23 @@ def repository(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Pat
     git("add", "--all")
     git("commit", "-m", "with weights")
     git("tag", "with-weights")
+    lock_of_before(root)
+    git("add", "--all")
+    git("commit", "-m", "from before families")
+    git("tag", "before-families")
+    (root / "dvc.lock").unlink()
     (root / f"{WEIGHTS}.dvc").unlink()
     (root / WEIGHTS).unlink()
     git("add", "--all")
     git("commit", "-m", "without")
     return root
+
+
+def lock_of_before(root: Path) -> None:
+    """A dvc.lock that has these weights under the name that they had."""
+    outs = [{"path": "models/generator.npz", "md5": digests.md5_of(root / WEIGHTS)}]
+    stage = {"cmd": "python -m pipeline train --generator models/generator.npz", "outs": outs}
+    (root / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"train": stage}}))
 
 
 @pytest.fixture
@@ -122,8 +135,9 @@ def test_a_weights_file_elsewhere_is_taken(folder: Path, generator: Path) -> Non
     assert Path("grid.png").is_file()
 
 
-def test_the_weights_of_a_commit_come_out_of_dvcs_cache(in_repository: Path, generator: Path) -> None:
-    generate(out=Path("out/grid.png"), count=1, rev="with-weights")
+@pytest.mark.parametrize("rev", ["with-weights", "before-families"])
+def test_the_weights_of_a_commit_come_out_of_dvcs_cache(in_repository: Path, generator: Path, rev: str) -> None:
+    generate(out=Path("out/grid.png"), count=1, rev=rev)
     with Image.open("out/grid.png") as grid:
         assert grid.info["generator-sha256"] == files.sha256(generator)
 
@@ -131,7 +145,7 @@ def test_the_weights_of_a_commit_come_out_of_dvcs_cache(in_repository: Path, gen
 @pytest.mark.parametrize(
     ("rev", "message"),
     [
-        ("HEAD", "--rev HEAD: models/generator.npz of that commit is neither in this clone's DVC cache"),
+        ("HEAD", "--rev HEAD: models/final.npz of that commit is neither in this clone's DVC cache"),
         ("no-such", "--rev no-such: no commit, branch, tag or DVC experiment here; `git fetch"),
     ],
 )
@@ -179,7 +193,7 @@ def test_the_weights_of_a_run_come_out_of_mlflow_by_the_start_of_its_key(workspa
         ({"out": Path("models"), "format_": Format.GRID}, r"--as grid writes a file; should end in \.png"),
         ({"out": WEIGHTS, "format_": Format.IMAGES}, "is a file; --as images writes a folder"),
         ({"out": Path("models")}, "the folder is not empty"),
-        ({"out": Path("models"), "force": True}, r"holds generator\.npz, which no earlier call wrote"),
+        ({"out": Path("models"), "force": True}, r"holds final\.npz, which no earlier call wrote"),
     ],
 )
 def test_bad_use_is_one_message_and_nothing_is_written(folder: Path, options: dict[str, object], message: str) -> None:
@@ -215,7 +229,7 @@ def test_an_empty_folder_is_filled_and_one_with_images_is_replaced_whole_by_forc
 
 
 def test_a_place_that_cant_be_written_is_said(folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"models/generator\.npz is a file; should be a folder"):
+    with pytest.raises(UsageError, match=r"models/final\.npz is a file; should be a folder"):
         generate(out=WEIGHTS / "grid.png", count=1)
 
 

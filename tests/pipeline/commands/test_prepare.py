@@ -49,6 +49,7 @@ def prepare(workspace, monkeypatch, capsys):
         document = yaml.load(PARAMS)
         document["prepare"] |= {"sources": list(sources), **knobs}
         document["evaluate"]["samples"] = 1000  # no more than the smallest validation split
+        committed.lay_out_params(workspace)
         yaml.dump(document, workspace / "params.yaml")
         monkeypatch.setattr(sys, "argv", ["pipeline", *COMMAND, summary])
         with pytest.raises(SystemExit) as caught:

@@ -35,7 +35,7 @@ PICTURES = {
 class Inputs:
     """What render reads, and where it writes."""
 
-    generator: Path
+    weights: Path
     grids: Path
     curves: Path
     evaluation: Path
@@ -67,7 +67,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Inputs:
     header = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake"
     rows = [f"{step / 100},{step},0.9,1.2,0.6,0.4" for step in range(50, 201, 50)]
     (root / "training.csv").write_text("\n".join([header, *rows, ""]))
-    (root / "classes.csv").write_text("digit,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in range(10)))
+    (root / "classes.csv").write_text("class,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in range(10)))
     (root / "evaluation.json").write_text(json.dumps({**EVALUATION, "pins": pinned}))
     images = rng.integers(0, 256, (300, 28, 28), np.uint8)
     arrays.save(root / "test.npz", arrays.Images(images, (np.arange(300) % 10).astype(np.uint8)))
@@ -83,7 +83,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Inputs:
 
 
 def run_in(folder: Path, inputs: Inputs) -> None:
-    (folder / "params.yaml").write_text(committed.params(), "utf-8")
+    committed.lay_out_params(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         inputs.render()
@@ -111,7 +111,7 @@ def test_the_two_pictures_kept_in_git_are_150_kb_together_at_most_even_of_pure_n
 
 
 def test_every_picture_names_the_weights_and_no_date_or_program(rendered: Path, inputs: Inputs) -> None:
-    digest = files.sha256(inputs.generator)
+    digest = files.sha256(inputs.weights)
     for path in rendered.glob("*/*.png"):
         with Image.open(path) as picture:
             assert picture.info.pop("generator-sha256") == digest, path.name
@@ -142,7 +142,7 @@ def test_the_walks_have_as_many_steps_as_params_say(rendered: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "error", "message"),
     [
-        ("generator", DataError, "no such file; the train stage writes it"),
+        ("weights", DataError, "no such file; the train stage writes it"),
         ("grids", DataError, "no such folder"),
         ("curves", DataError, "no such file"),
         ("evaluation", DataError, "no such file"),
@@ -161,9 +161,9 @@ def test_what_is_missing_is_named_and_nothing_is_written(
 
 def test_weights_that_are_torn_are_said_and_nothing_is_written(inputs: Inputs, tmp_path: Path) -> None:
     torn = tmp_path / "torn.npz"
-    torn.write_bytes(inputs.generator.read_bytes()[:1000])
+    torn.write_bytes(inputs.weights.read_bytes()[:1000])
     with pytest.raises(FormatError, match=r"torn\.npz: not a whole NPZ"):
-        run_in(tmp_path, replace(inputs, generator=torn))
+        run_in(tmp_path, replace(inputs, weights=torn))
     assert not outs(tmp_path)
 
 

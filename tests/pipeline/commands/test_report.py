@@ -112,15 +112,15 @@ def test_every_metric_shown_is_the_files_own(furnished: Repository, page: Node) 
             _, real, *sides = shown[name]
             (value, text), *beside = sides[letter].numbers
             assert (value, text) == (leaves[f"{name}.value"], f"{value:.4g}")
-            ends = [leaves[f"{name}.{end}"] for end in ("low", "high", "units") if f"{name}.{end}" in leaves]
+            ends = [leaves[f"{name}.{end}"] for end in ("low", "high", "relative") if f"{name}.{end}" in leaves]
             if name != "kid":
                 assert [number for number, _ in beside] == ends
             assert real.numbers[0][0] == leaves.get(f"{name}.floor", leaves.get(f"{name}.real"))
-    assert [number for number, _ in shown["fid"][1].numbers] == [leaves["fid.floor"], leaves["fid.no_8"]]
+    assert [number for number, _ in shown["fid"][1].numbers] == [leaves["fid.floor"], leaves["fid.missing_class"]]
 
 
 def test_every_share_and_every_point_of_a_curve_shown_is_the_files_own(furnished: Repository, page: Node) -> None:
-    shares = rows(section(page, "digits"))
+    shares = rows(section(page, "classes"))
     for letter, tag in enumerate(("long", "short")):
         for line in table_at(furnished, tag, "metrics/classes.csv"):
             _, prior, *sides = shares[line["digit"]]
@@ -302,7 +302,7 @@ def test_an_earlier_report_and_its_markdown_are_replaced(repository: Repository)
 
 
 def test_shares_without_a_column_are_told_by_the_columns_name(repository: Repository) -> None:
-    Path("metrics/classes.csv").write_text("digit,share\n0,0.1\n")
+    Path("metrics/classes.csv").write_text("class,share\n0,0.1\n")
     with pytest.raises(FormatError, match=r"B \(workspace\), metrics/classes\.csv: has no column prior"):
         report("long", "workspace")
 
@@ -352,7 +352,7 @@ def test_the_page_reads_well_aloud(page: Node) -> None:
     hidden = [svg for hider in page.every() if hider.attributes.get("aria-hidden") == "true" for svg in hider.every()]
     drawings = [svg for svg in page.find("svg") if svg not in hidden]
     assert all(svg.attributes["role"] == "img" and svg.attributes["aria-label"] for svg in drawings)
-    assert len(drawings) == 10
+    assert len(drawings) == 11
     ids = [node.attributes["id"] for node in page.every() if "id" in node.attributes]
     assert len(ids) == len(set(ids))
     links = [str(node.attributes["href"]).removeprefix("#") for node in page.find("a")]
@@ -371,7 +371,7 @@ def test_markdown_says_what_diff_says_and_the_rest_that_is_text(
     report("long", "short", markdown=Path("-"))
     told = capsys.readouterr().out
     assert told.startswith("**can't tell yet: FID 27 → 60")
-    for heading in ("While training", "Looks at validation", "Share of each digit", "Provenance"):
+    for heading in ("While training", "Looks at validation", "Share of each class", "Provenance"):
         assert f"\n### {heading}" in told
     share = table_at(repository, "short", "metrics/classes.csv")[3]["share"]
     assert next(line for line in told.splitlines() if line.startswith("| 3 |")).endswith(f"{float(share):.1%} |")

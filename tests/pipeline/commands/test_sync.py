@@ -181,9 +181,9 @@ def test_sync_publishes_nothing_that_the_lock_does_not_record(
     workspace: Workspace, generator: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace.finish(generator)
-    Path("models/generator.npz").write_bytes(b"other weights")
+    Path("models/final.npz").write_bytes(b"other weights")
     sync.sync()
-    assert "models/generator.npz: not what dvc.lock records" in capsys.readouterr().err
+    assert "models/final.npz: not what dvc.lock records" in capsys.readouterr().err
     with pytest.raises(UsageError):
         reading.download_generator(state_to_train().short, workspace.root)
 
@@ -192,14 +192,14 @@ def test_sync_leaves_out_figures_of_other_weights_and_says_so(
     workspace: Workspace, generator: Path, client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace.finish(generator)
-    with Path("models/generator.npz").open("ab") as file:
+    with Path("models/final.npz").open("ab") as file:
         file.write(b"trained anew")
     workspace.lock("train")
     sync.sync()
     said = capsys.readouterr().err
     assert "evaluate: not run on these weights yet" in said
     assert "render: not run on these weights yet" in said
-    assert "evaluation/fid.value" not in run_of(client, state_to_train()).data.metrics
+    assert "scores/fid" not in run_of(client, state_to_train()).data.metrics
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "stages: {train: {cmd: 5}}", "a: [", "\udcff"])
@@ -273,9 +273,9 @@ def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_w
         workspace.train(generator)
         assert gather(sources, workspace.root).status == "RUNNING"
     ended = gather(sources, workspace.root)
-    assert (ended.status, ended.generator) == ("FINISHED", Path("models/generator.npz"))
+    assert (ended.status, ended.generator) == ("FINISHED", Path("models/final.npz"))
     assert "pictures/samples.png" in ended.artifacts
-    Path("models/generator.npz").write_bytes(generator.read_bytes() + b"other")
+    Path("models/final.npz").write_bytes(generator.read_bytes() + b"other")
     assert gather(sources, workspace.root).status == "SCHEDULED"
 
 

@@ -90,7 +90,7 @@ def test_every_end_leads_to_all_the_others(measured: Workspace, generator: Path,
             now().train_key[:6],
         ),
         *(now().data_digest, sha256(generator)[:12], digests.md5_of(Path("metrics/evaluation.json"))),
-        *(copied, "metrics/training.csv", "pictures/samples.png", "models/generator.npz", "data/summary.json"),
+        *(copied, "metrics/training.csv", "pictures/samples.png", "models/final.npz", "data/summary.json"),
     )
     for end in ends:
         told = said(end)

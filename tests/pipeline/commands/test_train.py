@@ -32,19 +32,20 @@ from pipeline.runs import journal, keys
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[3]
-PARAMS = committed.params()
-WEIGHTS = ("generator", "best")
+PARAMS, RECIPES = committed.params(), committed.recipes()["dcgan"]
+WEIGHTS = ("final", "best")
 
 
 def write_params(folder, **changes):
-    """params.yaml with a fast recipe that takes seconds, and ``changes`` to it."""
+    """params.yaml and a fast recipe that takes seconds, with ``changes`` to it."""
     recipe = {"images": 96, "epochs": 2, "batch_size": 16, "grid_every": 2, **changes}
-    head, fast = PARAMS.replace("report_every: 100", "report_every: 4").split("  fast:")
+    head, fast = RECIPES.split("fast:")
     lines = [
-        f"    {key}: {recipe[key]}" if (key := line.strip().split(":")[0]) in recipe else line
+        f"  {key}: {recipe[key]}" if (key := line.strip().split(":")[0]) in recipe else line
         for line in fast.splitlines()
     ]
-    (folder / "params.yaml").write_text(f"{head}  fast:" + "\n".join(lines) + "\n")
+    text = f"{head}fast:" + "\n".join(lines) + "\n"
+    committed.lay_out_params(folder, PARAMS.replace("report_every: 100", "report_every: 4"), dcgan=text)
 
 
 def create(folder):
@@ -125,8 +126,15 @@ def run():
 
 def outs():
     """The digests of all that it writes but the grids."""
-    written = [path for path in map(Path, dvc_yaml.part_of("train").outs) if path.is_file()]
-    assert {path.name for path in written} >= {"generator.npz", "best.npz", "training.csv", "looks.csv"}
+    places = map(Path, dvc_yaml.part_of("train").outs)
+    written = [file for path in places for file in (path.glob("*.npz") if path.is_dir() else [path])]
+    assert {path.name for path in written} >= {
+        "final.npz",
+        "best.npz",
+        "discriminator.npz",
+        "training.csv",
+        "looks.csv",
+    }
     return {path: sha256(path) for path in written}
 
 
@@ -150,7 +158,7 @@ def test_it_writes_weights_curves_looks_grids_and_versions(trained):
 
 
 def test_the_last_grid_is_what_the_saved_weights_draw(trained):
-    images = sampling.load(Path("models/generator.npz")).images(Ask(256, seed=0))
+    images = sampling.load(Path("models/final.npz")).images(Ask(256, seed=0))
     with Image.open("models/grids/epoch_0002.png") as grid:
         tiles = np.asarray(grid)
     assert np.array_equal(tiles[:28, 28:56], images[1])
@@ -188,7 +196,7 @@ def test_the_kept_best_weights_are_those_that_got_the_lowest_fid(trained):
     lowest = best(looks)
     kept = {name: judge.look(sampling.load(Path(f"models/{name}.npz")), lowest.epoch, lowest.step) for name in WEIGHTS}
     assert kept["best"] == lowest
-    assert kept["generator"].fid == looks[-1].fid
+    assert kept["final"].fid == looks[-1].fid
 
 
 def test_a_collapse_that_lasts_is_warned_of_and_told_in_the_summary(here, capsys):
@@ -204,7 +212,8 @@ def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here
     write_params(here, epochs=1, images=16)
     run()
     assert (
-        "warning: recipes.fast.precision: bfloat16, but this processor has no instructions" in capsys.readouterr().err
+        "warning: recipes/dcgan.yaml: fast.precision: bfloat16, but this processor has no instructions"
+        in capsys.readouterr().err
     )
     assert read_json(Path("metrics/machine.json"))["precision"] == "float32"
 
@@ -255,13 +264,15 @@ def test_the_article_recipe_takes_the_validation_images_in_and_another_one_does_
 
 def test_more_images_than_there_are_is_refused(here):
     write_params(here, images=129 * 10)
-    with pytest.raises(UsageError, match=r"recipes\.fast\.images: got 1290; data/train\.npz holds 128"):
+    with pytest.raises(UsageError, match=r"recipes/dcgan\.yaml: fast\.images: got 1290; data/train\.npz holds 128"):
         run()
 
 
 def test_a_batch_of_more_images_than_there_are_is_refused(here):
     write_params(here, images="train", batch_size=129)
-    with pytest.raises(UsageError, match=r"recipes\.fast\.batch_size: got 129; data/train\.npz gives 128 images"):
+    with pytest.raises(
+        UsageError, match=r"recipes/dcgan\.yaml: fast\.batch_size: got 129; data/train\.npz gives 128 images"
+    ):
         run()
 
 
@@ -385,8 +396,8 @@ def test_bad_params_are_refused_before_tensorflow_is_loaded(here):
     command = [sys.executable, "-X", "importtime", "-m", "pipeline", *argv()]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
     assert done.returncode == 2
-    assert "recipes.fast.epochs: got 0" in done.stderr
-    assert "recipes.fast.beta_1: got 2" in done.stderr
+    assert "recipes/dcgan.yaml: fast.epochs: got 0" in done.stderr
+    assert "recipes/dcgan.yaml: fast.beta_1: got 2" in done.stderr
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     assert "pydantic" in loaded
     assert loaded & {"tensorflow", "keras"} == set()

@@ -35,33 +35,31 @@ stages:
     params: [prepare]
     outs: [data/train.npz, data/summary.json]
   train:
-    cmd: exec python -m pipeline train --train data/train.npz --generator models/generator.npz
+    cmd: exec python -m pipeline train --train data/train.npz --final models/final.npz
       --versions models/versions.json --machine metrics/machine.json --curves metrics/training.csv
     deps: [data/train.npz, src]
-    params: [train, "recipes.${train.recipe}"]
-    outs: [models/generator.npz, models/versions.json]
+    params: [train, {"recipes/${train.family}.yaml": ["${train.recipe}"]}]
+    outs: [models/final.npz, models/versions.json]
     metrics:
       - metrics/machine.json: {cache: false}
     plots:
       - metrics/training.csv: {cache: false}
   evaluate:
-    cmd: exec python -m pipeline evaluate --generator models/generator.npz --rulers pretrained
+    cmd: exec python -m pipeline evaluate --weights models/final.npz --rulers pretrained
       --metrics metrics/evaluation.json
-    deps: [models/generator.npz, pretrained, src]
+    deps: [models/final.npz, pretrained, src]
     params: [evaluate]
     metrics:
       - metrics/evaluation.json: {cache: false}
   render:
-    cmd: exec python -m pipeline render --generator models/generator.npz --pictures pictures
-    deps: [models/generator.npz]
+    cmd: exec python -m pipeline render --weights models/final.npz --pictures pictures
+    deps: [models/final.npz]
     params: [render]
     outs: [pictures]
 """
 PARAMS = """
 prepare: {split_seed: 0}
-train: {recipe: fast, seed: 0}
-recipes:
-  fast: {epochs: 2, learning_rate: 6.0e-4}
+train: {family: dcgan, recipe: fast, seed: 0}
 evaluate: {samples: 1000, latent_seed: 1}
 render: {frame_milliseconds: 400}
 """
@@ -85,18 +83,18 @@ if stage == "prepare":
     options["summary"].write_text("{}")
 elif stage == "train":
     assert "--fresh" in words or os.environ.get("RECORDING")
-    np.savez(options["generator"], kernel=np.full((3, 3), 1 + off), bias=np.zeros(3))
+    np.savez(options["final"], kernel=np.full((3, 3), 1 + off), bias=np.zeros(3))
     options["versions"].write_text(os.environ["VERSIONS"])
     if "machine" in options:
         options["machine"].write_text(os.environ["MACHINE"])
     options["curves"].write_text(f"step,loss\\n100,{1 + off}\\n")
 elif stage == "evaluate":
-    weights = float(np.load(options["generator"])["kernel"][0, 0]) + off
+    weights = float(np.load(options["weights"])["kernel"][0, 0]) + off
     fid = {"value": 20 * weights, "low": 20 * weights - 8, "high": 20 * weights + 8}
     options["metrics"].write_text(json.dumps({"fid": fid, "samples": 1000, "pins": os.environ["PINS"]}))
 else:
     options["pictures"].mkdir(exist_ok=True)
-    weights = float(np.load(options["generator"])["kernel"][0, 0]) + off
+    weights = float(np.load(options["weights"])["kernel"][0, 0]) + off
     Image.new("L", (4, 4), int(100 * weights)).save(options["pictures"] / "samples.png")
 """
 
@@ -138,6 +136,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     (root / "src" / "code.py").write_text("pass\n")
     (root / "dvc.yaml").write_text(PIPELINE)
     (root / "params.yaml").write_text(PARAMS)
+    (root / "recipes").mkdir()
+    (root / "recipes" / "dcgan.yaml").write_text("fast: {epochs: 2, learning_rate: 6.0e-4}\n")
     versions = runtime.installed_versions()
     (root / "requirements.lock").write_text("".join(f"{name}=={version} \\\n" for name, version in versions.items()))
     told = {
@@ -211,10 +211,10 @@ def test_a_record_that_agrees_is_said_to_with_what_was_looked_at_and_what_is_not
     verify(fast=True)
     told = "dvc.lock agrees with what is here: prepare, train, evaluate, render; "
     assert capsys.readouterr().out == f"{told}10 files and folders looked at\n"
-    Path("models/generator.npz").unlink()
+    Path("models/final.npz").unlink()
     shutil.rmtree("data")
     verify(fast=True)
-    away = "3 not here: data/train.npz, data/summary.json, models/generator.npz"
+    away = "3 not here: data/train.npz, data/summary.json, models/final.npz"
     assert capsys.readouterr().out == f"{told}7 files and folders looked at, {away}\n"
 
 
@@ -261,7 +261,7 @@ def test_what_git_can_not_put_back_is_told_to_be_removed_and_a_record_that_may_b
     Path("src/new.py").unlink()
     record_of_a_training = Path("dvc.lock").read_text() + "\n"
     Path("dvc.lock").write_text(record_of_a_training)
-    Path("models/generator.npz").write_bytes(b"other")
+    Path("models/final.npz").write_bytes(b"other")
     assert "git restore" not in differences(fast=True)
 
 
@@ -269,7 +269,10 @@ def test_what_git_can_not_put_back_is_told_to_be_removed_and_a_record_that_may_b
     ("section", "said"),
     [
         ({"value": 20.0, "low": 30.0, "high": 40.0}, "fid.low is 30 beside a fid of 20"),
-        ({"value": 20.0, "low": 12.0, "high": 28.0, "no_8": 18.6, "units": 0.5}, "fid is 20, yet 0.5 units of 18.6"),
+        (
+            {"value": 20.0, "low": 12.0, "high": 28.0, "missing_class": 18.6, "relative": 0.5},
+            "fid is 20, yet 0.5 times 18.6",
+        ),
         ({"value": "high", "low": 12.0, "high": 28.0}, "fid.value: got 'high', expected a number"),
     ],
 )
@@ -303,16 +306,19 @@ def test_of_this_repositorys_own_record_fast_takes_seconds_and_loads_nothing_hea
     ("break_it", "said"),
     [
         (lambda: edit("params.yaml", "seed: 0}", "seed: 1}"), r"params\.yaml, train\.seed: 1, dvc\.lock records 0"),
-        (lambda: edit("params.yaml", "6.0e-4", "7.0e-4"), r"recipes\.fast\.learning_rate: 0\.0007.*records 0\.0006"),
+        (
+            lambda: edit("recipes/dcgan.yaml", "6.0e-4", "7.0e-4"),
+            r"recipes/dcgan\.yaml, fast\.learning_rate: 0\.0007.*records 0\.0006",
+        ),
         (lambda: edit("dvc.yaml", "--pictures pictures", "--pictures others"), "records the command"),
-        (lambda: edit("dvc.yaml", "deps: [models/generator.npz]", "deps: []"), "in dvc.lock's deps, not in dvc.yaml"),
+        (lambda: edit("dvc.yaml", "deps: [models/final.npz]", "deps: []"), "in dvc.lock's deps, not in dvc.yaml"),
         (lambda: edit("dvc.yaml", "outs: [pictures]", "outs: [pictures, more]"), "more: in dvc.yaml's outs, not in"),
         (lambda: edit("dvc.yaml", "  render:", "  draw:"), "dvc.lock has no entry for it"),
         (lambda: edit("src/code.py", "pass", "pass  # changed"), r"train: src: MD5 .*, dvc\.lock records"),
         (lambda: shutil.rmtree("src"), "src: no such file or folder; restore it with git"),
         (lambda: Path("metrics/training.csv").write_text("step,loss\n"), r"training\.csv: MD5 .*restore it with git"),
         (lambda: Path("metrics/training.csv").unlink(), r"metrics/training\.csv: no such file; restore it with git"),
-        (lambda: Path("models/generator.npz").write_bytes(b"other"), r"generator\.npz: MD5 .*run `dvc checkout`"),
+        (lambda: Path("models/final.npz").write_bytes(b"other"), r"final\.npz: MD5 .*run `dvc checkout`"),
         (lambda: edit("requirements.lock", "keras==", "keras==0"), r"trained on keras 3\S+ \(pinned: 03"),
         (lambda: write_arrays(Path("pretrained/pixels.npz"), {"mean": np.zeros(4)}), "its card says"),
     ],
@@ -340,7 +346,7 @@ def test_figures_measured_by_other_rulers_are_found_by_their_pins(here: Path, mo
 
 
 def test_stages_that_disagree_on_what_lies_between_them_are_found(here: Path) -> None:
-    first = dvc_lock.parts_of(dvc_lock.read())["train"].outs["models/generator.npz"]
+    first = dvc_lock.parts_of(dvc_lock.read())["train"].outs["models/final.npz"]
     text = Path("dvc.lock").read_text()
     Path("dvc.lock").write_text(text.replace(first, "f" * 32, 1))
     assert "but recorded as an out with" in differences(fast=True)
@@ -374,14 +380,14 @@ def test_one_stage_is_made_again_on_what_is_recorded(here: Path, capfd: pytest.C
 
 
 def test_inputs_come_from_dvcs_cache_where_the_workspace_lacks_them(here: Path) -> None:
-    made = Path("models/generator.npz")
+    made = Path("models/final.npz")
     digest = digests.md5_of(made)
     cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
     cached.parent.mkdir(parents=True)
     made.rename(cached)
     verify(Verified.RENDER)
     cached.unlink()
-    with pytest.raises(DataError, match=r"generator\.npz: not here as dvc\.lock records it.*`dvc checkout`"):
+    with pytest.raises(DataError, match=r"final\.npz: not here as dvc\.lock records it.*`dvc checkout`"):
         verify(Verified.RENDER)
 
 

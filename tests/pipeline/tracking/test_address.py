@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -75,8 +76,8 @@ def test_in_a_folder_of_an_awkward_name_a_state_is_published_found_and_read_back
     sync.sync()
     assert "already holds it all" in capsys.readouterr().out
     key = of_lock().state.run_key
-    read = reading.read_files(key, ["models/generator.npz"])
-    assert read == {"models/generator.npz": generator.read_bytes()}
+    read = reading.read_files(key, ["models/final.npz"])
+    assert read == {"models/final.npz": generator.read_bytes()}
     assert [path.name for path in tmp_path.iterdir()] == [made.root.name]
 
 
@@ -141,3 +142,15 @@ def test_a_store_that_may_only_be_read_is_read(workspace: Workspace, generator: 
         connection.commit()
     read_only(str(file.parent))
     assert finding.named(connect(workspace.root), key).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("held", ["models/final.npz", "models/generator.npz"])
+def test_a_runs_weights_are_fetched_by_the_name_that_they_had(
+    held: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
+    monkeypatch.setattr(reading, "connect", lambda _root: SimpleNamespace(client=None))
+    monkeypatch.setattr(reading.finding, "named", lambda _at, _run: run)
+    monkeypatch.setattr(reading.arrived, "read", lambda _client, _run_id: {held, "dvc.lock"})
+    monkeypatch.setattr(reading, "_download", lambda _at, _run_id, artifact, folder: folder / artifact)
+    assert reading.download_generator("1", tmp_path) == tmp_path / held

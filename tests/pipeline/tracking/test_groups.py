@@ -47,7 +47,7 @@ def test_its_note_has_the_sentence_a_row_a_metric_and_a_row_a_seed() -> None:
     assert lines[0].endswith("1 collapsed")
     assert [line for line in lines if line.startswith("| log\\_fid |")]
     (lost,) = [line for line in lines if line.startswith("| 9 |")]
-    assert "collapsed: digit 8" in lost
+    assert "collapsed: class 8" in lost
     assert "not averaged in" in lost
 
 

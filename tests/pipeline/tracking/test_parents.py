@@ -132,7 +132,7 @@ def test_sync_gives_every_group_of_the_seeds_file_its_parent_and_twice_adds_noth
     workspace.finish(generator)
     (workspace.root / "metrics" / "seeds.csv").write_text(seeds.dumps(group_of(digest).rows))
     sync.sync()
-    assert f"fast, seeds · {digest}" in capsys.readouterr().out
+    assert f"fast/seeds · {digest}" in capsys.readouterr().out
     sync.sync()
     assert digest not in capsys.readouterr().out
 
@@ -190,7 +190,7 @@ def measured_as(
         sync.sync()
         version = client.get_registered_model(registry.MODEL).aliases.get(registry.ALIAS)
         run = client.get_run(client.get_model_version(registry.MODEL, version).run_id) if version else None
-        return run and run.data.metrics["evaluation/fid.value"]
+        return run and run.data.metrics["scores/fid"]
 
     return publish_and_ask
 

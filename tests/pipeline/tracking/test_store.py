@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from pipeline import runtime
@@ -22,8 +23,9 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     done = publish(workspace.root)
     run = client.get_run(done.run_id)
     now = of_lock().state
-    assert run.data.params == {name: str(value) for name, value in now.params.items()}
-    assert run.data.metrics["evaluation/fid.value"] == 12.5
+    assert {*run.data.params} == {"train.family", "train.recipe", "train.seed", "recipe.epochs", "recipe.learning_rate"}
+    assert run.data.params.items() <= {name: str(value) for name, value in now.params.items()}.items()
+    assert run.data.metrics["scores/fid"] == 12.5
     assert run.data.metrics["training/images_per_second"] == 450.0
     assert run.data.metrics["training/overhead_share"] == 0.02
     assert steps(client, done.run_id, "training/generator_loss") == [100, 200, 300]
@@ -36,7 +38,7 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     assert now.data_digest.startswith(dataset.dataset.digest)
     assert json.loads(dataset.dataset.profile)["splits"]["train"]["count"] == 2
     assert run.info.status == "FINISHED"
-    assert run.info.run_name.startswith("fast seed ")
+    assert run.info.run_name.startswith("dcgan/fast/")
     tags = run.data.tags
     assert tags["mnistgan.pins"] == "abc123"
     assert tags["mnistgan.version.keras"] == runtime.installed_versions()["keras"]
@@ -44,11 +46,13 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     assert "mnistgan.collapse" not in tags
     assert "best.npz" not in {file.path.rpartition("/")[2] for file in client.list_artifacts(done.run_id, "models")}
     assert tags["render.frame_milliseconds"] == "400"
-    for name in ("models/generator.npz", "metrics/evaluation.json", "pictures/samples.png", "dvc.lock", "params.yaml"):
+    for name in ("models/final.npz", "metrics/evaluation.json", "pictures/samples.png", "dvc.lock", "params.yaml"):
         copy = client.download_artifacts(done.run_id, name, str(workspace.root))
         assert Path(copy).exists()
     [version] = client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{done.run_id}'")
     assert version.status == "READY"
+    assert {"fid": "12.5", "verdict": "healthy"}.items() <= version.tags.items()
+    assert version.description.endswith("healthy, FID 12.5")
 
 
 def test_a_run_is_described_by_its_verdict_unless_a_person_described_it(
@@ -56,7 +60,10 @@ def test_a_run_is_described_by_its_verdict_unless_a_person_described_it(
 ) -> None:
     workspace.finish(generator)
     run_id = publish(workspace.root).run_id
-    assert client.get_run(run_id).data.tags[publication.NOTE] == "healthy"
+    told = client.get_run(run_id).data.tags[publication.NOTE]
+    assert told == f"healthy, FID 12.5\n\n![samples](get-artifact?path=samples.png&run_uuid={run_id})"
+    with PIL.Image.open(client.download_artifacts(run_id, "samples.png")) as strip:
+        assert strip.size == (448, 84)
     client.set_tag(run_id, publication.NOTE, "the one for the poster")
     assert not publish(workspace.root).is_news
     assert client.get_run(run_id).data.tags[publication.NOTE] == "the one for the poster"
@@ -89,7 +96,7 @@ def test_publishing_again_adds_nothing(workspace: Workspace, generator: Path, cl
     assert len(runs_of(client, of_lock().state.run_key)) == 1
     assert images(client, first.run_id) == before
     assert steps(client, first.run_id, "training/generator_loss") == [100, 200, 300]
-    assert steps(client, first.run_id, "evaluation/fid.value") == [0]
+    assert steps(client, first.run_id, "scores/fid") == [0]
     assert client.get_run(first.run_id).info.end_time == ended
 
 
@@ -141,12 +148,12 @@ def test_a_run_that_has_points_twice_is_replaced_by_one_that_keeps_what_a_person
     workspace.finish(generator)
     doubled = publish(workspace.root).run_id
     client.set_tag(doubled, publication.NOTE, "the one for the poster")
-    client.log_batch(doubled, [Metric("evaluation/fid.value", 12.5, 1, 0), Metric("only/here", 7.0, 1, 3)])
+    client.log_batch(doubled, [Metric("scores/fid", 12.5, 1, 0), Metric("only/here", 7.0, 1, 3)])
     done = publish(workspace.root)
     assert [run.info.run_id for run in runs_of(client, of_lock().state.run_key)] == [done.run_id]
     assert f"({doubled}) had points twice" in done.mended[0]
     assert client.get_run(doubled).info.lifecycle_stage == "deleted"
-    assert steps(client, done.run_id, "evaluation/fid.value") == [0]
+    assert steps(client, done.run_id, "scores/fid") == [0]
     assert steps(client, done.run_id, "only/here") == [3]
     assert client.get_run(done.run_id).data.tags[publication.NOTE] == "the one for the poster"
     assert whole(client, done.run_id)

@@ -4,7 +4,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image
 
 from mnistgan.drawing.pictures import style
 from mnistgan.errors import FormatError
+from mnistgan.metrics.catalog import Better
 
 if TYPE_CHECKING:
     from mnistgan.families.contract import Chart
@@ -30,20 +30,12 @@ _READABLE = 0.015  # a bar lower than this share has no room for its number
 _NORMAL_95 = 1.959964  # 95% of a normal lies within so many standard deviations
 
 
-class Best(StrEnum):
-    """Which value of a metric is best: the lowest, the highest, or that of real images."""
-
-    LOWER = "lower is better"
-    HIGHER = "higher is better"
-    NEAR_REAL = "near real is best"
-
-
 @dataclass(frozen=True)
 class Measure:
     """A metric's value, its interval if it has one, and what real images get."""
 
     name: str
-    best: Best
+    better: Better
     value: float
     real: float
     interval: tuple[float, float] | None = None
@@ -141,7 +133,7 @@ def _measure(axes: Axes, measure: Measure) -> None:
     around = (high - low) or 1.0
     axes.set_xlim(low - 0.1 * around, high + 0.09 * around)
     axes.set_ylim(-1, 1)
-    axes.set_yticks([0], [f"{measure.name}\n{measure.best}"])
+    axes.set_yticks([0], [f"{measure.name}\n{measure.better.words}"])
     axes.tick_params(axis="y", length=0, labelcolor=style.INK_HEX, labelsize=11)
     axes.tick_params(axis="x", labelsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(5))

@@ -1,6 +1,6 @@
 """Reads what other stages wrote, for drawing: training curves, class shares, metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mnistgan.drawing.pictures.charts import Best, Measure
+from mnistgan.drawing.pictures.charts import Measure
 from mnistgan.errors import DataError, FormatError, PinsError
 from mnistgan.files import read_json
+from mnistgan.metrics.catalog import Better, Metric, Shown, shown
 from mnistgan.metrics.rounding import is_number
 from mnistgan.reading import demand_plain
 from mnistgan.rulers.pins import Pins
@@ -19,37 +20,15 @@ _CLASSES = 10
 _LARGEST = 1e100  # the chart takes differences of what it draws
 
 
-@dataclass(frozen=True)
-class _Known:
-    """How a picture shows a metric of metrics/evaluation.json: its name, direction, and keys."""
-
-    name: str
-    best: Best
-    value: str
-    real: str
-
-
-_METRICS: Mapping[str, _Known] = {
-    "fid": _Known("FID", Best.LOWER, "value", "floor"),
-    "fid_logits": _Known("FID, logits", Best.LOWER, "value", "floor"),
-    "fid_pixels": _Known("FID, pixels", Best.LOWER, "value", "floor"),
-    "kid": _Known("KID", Best.LOWER, "value", "floor"),
-    "classes": _Known("class divergence (nats)", Best.LOWER, "divergence", "expected"),
-    "repetition": _Known("repetition", Best.LOWER, "value", "expected"),
-    "precision": _Known("precision", Best.NEAR_REAL, "value", "real"),
-    "recall": _Known("recall", Best.HIGHER, "value", "real"),
-    "density": _Known("density", Best.NEAR_REAL, "value", "real"),
-    "coverage": _Known("coverage", Best.HIGHER, "value", "real"),
-    "classifier_score": _Known("classifier score", Best.NEAR_REAL, "value", "real"),
-    "unsure": _Known("unsure share", Best.NEAR_REAL, "value", "real"),
-}
+_METRICS = sorted(shown(Shown.PICTURE), key=lambda metric: metric.better is not Better.LOWER)
+"""What is best near zero first, so that the picture has it in one column."""
 
 
 @dataclass(frozen=True)
 class Metrics:
     """The metrics that a picture shows, the number of samples, and the pins that they were measured under.
 
-    ``smallest_ratio`` is the share over the prior of the digit that is least of its prior; None where it is not told.
+    ``smallest_ratio`` is the share over the prior of the class that is least of its prior; None where it is not told.
     """
 
     measures: tuple[Measure, ...]
@@ -68,30 +47,36 @@ def metrics(path: Path) -> Metrics:
     samples = report.get("samples") if isinstance(report, dict) else None
     if not is_number(samples) or not isinstance(samples, int) or samples < 1:
         raise FormatError(f"{path}: samples is {samples!r}; should be how many samples were measured")
-    measured = {key: known for key, known in _METRICS.items() if _has(report.get(key), known)}
-    if not measured:
-        raise FormatError(f"{path}: holds none of the metrics {', '.join(_METRICS)} with its value for real images")
-    measures = tuple(_measure(known, report[key], f"{path}: {key}") for key, known in measured.items())
+    held = [metric for metric in _METRICS if {metric.name, metric.real} <= dict(_leaves(report)).keys()]
+    if not held:
+        names = ", ".join(metric.short for metric in _METRICS)
+        raise FormatError(f"{path}: holds none of the metrics {names} with its value for real images")
+    measures = tuple(_measure(metric, dict(_leaves(report)), path) for metric in held)
     try:
         pins = Pins.parse(str(report.get("pins")))
     except PinsError as error:
         raise FormatError(f"{path}: says not by what it was measured: {error}") from error
     if pins.samples != str(samples):
         raise FormatError(f"{path}: samples is {samples}, and its pins {pins} say {pins.samples}; evaluate again")
-    ratio = report["classes"].get("smallest_ratio") if isinstance(report.get("classes"), dict) else None
+    ratio = dict(_leaves(report)).get("classes.smallest_ratio")
     return Metrics(measures, samples, pins, ratio if is_number(ratio) else None)
 
 
-def _has(metric: Any, known: _Known) -> bool:
-    return isinstance(metric, dict) and {known.value, known.real} <= metric.keys()
+def _leaves(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Flattens the sections of an evaluation by dotted names."""
+    for section, held in report.items():
+        if isinstance(held, dict):
+            yield from ((f"{section}.{name}", value) for name, value in held.items())
 
 
-def _measure(known: _Known, metric: Mapping[str, Any], where: str) -> Measure:
-    names = [known.value, known.real, *(("low", "high") if "low" in metric and "high" in metric else ())]
-    if wrong := [name for name in names if not is_number(metric.get(name)) or abs(metric[name]) > _LARGEST]:
-        raise FormatError(f"{where}.{wrong[0]} is {metric.get(wrong[0])!r}; should be a number that can be drawn")
-    value, real, *interval = (float(metric[name]) for name in names)
-    return Measure(known.name, known.best, value, real, (interval[0], interval[1]) if interval else None)
+def _measure(metric: Metric, leaves: Mapping[str, Any], path: Path) -> Measure:
+    ends = metric.interval if len(metric.interval) == 2 and leaves.keys() >= set(metric.interval) else ()
+    names = [metric.name, str(metric.real), *ends]
+    if wrong := [name for name in names if not is_number(leaves[name]) or abs(leaves[name]) > _LARGEST]:
+        raise FormatError(f"{path}: {wrong[0]} is {leaves[wrong[0]]!r}; should be a number that can be drawn")
+    value, real, *interval = (float(leaves[name]) for name in names)
+    title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+    return Measure(title, metric.better, value, real, (interval[0], interval[1]) if interval else None)
 
 
 def training(path: Path) -> dict[str, np.ndarray]:
@@ -103,13 +88,13 @@ def training(path: Path) -> dict[str, np.ndarray]:
 
 
 def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the share of each digit among the samples and its prior, both [10].
+    """Reads the share of each class among the samples and its prior, both [10].
 
-    Raises DataError when the file is missing, FormatError when it has not one row for each digit in order.
+    Raises DataError when the file is missing, FormatError when it has not one row for each class in order.
     """
-    columns = _columns(path, ("digit", "share", "prior"))
-    if columns["digit"].tolist() != list(range(_CLASSES)):
-        raise FormatError(f"{path}: the digits are {columns['digit'].tolist()}; should be 0 to {_CLASSES - 1} in order")
+    columns = _columns(path, ("class", "share", "prior"))
+    if (got := columns["class"].tolist()) != list(range(_CLASSES)):
+        raise FormatError(f"{path}: the classes are {got}; should be 0 to {_CLASSES - 1} in order")
     return columns["share"], columns["prior"]
 
 

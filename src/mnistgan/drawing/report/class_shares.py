@@ -1,4 +1,4 @@
-"""Builds the report's rows of class shares: how often each digit is drawn, beside MNIST's own share."""
+"""Builds the report's rows of class shares: how often each class is drawn, beside its share in the data."""
 
 import csv
 import io
@@ -13,13 +13,13 @@ from mnistgan.drawing.report.numbers import Number
 from mnistgan.errors import FormatError
 from mnistgan.metrics.intervals import Z
 
-DIGITS = 10
-COLUMNS = ("digit", "share", "prior")
+CLASSES = 10
+COLUMNS = ("class", "share", "prior")
 
 
 @dataclass(frozen=True)
 class Shares:
-    """The share [10] of each digit among the samples, and in MNIST, both 0..1."""
+    """The share [10] of each class among the samples, and in the data, both 0..1."""
 
     share: tuple[float, ...]
     prior: tuple[float, ...]
@@ -28,18 +28,18 @@ class Shares:
     def parse(cls, text: str, name: str) -> Self:
         """Parses a metrics/classes.csv; ``name`` stands in messages.
 
-        Raises FormatError where it has not a row for each digit, or a share outside 0..1.
+        Raises FormatError where it has not a row for each class, or a share outside 0..1.
         """
         try:
             table = csv.DictReader(io.StringIO(text))
             if lacking := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
                 raise FormatError(f"{name}: has no column {' and no '.join(lacking)}; expected {', '.join(COLUMNS)}")
-            found = [(int(row["digit"]), float(row["share"]), float(row["prior"])) for row in table]
+            found = [(int(row["class"]), float(row["share"]), float(row["prior"])) for row in table]
         except (TypeError, ValueError, csv.Error) as error:
-            raise FormatError(f"{name}: not the shares of digits: {error}") from error
-        if [digit for digit, _, _ in found] != list(range(DIGITS)):
+            raise FormatError(f"{name}: not the shares of classes: {error}") from error
+        if [name for name, _, _ in found] != list(range(CLASSES)):
             raise FormatError(
-                f"{name}: {len(found)} rows; expected one for each digit from 0 to {DIGITS - 1}, in order"
+                f"{name}: {len(found)} rows; expected one for each class from 0 to {CLASSES - 1}, in order"
             )
         if not all(0 <= value <= 1 for _, *values in found for value in values):
             raise FormatError(f"{name}: a share outside 0 to 1")
@@ -48,9 +48,9 @@ class Shares:
 
 @dataclass(frozen=True)
 class ShareRow:
-    """One digit, drawn and as text; None where a side has no shares."""
+    """One class, drawn and as text; None where a side has no shares."""
 
-    digit: int
+    name: int
     prior: Number
     a: Number | None
     b: Number | None
@@ -58,17 +58,17 @@ class ShareRow:
 
 
 def rows(a: Shares | None, b: Shares | None, samples: float) -> Iterator[ShareRow]:
-    """Builds a row for each digit, with the band that holds 95% of the shares of as many draws from MNIST."""
+    """Builds a row for each class, with the band that holds 95% of the shares of as many real images."""
     known = a or b
     if known is None:
         return
     halves = [Z * math.sqrt(prior * (1 - prior) / samples) if samples > 0 else 0.0 for prior in known.prior]
     ends = [end for prior, half in zip(known.prior, halves, strict=True) for end in (prior - half, prior + half)]
     axis = dots.axis_over([*ends, *(share for side in (a, b) if side for share in side.share)])
-    for digit, (prior, half) in enumerate(zip(known.prior, halves, strict=True)):
-        of_a, of_b = (side.share[digit] if side else None for side in (a, b))
+    for name, (prior, half) in enumerate(zip(known.prior, halves, strict=True)):
+        of_a, of_b = (side.share[name] if side else None for side in (a, b))
         yield ShareRow(
-            digit=digit,
+            name=name,
             prior=Number.share(prior),
             a=None if of_a is None else Number.share(of_a),
             b=None if of_b is None else Number.share(of_b),

@@ -10,6 +10,7 @@ from mnistgan.drawing.evenly import evenly
 from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
 from mnistgan.drawing.report.numbers import Number
 from mnistgan.errors import FormatError
+from mnistgan.metrics.catalog import METRICS, Scale
 
 WIDTH, HEIGHT = 340.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 50.0, 10.0, 26.0
@@ -32,13 +33,15 @@ class Chart:
     log: bool = False
 
 
-LOOKS = (
-    Chart({"fid": ""}, "FID", log=True),
-    Chart({"fid_pixels": ""}, "FID, pixels", log=True),
-    Chart({"class_divergence": ""}, "Class divergence", "nats", log=True),
-    Chart({"smallest_ratio": ""}, "Smallest class", "of its share in MNIST"),
-    Chart({"coverage": ""}, "Coverage", "share of real images"),
-    Chart({"repetition": ""}, "Repetition", "share of samples"),
+LOOKS = tuple(
+    Chart(
+        {metric.look: ""},
+        f"{metric.title[0].upper()}{metric.title[1:]}",
+        metric.unit or metric.of,
+        log=metric.scale is Scale.LOG or metric.unit == "nats",  # a divergence falls by powers of ten too
+    )
+    for metric in METRICS
+    if metric.look
 )
 
 

@@ -9,13 +9,12 @@ from mnistgan.comparison.compare import Compared, Comparison, Value, Verdict
 from mnistgan.comparison.sides import Side
 from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
 from mnistgan.drawing.report.numbers import Number
-from mnistgan.metrics.catalog import Better, Metric, Scale
+from mnistgan.metrics.catalog import Metric, Scale
 from mnistgan.metrics.intervals import Interval
 
 WIDTH = 260.0
 _EDGE = 18.0
 _MOST_TICKS = 4
-BETTER = {Better.LOWER: "lower is better", Better.HIGHER: "higher is better", Better.NEAR: "near real is best"}
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,18 @@ class Dots:
     a: Mark | None
     b: Mark | None
     real: float | None = None
-    no_8: float | None = None
+    missing_class: float | None = None
     band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One side's text of a row; ``units``: the same in units of a missing digit."""
+    """One side's text of a row; ``relative``: it over what real images without one class get."""
 
     number: Number | None
     low: Number | None = None
     high: Number | None = None
-    units: Number | None = None
+    relative: Number | None = None
     said: str = ""
 
 
@@ -57,7 +56,7 @@ class MetricRow:
     name: str
     better: str
     real: Number | None
-    no_8: Number | None
+    missing_class: Number | None
     a: Cell
     b: Cell
     change: str
@@ -72,7 +71,7 @@ def draw(
     a: tuple[float, Interval | None] | None,
     b: tuple[float, Interval | None] | None,
     real: float | None = None,
-    no_8: float | None = None,
+    missing_class: float | None = None,
     band: tuple[float, float] | None = None,
     axis: Axis | None = None,
     log: bool = False,
@@ -81,7 +80,7 @@ def draw(
     """Places two values with their intervals, and what they are judged by, on ``axis``, else on one of their own."""
     if axis is None:
         shown = [value for side in (a, b) if side for value in (side[0], *_ends(side[1]))]
-        axis = axis_over([*shown, *(value for value in (real, no_8) if value is not None)], log)
+        axis = axis_over([*shown, *(value for value in (real, missing_class) if value is not None)], log)
     on = axis  # what the functions below see is no longer optional
 
     def at(value: float | None) -> float | None:
@@ -96,7 +95,7 @@ def draw(
         a=mark(a),
         b=mark(b),
         real=at(real),
-        no_8=at(no_8),
+        missing_class=at(missing_class),
         band=(axis.place(band[0]), axis.place(band[1])) if band else None,
     )
 
@@ -118,14 +117,14 @@ def metric_rows(found: Comparison) -> Iterator[MetricRow]:
 
 def _metric_row(compared: Compared, a: Side, b: Side) -> MetricRow:
     metric = compared.metric
-    no_8 = _beside(metric, (*a.members, *b.members)[0].figures.leaves, "no_8")
+    missing_class = _beside(metric, (*a.members, *b.members)[0].figures.leaves, 1)
     real = next((value.real for value in (compared.a, compared.b) if value.real is not None), None)
     change, _, bounds = wording.change(compared).partition(" [")
     return MetricRow(
         name=metric.short,
-        better=BETTER.get(metric.better, ""),
+        better=metric.better.words,
         real=None if real is None else Number.of(real),
-        no_8=None if no_8 is None else Number.of(no_8),
+        missing_class=None if missing_class is None else Number.of(missing_class),
         a=_cell(metric, compared.a, a),
         b=_cell(metric, compared.b, b),
         change=change,
@@ -133,7 +132,7 @@ def _metric_row(compared: Compared, a: Side, b: Side) -> MetricRow:
         p=wording.p_value(compared.p),
         says=wording.says(compared),
         verdict=compared.verdict,
-        dots=draw(_drawn(compared.a), _drawn(compared.b), real, no_8, log=metric.scale is Scale.LOG),
+        dots=draw(_drawn(compared.a), _drawn(compared.b), real, missing_class, log=metric.scale is Scale.LOG),
     )
 
 
@@ -146,17 +145,17 @@ def _cell(metric: Metric, value: Value, side: Side) -> Cell:
         return Cell(None, said="missing")
     gaps = [f"{count} {what}" for count, what in ((value.missing, "missing"), (value.not_finite, "NaN")) if count]
     interval = value.interval if value.interval and value.interval.low < value.interval.high else None
-    units = _beside(metric, side.members[0].figures.leaves, "units") if len(side.members) == 1 else None
+    relative = _beside(metric, side.members[0].figures.leaves, 0) if len(side.members) == 1 else None
     return Cell(
         number=Number.of(value.mean),
         low=Number.of(interval.low) if interval else None,
         high=Number.of(interval.high) if interval else None,
-        units=None if units is None else Number.of(units),
+        relative=None if relative is None else Number.of(relative),
         said=f"{', '.join(gaps)} of {value.seeds}" if gaps and value.seeds > 1 else "",
     )
 
 
-def _beside(metric: Metric, leaves: Mapping[str, float], name: str) -> float | None:
-    """A figure that goes with a metric: ``fid.no_8`` for ``fid.value``; None where it is no finite number."""
-    found = leaves.get(f"{metric.short}.{name}", math.nan)
+def _beside(metric: Metric, leaves: Mapping[str, float], which: int) -> float | None:
+    """Of a metric's relative figure (0) and what that is over (1); None where it is no finite number."""
+    found = leaves.get(metric.relative[which], math.nan) if metric.relative else math.nan
     return found if math.isfinite(found) else None

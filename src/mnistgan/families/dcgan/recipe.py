@@ -1,7 +1,5 @@
 """Declares the knobs of a DCGAN's training."""
 
-from typing import Literal
-
 from pydantic import Field, ValidationInfo, field_validator
 
 from mnistgan.families.contract import CommonRecipe
@@ -10,7 +8,6 @@ from mnistgan.families.contract import CommonRecipe
 class Recipe(CommonRecipe):
     """Knobs of a DCGAN's training, in full."""
 
-    kind: Literal["dcgan"] = Field(description="the pair of networks")
     discriminator_rate: float = Field(
         gt=0, le=100, description="the discriminator's learning rate over the generator's"
     )
