@@ -13,7 +13,7 @@ from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageErro
 from pipeline import console, places
 from pipeline.dvcfiles import dvc_yaml, layout
 from pipeline.places import Out
-from pipeline.tracking import follower
+from pipeline.tracking import observing
 
 if TYPE_CHECKING:
     from mnistgan.comparison.seeds import SeedRow
@@ -201,7 +201,7 @@ class _Work:
 
 def _publish(group: "Group") -> None:
     """Shows a group in MLflow; an outage is a warning, since the same command or `sync` makes up for it."""
-    if os.environ.get(follower.SWITCH) == "off":
+    if os.environ.get(observing.SWITCH) == "off":
         return
     from pipeline.tracking.store import Store
 

@@ -10,7 +10,7 @@ import typer
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import console
 from pipeline.dvcfiles import digests, experiments, git, layout
-from pipeline.results import history, pins, stamps
+from pipeline.results import history, pins
 from pipeline.results.history import Recorded
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Kind
@@ -75,7 +75,7 @@ def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
     """Finds states by a file's bytes: an out of a state, or a picture that names its weights."""
     digest = digests.md5_of(path)
     with path.open("rb") as file:
-        drawn_by = stamps.digest_of_weights(file)
+        drawn_by = history.digest_of_weights(file)
     names = [(name, each) for each in records for name, made in each.files() if made == digest]
     if names:
         return _Found(f"the bytes of {names[0][0]}", _once(each for _, each in names))

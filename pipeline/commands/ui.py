@@ -41,19 +41,20 @@ def ui(
 
     It works before any run too.
     """
-    from pipeline.tracking import address, pages
-    from pipeline.tracking.connection import connect
+    from pipeline.runs.secrets import without_secrets
+    from pipeline.tracking import address
+    from pipeline.tracking.connection import connect, page
 
     root = layout.main_root()
     store_address = address.uri(root)
     if address.is_server(store_address):
-        console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {address.shown(store_address)}")
+        console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {without_secrets(store_address)}")
         return
     names = _names(host, _listening_at(host, port), allowed_hosts)
     experiment = connect(root).experiment
     plain = (name for name in (name.removesuffix(":*") for name in names or [host]) if "*" not in name)
     server = _with_port(next(plain, socket.gethostname()), port)
-    console.summary(f"MLflow: {pages.address(f'http://{server}', experiment)} (Ctrl-C ends it)")
+    console.summary(f"MLflow: {page(f'http://{server}', experiment)} (Ctrl-C ends it)")
     os.environ["MLFLOW_BACKEND_STORE_URI"] = store_address  # not a word of the command, which everyone's `ps` shows
     command = ["mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
     if names:

@@ -21,7 +21,7 @@ from pipeline.results import differing, kept
 from pipeline.results.recorded import Record
 from pipeline.runs import journal, keys, machine, versions
 from pipeline.runs.journal import Kind
-from pipeline.tracking import follower
+from pipeline.tracking import observing
 
 COMMAND = ["exec", "python", "-m", "pipeline"]
 CODE = ("pipeline", "src", "recipes")
@@ -124,7 +124,7 @@ class _Scratch:
     def _environment(self) -> dict[str, str]:
         """The environment for a stage: DVC_ROOT, where checkpoints, journals and the store go, is here."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-        return {**inherited, "DVC_ROOT": str(self.root), follower.SWITCH: "off"}
+        return {**inherited, "DVC_ROOT": str(self.root), observing.SWITCH: "off"}
 
     def compare(self, stage: str) -> dict[str, list[str]]:
         """Compares a stage's outs, by path; nothing is said where the bytes are the same.

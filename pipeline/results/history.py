@@ -3,16 +3,17 @@
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
 from pipeline.dvcfiles import digests, dvc_lock, experiments, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import former, kept, stamps
+from pipeline.results import former, kept
 from pipeline.runs import keys, machine, versions
 from pipeline.runs.keys import State
 
@@ -82,7 +83,7 @@ class Recorded:
             return hashlib.sha256(content).hexdigest()
         drawn = self.parts["render"].outs.items() if "render" in self.parts else ()
         pictures = (self.read(name, digest) for name, digest in drawn if name.endswith(".png"))
-        told = (stamps.digest_of_weights(io.BytesIO(content)) for content in pictures if content)
+        told = (digest_of_weights(io.BytesIO(content)) for content in pictures if content)
         return next(filter(None, told), None)
 
     def read(self, path: str, digest: str) -> bytes | None:
@@ -199,3 +200,23 @@ def _names() -> dict[str, list[str]]:
             continue
         found.setdefault(tagged or commit, []).append(name)
     return found
+
+
+def digest_of_weights(picture: BinaryIO) -> str | None:
+    """Reads the sha256 of the weights that a PNG or GIF says it was drawn by; None for any other file."""
+    from PIL import Image
+
+    from mnistgan.drawing.pictures.encoding import DIGEST_KEY
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its size: only its texts are read
+            with Image.open(picture, formats=("PNG", "GIF")) as image:
+                texts = dict(image.info)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    comment = texts.get("comment", b"")
+    found = texts.get(DIGEST_KEY)
+    if isinstance(comment, bytes) and comment.startswith(f"{DIGEST_KEY} ".encode()):
+        found = comment.decode("ascii", "replace").split()[1]
+    return found if isinstance(found, str) else None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import UsageError
-from pipeline.runs import secrets
+from pipeline.runs.secrets import without_secrets
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -32,11 +32,6 @@ def database(root: Path) -> Path:
     return root.resolve() / STORE / DATABASE
 
 
-def shown(address: str) -> str:
-    """Formats an address for people, without its password."""
-    return secrets.without_secrets(address)
-
-
 def is_server(address: str) -> bool:
     """Whether a store is behind a server, which then says itself where artifacts go."""
     return address.lower().startswith(("http://", "https://"))
@@ -53,7 +48,7 @@ def absolute(address: str, root: Path) -> str:
     if address.startswith(_CLOUDS) or ("://" in address and not address.startswith("file:")):
         return address
     is_folder = address.startswith("file:") or ":" not in address
-    raise UsageError(f"{VARIABLE}={shown(address)}: {f'{NO_FOLDER}; ' if is_folder else ''}{TAKEN}")
+    raise UsageError(f"{VARIABLE}={without_secrets(address)}: {f'{NO_FOLDER}; ' if is_folder else ''}{TAKEN}")
 
 
 def sqlite_file(address: str) -> Path | None:
@@ -68,9 +63,9 @@ def _parsed(address: str) -> "URL":
     try:
         url = make_url(address)
     except (ArgumentError, ValueError) as error:
-        raise UsageError(f"{VARIABLE}={shown(address)}: {TAKEN}") from error
+        raise UsageError(f"{VARIABLE}={without_secrets(address)}: {TAKEN}") from error
     if url.host or url.username or not url.database or url.database.startswith((":memory:", "file:")):
-        raise UsageError(f"{VARIABLE}={shown(address)}: names no file; {TAKEN}")
+        raise UsageError(f"{VARIABLE}={without_secrets(address)}: names no file; {TAKEN}")
     written = Path(address.partition(":///")[2])
     if ("?" in address and not url.query) or (written.parent.is_dir() and not Path(url.database).parent.is_dir()):
         raise UsageError(f"{VARIABLE}={address}: in a path, % is written %25, and ? is written %3F")

@@ -1,5 +1,6 @@
-"""Opens MLflow's store: the experiment made where it is missing, its pages' view kept current, waiting bounded."""
+"""Opens MLflow's store: the experiment made where it is missing, waiting bounded, its pages opening on the runs."""
 
+import json
 import logging
 import os
 import shlex
@@ -10,17 +11,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import TrackingError
+from mnistgan.metrics.catalog import PRIMARY
 from pipeline.runs import machine
-from pipeline.tracking import database, pages, patience
-from pipeline.tracking.address import STORE, absolute, is_server, shown, sqlite_file, uri
-from pipeline.tracking.failures import NO_MLFLOW, speaking_plainly
-from pipeline.tracking.relocation import ARTIFACTS
+from pipeline.runs.secrets import without_secrets
+from pipeline.tracking import database
+from pipeline.tracking.address import STORE, absolute, is_server, sqlite_file, uri
+from pipeline.tracking.database import ARTIFACTS
+from pipeline.tracking.failures import NO_MLFLOW, bound_answers, speaking_plainly
+from pipeline.tracking.shown import score
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
 
 EXPERIMENT = "mnistgan"
+VIEW = "mnistgan"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+"""Tag of an experiment: a view of its runs that MLflow's pages show to whoever asks for it by its name."""
+COLUMNS = {
+    "attributes.`Run Name`": 260,
+    "runDateAndNestInfo": 125,  # when it was made; as MLflow calls that column, which it always shows
+    f"metrics.`{score(PRIMARY)}`": 95,
+    f"metrics.`{score('coverage.value')}`": 130,
+    "attributes.`Description`": 340,
+}
+"""The first columns of the table of runs, and how wide each is in pixels: as many as a window of 1280 has room for.
+
+Its name tells family, recipe and seed, and its description begins with its verdict; a parent has its seeds' means.
+"""
+VIEW_STATE = json.dumps({"selectedColumns": [*COLUMNS], "columnOrder": [*COLUMNS], "columnWidths": COLUMNS})
 
 # A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
 # answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.
@@ -58,14 +77,12 @@ class Connection:
         from mlflow.entities import ViewType
 
         view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
-        runs: list[Run] = []
-        token = None
-        while True:
-            page = self.client.search_runs([self.experiment], condition, view, page_token=token)
+        page = self.client.search_runs([self.experiment], condition, view)
+        runs = [*page]
+        while page.token:
+            page = self.client.search_runs([self.experiment], condition, view, page_token=page.token)
             runs += page
-            token = page.token
-            if not token:
-                return runs
+        return runs
 
     def set_tags(self, run: "Run", tags: Mapping[str, str]) -> int:
         """Sets those tags of a run that differ; returns how many."""
@@ -85,7 +102,7 @@ def connect(root: Path) -> Connection:
     with speaking_plainly():
         import mlflow
 
-        patience.bound_answers()
+        bound_answers()
         # Their own lines name the server with its password in it.
         for library in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(library).setLevel(logging.CRITICAL)
@@ -98,8 +115,13 @@ def connect(root: Path) -> Connection:
             client = mlflow.MlflowClient()
             experiment = _find_or_create_experiment(client, root, is_read_only)
         if not experiment:
-            raise TrackingError(f"MLflow's store can't be used: {NO_MLFLOW} ({shown(address)})")
+            raise TrackingError(f"MLflow's store can't be used: {NO_MLFLOW} ({without_secrets(address)})")
     return Connection(client, experiment, root)
+
+
+def page(server: str, experiment: str) -> str:
+    """Address of the page of an experiment's runs; of itself MLflow opens on a page for language models."""
+    return f"{server}/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
 
 
 def _find_or_create_experiment(client: "MlflowClient", root: Path, is_read_only: bool) -> str:
@@ -108,11 +130,11 @@ def _find_or_create_experiment(client: "MlflowClient", root: Path, is_read_only:
     location = None if is_server(uri(root)) else (root.resolve() / STORE / ARTIFACTS).as_uri()
     if found := client.get_experiment_by_name(EXPERIMENT):
         _check_not_deleted(found, root)
-        if not is_read_only and found.tags.get(pages.VIEW_TAG) != pages.VIEW_STATE:
-            client.set_experiment_tag(found.experiment_id, pages.VIEW_TAG, pages.VIEW_STATE)
+        if not is_read_only and found.tags.get(VIEW_TAG) != VIEW_STATE:
+            client.set_experiment_tag(found.experiment_id, VIEW_TAG, VIEW_STATE)
         return str(found.experiment_id)
     try:
-        return client.create_experiment(EXPERIMENT, location, {pages.VIEW_TAG: pages.VIEW_STATE})
+        return client.create_experiment(EXPERIMENT, location, {VIEW_TAG: VIEW_STATE})
     except MlflowException:
         if found := client.get_experiment_by_name(EXPERIMENT):
             return str(found.experiment_id)  # made by another machine meanwhile
@@ -123,7 +145,7 @@ def _check_not_deleted(found: "Experiment", root: Path) -> None:
     """Raises TrackingError where a person deleted the experiment: its name is taken until it is purged."""
     if found.lifecycle_stage == "active":
         return
-    address, number = shlex.quote(shown(uri(root))), found.experiment_id
+    address, number = shlex.quote(without_secrets(uri(root))), found.experiment_id
     store = "the server's own store" if is_server(uri(root)) else address
     raise TrackingError(
         f"MLflow's experiment {EXPERIMENT!r} was deleted, and its name stays taken: "

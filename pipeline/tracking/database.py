@@ -1,17 +1,25 @@
-"""Makes MLflow's SQLite file, whole or not at all, and sees that nobody else holds it."""
+"""Makes MLflow's SQLite file, whole or not at all, sees that nobody else holds it, and follows its folder's moves."""
 
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from mnistgan.errors import TrackingError
 from mnistgan.files import replacing
-from pipeline.tracking import relocation
 from pipeline.tracking.address import STORE, database, sqlite_address, sqlite_file, uri
-from pipeline.tracking.relocation import ARTIFACTS
 
+ARTIFACTS = "artifacts"
+"""The folder beside the database that holds the runs' files."""
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
+"""The columns in which MLflow keeps where files are, as URLs or as paths."""
 LOCKED_SECONDS = 3.0
 """How long a database that another process holds is waited for; MLflow itself tries for 20 s at each call."""
 CREATING_SECONDS = 30.0
@@ -31,7 +39,7 @@ def creating(root: Path) -> Iterator[None]:
             elif file == database(root):
                 _make_database(file)
             if file == database(root):
-                relocation.follow(file, root / STORE)
+                follow(file, root / STORE)
         yield
 
 
@@ -59,3 +67,39 @@ def _check_not_locked(file: Path) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                 raise TrackingError(f"MLflow's store can't be used: {file} is locked by another process") from error
+
+
+def follow(database: Path, store: Path) -> None:
+    """Makes an SQLite store that lies in ``store`` look for its files there; nothing where it does, or isn't made yet.
+
+    Raises sqlite3.Error where the database can't be read or written.
+    """
+    if not database.exists():
+        return
+    now = store.resolve()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for old in _former_stores(connection, now):
+            for before, after in ((f"{old.as_uri()}/", f"{now.as_uri()}/"), (f"{old}/", f"{now}/")):
+                for table, column in PLACES:
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
+                        (after, len(before) + 1, len(before), before),
+                    )
+
+
+def _former_stores(connection: sqlite3.Connection, store: Path) -> Iterator[Path]:
+    """Lists where stores were whose experiments keep their files in a folder beside the database."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
+        return
+    for (location,) in connection.execute("SELECT artifact_location FROM experiments").fetchall():
+        kept = folder(location or "")
+        if kept and kept.name == ARTIFACTS and kept.parent.name == store.name and kept.parent != store:
+            yield kept.parent
+
+
+def folder(place: str) -> Path | None:
+    """Turns an address into a folder of this machine; None elsewhere."""
+    address = urlsplit(place)
+    if not place or address.scheme not in ("", "file"):
+        return None
+    return Path(unquote(address.path) if address.scheme else place)

@@ -1,15 +1,24 @@
-"""Words what MLflow raises in one line, with its mend and without secrets."""
+"""Bounds what a tracking server may answer; words what MLflow raises in one line, with its mend, without secrets."""
 
+import http.client
+import io
 import os
 import re
 import sqlite3
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mnistgan.errors import MnistganError, TrackingError
-from pipeline.tracking.address import VARIABLE, shown
+from pipeline.runs.secrets import without_secrets
+from pipeline.tracking.address import VARIABLE
 
+ANSWER_SECONDS = 30.0
+"""How long one answer may take, headers and all; longer only while it comes at ``BYTES_A_SECOND``."""
+BYTES_A_SECOND = 50_000
+ANSWER_BYTES = 256 * 1024**2
 REASON_CHARACTERS, WORD_CHARACTERS = 300, 50
 NO_MLFLOW = "what answers is no MLflow server: a sign-in page, a proxy's or another program's"
 _ADVICE = {
@@ -31,9 +40,9 @@ def speaking_plainly() -> Iterator[None]:
     except MnistganError:
         raise
     except Exception as error:
-        reason = _shortened(shown(_reason(error)))
+        reason = _shortened(without_secrets(_reason(error)))
         address = os.environ.get(VARIABLE)
-        where = f" ({shown(address)})" if address else ""
+        where = f" ({without_secrets(address)})" if address else ""
         raise TrackingError(f"MLflow's store can't be used: {reason}{where}") from None
 
 
@@ -66,3 +75,41 @@ def _plainest(error: BaseException) -> BaseException:
     while inner := deepest.__cause__ or deepest.__context__:
         deepest = inner
     return deepest if isinstance(deepest, OSError | sqlite3.Error | TrackingError) else error
+
+
+def bound_answers() -> None:
+    """Bounds every answer that MLflow's client reads in this process; beyond is a TrackingError."""
+    from urllib3.connection import HTTPConnection
+
+    HTTPConnection.response_class = _Answer  # http.client's own hook, which urllib3 2.8 keeps
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fp: io.BufferedReader = io.BufferedReader(_Bounded(self.fp.detach()))
+
+
+class _Bounded(io.RawIOBase):
+    """Reads from a socket within the bounds."""
+
+    def __init__(self, socket: io.RawIOBase) -> None:
+        self._socket = socket
+        self._deadline = time.monotonic() + ANSWER_SECONDS
+        self._received = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self._deadline + self._received / BYTES_A_SECOND:
+            raise TrackingError(f"too slow: of an answer {self._received:,} bytes within {ANSWER_SECONDS:g} s")
+        if self._received > ANSWER_BYTES:
+            raise TrackingError(f"an answer of more than {ANSWER_BYTES:,} bytes")
+        count: int | None = self._socket.readinto(buffer)
+        self._received += count or 0
+        return count
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()

@@ -1,19 +1,24 @@
-"""Lists the files that MLflow's store really has of a run or a model: a list of them is a claim, and files get lost.
+"""Lists the files that MLflow's store really has of a run or a model, and those that arrived whole in a run.
 
-A store that is a folder here is read; of one elsewhere, names and sizes are asked, a call a folder.
+The latter is ``published.json`` in the run, with the sha256 of each; it is a claim, and files get lost. A store that is
+a folder here is read; of one elsewhere, names and sizes are asked, a call a folder.
 """
 
+import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import relocation
+from pipeline.tracking import database
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import FileInfo
 
+MANIFEST = "published.json"
 List = Callable[[str | None], "list[FileInfo]"]
 
 
@@ -28,7 +33,7 @@ class Holdings:
     @classmethod
     def of(cls, listing: List, place: str = "") -> "Holdings":
         """Collects those that ``listing`` lists, folder by folder; ``place``: the address of their folder."""
-        return cls(dict(_walk(listing, None)), relocation.folder(place))
+        return cls(dict(_walk(listing, None)), database.folder(place))
 
     def has(self, name: str, digest: str, file: Path | None) -> bool:
         """Whether a file is there with this sha256; where it lies elsewhere, with the size of ``file``."""
@@ -45,3 +50,20 @@ def _walk(listing: List, folder: str | None) -> Iterator[tuple[str, int]]:
             yield from _walk(listing, found.path)
         else:
             yield found.path, found.file_size or 0
+
+
+def read(client: "MlflowClient", run_id: str) -> dict[str, str]:
+    """Reads what arrived whole, by name; a list that was cut off counts as none, and all is written over."""
+    if not any(file.path == MANIFEST for file in client.list_artifacts(run_id)):
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(client.download_artifacts(run_id, MANIFEST, folder)).read_bytes()
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def write(client: "MlflowClient", run_id: str, manifest: Mapping[str, str]) -> None:
+    """Puts the list into the run."""
+    client.log_text(run_id, json.dumps(dict(sorted(manifest.items())), indent=2), MANIFEST)

@@ -1,5 +1,7 @@
 """Lets one process at a time publish to a run: within a clone by a file's lock, across clones by a lease.
 
+Where nobody publishes any more, since the process is gone, it closes the run, as the journal here tells.
+
 A lease is kept in the store itself. Each publisher writes a tag of its own into the experiment, then looks: who sees
 none but its own may go on, who sees another's takes its own back and waits. Of two that came at once neither goes
 on, and the one whose tag sorts first is the sooner to try again.
@@ -9,14 +11,20 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import TrackingError
 from pipeline.runs import journal
+from pipeline.runs.journal import Kind
+from pipeline.tracking import gathering, tags
+from pipeline.tracking.finding import is_of_one_of, keys, milliseconds
+from pipeline.tracking.publication import Status
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
     from pipeline.tracking.connection import Connection
 
@@ -25,6 +33,7 @@ LEASE_SECONDS = 600.0
 """After which a lease counts as left behind by a killed process; publishing a state takes a minute at most."""
 WAIT_SECONDS = 20.0
 FIRST_AGAIN_SECONDS, OTHERS_AGAIN_SECONDS = 0.1, 0.5
+UNFINISHED = (Status.RUNNING, Status.SCHEDULED)
 
 
 class LockedError(TrackingError):
@@ -93,3 +102,53 @@ def _give_back(client: "MlflowClient", experiment: str, name: str) -> None:
 def _is_left_behind(tag: str) -> bool:
     since = tag.partition(" ")[0]
     return not since.isdigit() or abs(time.time() - float(since)) >= LEASE_SECONDS
+
+
+def close_abandoned(at: "Connection") -> list[str]:
+    """Sets the status of runs whose process is gone; returns a sentence on each.
+
+    A run without a journal here is another machine's and left alone.
+    """
+    unfinished = [run for status in UNFINISHED for run in at.search(f"attributes.status = '{status}'")]
+    return [said for run in unfinished if (said := _close_if_abandoned(at, run))]
+
+
+def set_status(client: "MlflowClient", run: "Run", status: Status, stopped: datetime | None) -> None:
+    """Sets a run's status, and where that ends it, when it stopped."""
+    if run.info.status == status:
+        return
+    if status in UNFINISHED:
+        client.update_run(run.info.run_id, status.value)
+    else:
+        client.set_terminated(run.info.run_id, status.value, milliseconds(stopped))
+
+
+def _close_if_abandoned(at: "Connection", run: "Run") -> str | None:
+    """Sets the status of a run that nobody works on; looked at before its lock is taken and once more under it, since a
+    stage may begin or end meanwhile."""
+    if _settled(at, run) is None:
+        return None
+    train_key, run_key = keys(run)
+    try:
+        with publishing(at.root, run_key):
+            run = at.client.get_run(run.info.run_id)
+            if (status := _settled(at, run)) is None:
+                return None
+            events = journal.making_events(at.root, train_key, run_key)
+            set_status(at.client, run, status, events[-1].time)
+    except LockedError:
+        return None  # who publishes to it says how it is
+    gone = "its process is gone" if journal.outcome(events) is None else "its process ended unseen"
+    return f"MLflow run {run.info.run_name!r} said {run.info.status}, but {gone}: now {status}"
+
+
+def _settled(at: "Connection", run: "Run") -> Status | None:
+    """Status due to an unfinished run of this clone; None where it has it, or where a process is at work."""
+    events = journal.making_events(at.root, *keys(run))
+    starts = [tags.machine_tags(event.facts) for event in events if event.kind is Kind.START]
+    if run.info.status not in UNFINISHED or not starts or not is_of_one_of(run, starts):
+        return None
+    if journal.is_making(at.root, *keys(run)):
+        return None
+    status = gathering.settled_status(events)
+    return None if status == run.info.status else status

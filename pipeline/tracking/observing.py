@@ -1,5 +1,11 @@
-"""Journals a stage and streams it to MLflow."""
+"""Journals a stage and streams it to MLflow, by a child process that publishes while the stage works.
 
+The child holds the read end of a pipe: when the stage ends or dies, whatever kills it, the child reads the pipe's end,
+publishes a last time and ends. The stage never waits on a tracking server but for a bounded time at its own end.
+"""
+
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -10,7 +16,15 @@ from mnistgan.errors import MnistganError
 from pipeline import console
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.runs import journal, keys, patches
-from pipeline.tracking import follower, sources
+from pipeline.runs.keys import State
+from pipeline.tracking import sources
+
+SWITCH = "MNISTGAN_TRACKING"
+"""Environment variable; ``off`` keeps stages from publishing, which `sync` can make up for at any time."""
+PATIENT_SECONDS = 60.0
+HURRIED_SECONDS = 6.0
+"""How long the child may take after an interrupt or an error."""
+MAKE_UP = "`python -m pipeline sync` fills in what is missing"
 
 
 @contextmanager
@@ -37,7 +51,7 @@ def observed(stage: str) -> Iterator[None]:
         key = now.train_key if stage == "train" else now.run_key
         if stage in keys.MAKING:
             patches.keep(patches.path_of(root, key))
-        with follower.following(stage, now, since, root), journal.recording(journal.path_of(root, key), stage):
+        with _following(stage, now, since, root), journal.recording(journal.path_of(root, key), stage):
             yield
 
 
@@ -67,3 +81,53 @@ def _is_declared(stage: str) -> bool:
     except MnistganError:
         return False
     return declared.items() <= dvc_lock.options_in(sys.argv).items()
+
+
+@contextmanager
+def _following(stage: str, now: State, since: float, root: Path) -> Iterator[None]:
+    """Publishes what ``stage`` writes while the block runs. Whatever goes wrong with that is a warning, no more."""
+    log = root / journal.FOLDER / f"{now.short}.sync.log"
+    child = None if os.environ.get(SWITCH) == "off" else _start(stage, since, log)
+    try:
+        yield
+    except BaseException:
+        _finish(child, HURRIED_SECONDS, log)
+        raise
+    _finish(child, PATIENT_SECONDS, log)
+
+
+def _start(stage: str, since: float, log: Path) -> subprocess.Popen[bytes] | None:
+    command = [sys.executable, "-m", "pipeline", "sync", "--follow", stage, "--since", repr(since)]
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            return subprocess.Popen(  # noqa: S603 - this interpreter, fixed words, no shell
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            )
+    except OSError as error:
+        console.warn(f"MLflow is not kept up to date: {error}; {MAKE_UP}")
+        return None
+
+
+def _finish(child: subprocess.Popen[bytes] | None, seconds: float, log: Path) -> None:
+    if child is None:
+        return
+    assert child.stdin is not None
+    child.stdin.close()
+    try:
+        code = child.wait(seconds)
+    except BaseException as error:
+        child.kill()
+        child.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        console.warn(f"MLflow was not up to date after {seconds:.0f} s; {MAKE_UP}")
+        return
+    if code:
+        lines = log.read_text("utf-8", "replace").split("\n")
+        reason = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+        console.warn(f"MLflow is not up to date: {reason.removeprefix('error: ')}; {MAKE_UP}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
 from pipeline.tracking.groups import Group
+from pipeline.tracking.lease import set_status
 from pipeline.tracking.publication import NOTE, RECIPE_DIGEST, Point, Status
 from pipeline.tracking.shown import FAMILY, SEED
 from pipeline.tracking.writing import log_points
@@ -51,12 +52,7 @@ def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
         files=_add_table(client, run, table),
         tags=at.set_tags(run, tags),
     )
-    status = Status.FINISHED if group.is_complete else Status.SCHEDULED
-    if run.info.status != status:
-        if group.is_complete:
-            client.set_terminated(run_id, status.value)
-        else:
-            client.update_run(run_id, status.value)
+    set_status(client, run, Status.FINISHED if group.is_complete else Status.SCHEDULED, None)
     return run, added
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.dvcfiles import layout
 from pipeline.results import former
-from pipeline.tracking import arrived, finding
+from pipeline.tracking import finding, holdings
 from pipeline.tracking.address import database, sqlite_file, uri
 from pipeline.tracking.connection import Connection, connect
 from pipeline.tracking.failures import speaking_plainly
@@ -34,7 +34,7 @@ def download_generator(run: str, folder: Path) -> Path:
     at = connect(layout.main_root())
     with speaking_plainly():
         run_id = finding.named(at, run).info.run_id
-        held = arrived.read(at.client, run_id)
+        held = holdings.read(at.client, run_id)
         name = next((path for path in former.paths(WEIGHTS) if path.as_posix() in held), WEIGHTS)
         return _download(at, run_id, name.as_posix(), folder)
 
@@ -47,7 +47,7 @@ def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
     at = connect(layout.main_root())
     with speaking_plainly(), tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
         run_id = finding.named(at, run).info.run_id
-        held = arrived.read(at.client, run_id)
+        held = holdings.read(at.client, run_id)
         return {name: _download(at, run_id, name, Path(folder)).read_bytes() for name in names if name in held}
 
 

@@ -1,18 +1,24 @@
-"""Finds the files that a run is to show: what dvc.lock records, and what a stage at work writes."""
+"""Finds the files that a run is to show: what dvc.lock records, and what a stage at work writes.
 
-from collections.abc import Iterator, Mapping, Sequence
+A dvc.lock that git or DVC did not write may say anything. It is held to what vouches for it, the commit's own and DVC's
+run cache, so that nobody changed a param beside the digests. What neither knows, as in a clone of weights that were
+pulled without a commit, can't be proven, and is believed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
-from mnistgan.errors import DataError, MnistganError
+from mnistgan import reading
+from mnistgan.errors import DataError, FormatError, GitError, MnistganError
 from pipeline import runtime
-from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
+from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, git, layout, params_yaml
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import former
 from pipeline.runs import keys
 from pipeline.runs.keys import MAKING, State
-from pipeline.tracking import proof
 
 CLOCK_LAG_SECONDS = 1.0
 """A file system's clock may lag behind the system's by a moment."""
@@ -80,7 +86,7 @@ def of_lock() -> Sources:
     """
     text = dvc_lock.read()
     parts = dvc_lock.parts_of(text)
-    proof.check(parts)
+    _check_proven(parts)
     changed = {stage: part.changed_outs() for stage, part in parts.items() if follows(stage, parts)}
     ended = {stage for stage, paths in changed.items() if not paths}
     if ended.issuperset(MAKING):
@@ -130,3 +136,45 @@ def grids(folder: Path) -> Iterator[tuple[int, Path]]:
     """Finds the pictures of the fixed latents in a folder, by epoch."""
     for file in sorted(folder.glob(f"{GRID_PREFIX}*.png")):
         yield int(file.stem.removeprefix(GRID_PREFIX)), file
+
+
+def _check_proven(parts: Mapping[str, Part]) -> None:
+    """Raises FormatError where a stage's outs are known to come of other params, and not known to come of these."""
+    witnesses = [*_committed(), *_cached(parts.values())]
+    for stage, part in parts.items():
+        contradictions = [_contradiction(part, known) for known in witnesses if known.outs == part.outs]
+        if contradictions and all(contradictions):
+            raise FormatError(
+                f"{layout.LOCK}: not a record: {stage} has {contradictions[0]} of these very outs; "
+                "nothing of it is published. Put it back with git, or run `make repro`"
+            )
+
+
+def _contradiction(part: Part, known: Part) -> str | None:
+    """Finds the first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor
+    is where the data came from, which changes no out."""
+    here, there = (dict(reading.flatten(one.params, "")) for one in (part, known))
+    for name in sorted(here.keys() & there.keys()):
+        short = name.removeprefix(f"{layout.PARAMS}.")
+        if here[name] != there[name] and not short.startswith(params_yaml.SOURCES):
+            return f"{short}: {here[name]}, but git or DVC's run cache has {there[name]}"
+    return None
+
+
+def _committed() -> list[Part]:
+    """Reads the parts of the commit's dvc.lock; none where there is none, or git can't be asked."""
+    with suppress(GitError, FormatError, UnicodeDecodeError):
+        text = git.blob("HEAD", layout.LOCK) or b""
+        return list(dvc_lock.parts_of(text.decode()).values())
+    return []
+
+
+def _cached(parts: Iterable[Part]) -> Iterator[Part]:
+    """Reads the run cache's entries that hold an out of one of these."""
+    digests = {digest for part in parts for digest in list(part.outs.values())[:1] if digest}
+    for file in (cache.folder(layout.main_root()) / "runs").glob("*/*/*"):
+        with suppress(OSError, UnicodeDecodeError, FormatError):
+            text = file.read_text("utf-8")
+            if any(digest in text for digest in digests):
+                head = f"schema: '{dvc_lock.SCHEMA}'\nstages:\n  cached:\n"
+                yield from dvc_lock.parts_of(head + indent(text, "    ")).values()

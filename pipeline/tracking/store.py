@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import arrived, closing, lease, models, parents, publication, registry, writing
+from pipeline.tracking import holdings, lease, parents, publication, registry, writing
 from pipeline.tracking.connection import connect
 from pipeline.tracking.failures import speaking_plainly
 from pipeline.tracking.finding import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
@@ -98,7 +98,7 @@ class Store:
     def close_abandoned(self) -> list[str]:
         """Sets the status of runs whose process is gone; returns a sentence on each."""
         with speaking_plainly():
-            return closing.close_abandoned(self._at)
+            return lease.close_abandoned(self._at)
 
     def _publish_alone(self, content: Publication) -> Published | None:
         """Finds or makes a state's run and publishes to it, while no other clone does."""
@@ -158,9 +158,9 @@ class Store:
             at.set_tags(run, {PUBLISHER: at.clone})
         memory = self._memory_of(run_id)
         if is_first := memory.manifest is None:
-            memory.manifest = arrived.read(at.client, run_id)
+            memory.manifest = holdings.read(at.client, run_id)
         manifest = dict(memory.manifest or {})
-        gone = arrived.take_out_gone(at.client, run, content, manifest) if is_first and manifest else []
+        gone = writing.take_out_gone(at.client, run, content, manifest) if is_first and manifest else []
         if is_finished and not manifest:
             gone.append("all files of the run")
         had_model = MODEL in manifest
@@ -175,7 +175,7 @@ class Store:
             models=self._add_model(run_id, content, manifest),
         )
         if manifest != memory.manifest:
-            arrived.write(at.client, run_id, manifest)
+            holdings.write(at.client, run_id, manifest)
             memory.manifest = manifest
         if had_model and added["models"]:
             gone.append(f"the model {MODEL}, or its version")
@@ -188,7 +188,7 @@ class Store:
             added["aliases"] = self._point_alias(content)
         if is_first or content.results:
             parents.join(at, run, content.tags.get(RECIPE_DIGEST))
-        closing.set_status(at.client, run, content.status, content.stopped)
+        lease.set_status(at.client, run, content.status, content.stopped)
         told = {*run.data.tags, *run.data.metrics, *content.tags, *(point.metric for point in content.points)}
         mended, self._news = tuple(self._news), []
         return Published(run_id, run.info.run_name, added, publication.untold(told), mended)
@@ -203,7 +203,7 @@ class Store:
         """Logs the generator as a model and registers it, unless both are there whole."""
         if content.generator is None:
             return 0
-        model, is_news = models.add(self._at, run_id, content)
+        model, is_news = registry.add_model(self._at, run_id, content)
         if registry.add_version(self._at, run_id, model, content):
             is_news = True
         manifest[MODEL] = sha256(content.generator)

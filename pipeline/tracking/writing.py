@@ -6,12 +6,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import arrived, images, shown
+from pipeline.tracking import holdings, images, shown
 from pipeline.tracking.finding import tag
+from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.publication import NOTE, Point, Publication
 
 if TYPE_CHECKING:
@@ -39,6 +41,24 @@ class Steps:
             history = self._client.get_metric_history(self._run_id, metric)
             self._known[metric] = Counter(point.step for point in history)
         return self._known[metric]
+
+
+def take_out_gone(client: "MlflowClient", run: "Run", content: Publication, manifest: dict[str, str]) -> list[str]:
+    """Takes out of a run's list what is to be added again, since the store has it no more or not whole."""
+    held = Holdings.of(partial(client.list_artifacts, run.info.run_id), run.info.artifact_uri)
+    stems = images.stems(held.sizes)
+    files = {
+        name: held.has(name, manifest[name], content.artifacts[name]) for name in content.artifacts if name in manifest
+    }
+    pictures = {
+        images.name_of(step): images.is_whole(held, stems.get(step), file)
+        for step, file in content.grids.items()
+        if manifest.get(images.name_of(step)) == sha256(file)
+    }
+    gone = [name for name, is_there in (files | pictures).items() if not is_there]
+    for name in gone:
+        del manifest[name]
+    return gone
 
 
 def add_params(at: "Connection", run: "Run", content: Publication) -> int:
@@ -99,7 +119,7 @@ def add_grids(at: "Connection", run_id: str, grids: Mapping[int, Path], manifest
     for step in missing:
         images.log(at.client, run_id, step, grids[step], there.get(step))
         manifest[images.name_of(step)] = digests[step]
-        arrived.write(at.client, run_id, manifest)
+        holdings.write(at.client, run_id, manifest)
     return len(missing)
 
 

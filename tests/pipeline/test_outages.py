@@ -23,7 +23,8 @@ from pipeline import runtime
 from pipeline.commands import sync
 from pipeline.dvcfiles import dvc_yaml, tree
 from pipeline.runs import journal, keys, patches
-from pipeline.tracking import address, follower, observing, publication, reading, relocation
+from pipeline.tracking import address, observing, publication, reading
+from pipeline.tracking.database import PLACES, follow
 from pipeline.tracking.gathering import gather
 from pipeline.tracking.sources import of_lock
 from pipeline.tracking.store import Published, Store
@@ -248,7 +249,7 @@ def test_a_stage_begins_before_the_store_is_asked_and_ends_within_a_bound_howeve
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "3600")
-    monkeypatch.setattr(follower, bound, 0.5)
+    monkeypatch.setattr(observing, bound, 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener, suppress(KeyboardInterrupt):
         use(f"http://127.0.0.1:{listener.getsockname()[1]}")
         with observing.observed("train"):
@@ -265,8 +266,8 @@ def test_a_stage_begins_before_the_store_is_asked_and_ends_within_a_bound_howeve
 
 
 def test_the_longest_that_an_end_waits_is_what_the_docs_say() -> None:
-    assert follower.PATIENT_SECONDS <= 60
-    assert follower.HURRIED_SECONDS < 10
+    assert observing.PATIENT_SECONDS <= 60
+    assert observing.HURRIED_SECONDS < 10
     said = " ".join((Path(__file__).parents[2] / "docs" / "mlflow.md").read_text("utf-8").split())
     assert "its end waits for it a minute at most" in said
 
@@ -306,7 +307,7 @@ def test_the_paths_in_a_store_follow_its_folder_and_no_others(tmp_path: Path) ->
     store = tmp_path / "here & [there] 100%" / "mlruns"
     store.mkdir(parents=True)
     database = store / "mlflow.db"
-    relocation.follow(database, store)
+    follow(database, store)
     assert not database.exists()
     places = {
         "file:///old/a%20b/mlruns/artifacts": (store / "artifacts").as_uri(),
@@ -318,14 +319,14 @@ def test_the_paths_in_a_store_follow_its_folder_and_no_others(tmp_path: Path) ->
         "mlflow-artifacts:/1": "mlflow-artifacts:/1",
     }
     with closing(sqlite3.connect(database)) as connection:
-        relocation.follow(database, store)  # before MLflow has made its tables
-        for table, column in relocation.PLACES:
+        follow(database, store)  # before MLflow has made its tables
+        for table, column in PLACES:
             connection.execute(f"CREATE TABLE {table} ({column} TEXT)")
             connection.executemany(f"INSERT INTO {table} VALUES (?)", [(place,) for place in places])
         connection.commit()
         for _ in range(2):
-            relocation.follow(database, store)
-            for table, column in relocation.PLACES:
+            follow(database, store)
+            for table, column in PLACES:
                 found = [place for (place,) in connection.execute(f"SELECT {column} FROM {table}")]
                 assert found == list(places.values())
 

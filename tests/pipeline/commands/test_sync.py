@@ -16,7 +16,7 @@ from pipeline.commands import sync
 from pipeline.dvcfiles import dvc_yaml, tree
 from pipeline.runs import journal
 from pipeline.runs.keys import State
-from pipeline.tracking import follower, observing, reading
+from pipeline.tracking import observing, reading
 from pipeline.tracking.connection import EXPERIMENT
 from pipeline.tracking.gathering import gather
 from pipeline.tracking.sources import of_lock, while_running
@@ -152,7 +152,7 @@ def test_a_stage_is_journalled_and_published_by_a_child(
 def test_tracking_switched_off_starts_no_child_and_keeps_the_journal(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(follower.SWITCH, "off")
+    monkeypatch.setenv(observing.SWITCH, "off")
     with observing.observed("train"):
         pass
     assert [path.suffix for path in (workspace.root / "journal").iterdir()] == [".jsonl"]

@@ -151,6 +151,6 @@ def test_a_runs_weights_are_fetched_by_the_name_that_they_had(
     run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
     monkeypatch.setattr(reading, "connect", lambda _root: SimpleNamespace(client=None))
     monkeypatch.setattr(reading.finding, "named", lambda _at, _run: run)
-    monkeypatch.setattr(reading.arrived, "read", lambda _client, _run_id: {held, "dvc.lock"})
+    monkeypatch.setattr(reading.holdings, "read", lambda _client, _run_id: {held, "dvc.lock"})
     monkeypatch.setattr(reading, "_download", lambda _at, _run_id, artifact, folder: folder / artifact)
     assert reading.download_generator("1", tmp_path) == tmp_path / held

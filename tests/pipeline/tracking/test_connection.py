@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import TrackingError
-from pipeline.tracking import failures, pages
+from pipeline.tracking import connection, failures
 from pipeline.tracking.store import Store
 from tests.pipeline.fabricated import Workspace
 
 
 def test_the_columns_of_the_table_of_runs_follow_this_version(workspace: Workspace, client) -> None:
     experiment = Store(workspace.root).experiment
-    assert client.get_experiment(experiment).tags[pages.VIEW_TAG] == pages.VIEW_STATE
-    client.set_experiment_tag(experiment, pages.VIEW_TAG, "{}")  # an earlier version's
+    assert client.get_experiment(experiment).tags[connection.VIEW_TAG] == connection.VIEW_STATE
+    client.set_experiment_tag(experiment, connection.VIEW_TAG, "{}")  # an earlier version's
     Store(workspace.root)
-    assert client.get_experiment(experiment).tags[pages.VIEW_TAG] == pages.VIEW_STATE
+    assert client.get_experiment(experiment).tags[connection.VIEW_TAG] == connection.VIEW_STATE
 
 
 def test_a_deleted_experiment_is_an_error_that_says_how_to_free_its_name(workspace: Workspace, client) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import TrackingError
-from pipeline.tracking import patience
+from pipeline.tracking import failures
 from pipeline.tracking.store import Store
 from tests.datasets.fetching.served import Answer, Site, redirect, send, serve
 
@@ -91,8 +91,8 @@ def of_content(content: bytes) -> Answer:
 def test_an_answer_of_no_use_is_one_line_within_a_bound(
     answer: Answer, said: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(patience, "ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(failures, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(failures, "ANSWER_BYTES", 1_000_000)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     site.answers[GET_EXPERIMENT] = quietly(answer)
     began = time.monotonic()
@@ -104,12 +104,12 @@ def test_an_answer_of_no_use_is_one_line_within_a_bound(
 
 
 def test_an_answer_that_is_slow_and_large_is_waited_for_while_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(failures, "ANSWER_SECONDS", 0.0)
 
     class Quick:
         def readinto(self, buffer: bytearray) -> int:
             return len(buffer)
 
-    bounded = patience._Bounded(Quick())  # type: ignore[arg-type]
+    bounded = failures._Bounded(Quick())  # type: ignore[arg-type]
     bounded._received = 1_000_000
     assert bounded.readinto(bytearray(10)) == 10

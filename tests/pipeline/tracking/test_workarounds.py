@@ -8,7 +8,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from pipeline.tracking import SEEN_IN, images, relocation
+from pipeline.tracking import SEEN_IN, database, images
 from pipeline.tracking.connection import connect
 from tests.pipeline.fabricated import Workspace
 from tests.pipeline.published import publish
@@ -36,7 +36,7 @@ def test_the_tables_that_hold_where_files_are_are_those_that_follow_a_moved_stor
             for (text,) in connection.execute(f"SELECT [{name}] FROM [{table}]")
             if str(store) in str(text)
         }
-    assert holding == set(relocation.PLACES)
+    assert holding == set(database.PLACES)
 
 
 def test_a_logged_picture_is_two_files_whose_names_tell_key_and_step(workspace: Workspace) -> None:
