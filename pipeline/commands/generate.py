@@ -151,10 +151,10 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
 
 def _of_commit(rev: str, folder: Path) -> Path:
     """Finds a commit's weights in DVC's cache, or its remote. Raises UsageError where there are none."""
-    from pipeline.dvcfiles import experiments, git
+    from pipeline.dvcfiles import git
     from pipeline.results import former, history, kept
 
-    commit = experiments.commit_of(rev)
+    commit = git.find_commit(rev)
     if commit is None:
         raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
     outs = history.outs_at(commit)

@@ -9,7 +9,7 @@ import typer
 
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import digests, experiments, git, layout
+from pipeline.dvcfiles import digests, git, layout
 from pipeline.results import history, pins
 from pipeline.results.history import Recorded
 from pipeline.runs import journal, keys, patches
@@ -261,7 +261,7 @@ def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     store = runs.problem or f"MLflow's store ({runs.count} runs)"
     return (
         f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that "
-        f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(experiments.experiments())} of them "
+        f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(git.experiments())} of them "
         f"experiments; keys, MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
         f"{git.how_to_fetch()}, and so may `dvc exp pull` and `dvc pull`"
     )

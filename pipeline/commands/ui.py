@@ -41,7 +41,7 @@ def ui(
 
     It works before any run too.
     """
-    from pipeline.runs.secrets import without_secrets
+    from pipeline.runs.journal import without_secrets
     from pipeline.tracking import address
     from pipeline.tracking.connection import connect, page
 

@@ -19,7 +19,7 @@ from pipeline import console, runtime
 from pipeline.dvcfiles import digests, layout
 from pipeline.results import differing, kept
 from pipeline.results.recorded import Record
-from pipeline.runs import journal, keys, machine, versions
+from pipeline.runs import journal, keys, machine
 from pipeline.runs.journal import Kind
 from pipeline.tracking import observing
 
@@ -229,11 +229,11 @@ def _versions(record: Record) -> Mapping[str, str]:
     """Library versions that the training was recorded with; none where they are not known."""
     train = record.parts.get("train")
     try:
-        return versions.recorded(train, record.workspace) if train else {}
+        return machine.recorded_versions(train, record.workspace) if train else {}
     except MnistganError:
-        requirements = record.workspace / versions.REQUIREMENTS
+        requirements = record.workspace / machine.REQUIREMENTS
         pinned = requirements.read_text("utf-8") if requirements.exists() else ""
-        return (versions.recorded_as_pinned(train, pinned) or {}) if train else {}
+        return (machine.versions_as_pinned(train, pinned) or {}) if train else {}
 
 
 def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,18 +1,28 @@
-"""Reads dvc.yaml, its references to params resolved: what each stage is declared to read, run and write."""
+"""Reads dvc.yaml, its references to params resolved, and the params files, whole, unchecked, as DVC does."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
 from mnistgan.errors import FormatError, UsageError
-from pipeline.dvcfiles import digests, params_yaml
+from pipeline.dvcfiles import digests
 from pipeline.dvcfiles.dvc_lock import Part, options_of
 from pipeline.dvcfiles.layout import PARAMS, PIPELINE
 
+SOURCES = "prepare.sources"
+"""The params that say where the data is fetched from, which is no property of it."""
+_RECIPES = re.compile(r"recipes/([^/]+)\.yaml")
+"""The file of a family's recipes."""
+_NAME, _FORMER_NAME = re.compile(r"^[^.]+"), re.compile(r"^recipes\.[^.]+")
+"""What begins the names of a recipe's knobs, as dvc.yaml names them there; and as params.yaml had them."""
+
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
+
+Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Declared:
 
 def declared(workspace: Path = Path()) -> dict[str, Declared]:
     """Reads every stage as dvc.yaml and the params files declare it, by its name."""
-    read = cache(partial(params_yaml.read, workspace))
+    read = cache(partial(read_params, workspace))
     return {name: _declared(entry, read) for name, entry in _stages(workspace).items()}
 
 
@@ -63,7 +73,7 @@ def part_of(
     """
     known = known or {}
     stages = _stages(workspace)
-    found = _declared(stages[stage], partial(params_yaml.read, workspace) if params is None else params.__getitem__)
+    found = _declared(stages[stage], partial(read_params, workspace) if params is None else params.__getitem__)
     deps = [path for path in found.deps if path not in _outs(stages["train"])]
     return Part(
         params=found.params,
@@ -94,7 +104,7 @@ def _declared(entry: Mapping[str, Any], read: Callable[[Path], Any]) -> Declared
 
 
 def _stages(workspace: Path) -> Mapping[str, Any]:
-    document = params_yaml.read(workspace, PIPELINE)
+    document = read_params(workspace, PIPELINE)
     if not isinstance(document, Mapping) or not isinstance(document.get("stages"), Mapping):
         raise FormatError(f"{PIPELINE}: has no stages; restore it with git")
     stages: Mapping[str, Any] = document["stages"]
@@ -121,3 +131,26 @@ def _look_up(name: str, params: Any, file: str = str(PARAMS)) -> Any:
             raise UsageError(f"{PIPELINE} asks for {name}, which {file} lacks")
         params = params[key]
     return params
+
+
+def read_params(workspace: Path = Path(), name: Path = PARAMS) -> Any:
+    """Reads params.yaml, or another file of a workspace's root. Raises UsageError when there is none."""
+    try:
+        return reading.yaml_document(reading.text(workspace / name), str(name))
+    except FileNotFoundError as error:
+        raise UsageError(f"{workspace / name}: no such file; run from the repository's root") from error
+
+
+def flat_params(parts: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
+    """Flattens the params of parts by dotted names; the recipe's become ``recipe.<knob>``, so that recipes line up.
+
+    Where prepare got its data from is no property of the data, so its sources are left out.
+    """
+    named = (
+        ((_NAME if _RECIPES.fullmatch(file) else _FORMER_NAME).sub("recipe", name), value)
+        for params in parts
+        for file, section in params.items()
+        for name, value in section.items()
+    )
+    leaves = (leaf for name, value in named for leaf in reading.flatten(value, name))
+    return {name: value for name, value in leaves if not name.startswith(SOURCES)}

@@ -10,7 +10,9 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mnistgan.errors import GitError
+from mnistgan.errors import GitError, UsageError
+from pipeline.dvcfiles import dvc_yaml
+from pipeline.dvcfiles.layout import LOCK
 
 _OF_A_HOOK = frozenset(
     f"GIT_{name}"
@@ -37,6 +39,7 @@ _MENDS = {
 }
 """How to mend it, by what git says; of another owner's repository it says that itself."""
 _OBJECT = re.compile(rb"(?P<id>[0-9a-f]+) (?P<type>[a-z]+) (?P<size>[0-9]+)")
+_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 _ALL_BRANCHES = "+refs/heads/*:refs/remotes/origin/*"
 
 
@@ -114,6 +117,47 @@ def commit(name: str, folder: Path = Path()) -> str | None:
     """Finds the id of the commit that a revision means; None where it means none. Raises GitError."""
     found = ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", folder=folder)
     return None if found is None else found.decode().strip()
+
+
+def find_commit(revision: str) -> str | None:
+    """Finds the id of a commit, branch, tag or DVC experiment; None where there is no such thing.
+
+    Raises UsageError where several experiments have this name, GitError where git can't be asked.
+    """
+    if found := commit(revision):
+        return found
+    refs = {ref: commit for name, commit, ref in experiments() if name == revision}
+    if len(set(refs.values())) > 1:
+        raise UsageError(f"{revision}: experiments of several commits have this name; give one of {', '.join(refs)}")
+    return next(iter(refs.values()), None)
+
+
+def experiments() -> list[tuple[str, str, str]]:
+    """Lists DVC's experiments: name, commit and ref of each."""
+    refs = (
+        one.split(" ", 1) for one in line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    )
+    return [(found, commit, ref) for commit, ref in refs if (found := experiment_of(ref))]
+
+
+def experiment_of(ref: str) -> str | None:
+    """The name of the experiment that a ref is; None for any other ref."""
+    found = _EXPERIMENT.fullmatch(ref)
+    return found[1] if found else None
+
+
+def is_dirty(workspace: Path = Path()) -> bool | None:
+    """Whether anything but dvc.lock and the stages' outs differs from the commit; None outside a git repository.
+
+    Raises GitError.
+    """
+    changed = ask("status", "--porcelain", "--", ".", *outs_excluded(workspace), folder=workspace)
+    return None if changed is None else bool(changed)
+
+
+def outs_excluded(workspace: Path) -> list[str]:
+    """Words for a git command that leave out dvc.lock and the stages' outs."""
+    return [f":(exclude){path}" for path in (LOCK, *dvc_yaml.outs(workspace))]
 
 
 def blobs(names: Iterable[str], folder: Path = Path()) -> list[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ from typing import Any
 from mnistgan import families, reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
-from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout, params_yaml
+from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import checkout, lookup, pins
 
@@ -106,7 +106,7 @@ def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, 
 
 
 def _is_free(name: str) -> bool:
-    return name.removeprefix(f"{layout.PARAMS}.").startswith((SEED, params_yaml.SOURCES))
+    return name.removeprefix(f"{layout.PARAMS}.").startswith((SEED, dvc_yaml.SOURCES))
 
 
 def _parts(documents: Mapping[Path, Any]) -> dict[str, Part]:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from mnistgan.errors import GitError, UsageError
 from pipeline import console
-from pipeline.dvcfiles import git, layout, tree
+from pipeline.dvcfiles import git, layout
 
 CODE = ("pipeline", "src", "pretrained", "recipes", "params.yaml", "dvc.yaml")
 """What stages run on: of these the queue carries what git tracks."""
@@ -17,7 +17,7 @@ def check_ready() -> None:
     """Raises UsageError where DVC could not queue the workspace, or would queue another one than it is."""
     if not git.is_repository():
         raise UsageError(f"experiments are commits, and {git.how_to_fetch()}")
-    if tree.commit() is None:
+    if git.commit("HEAD") is None:
         raise UsageError(
             "nothing is committed here, and an experiment stands on a commit; run `git add --all`, then `git commit`"
         )
@@ -34,7 +34,7 @@ def check_ready() -> None:
             f"{', '.join(paths[:3])}{more}: git does not track it, so DVC's queue would leave it out; `git add` it, or "
             "move it away"
         )
-    if tree.is_dirty():
+    if git.is_dirty():
         console.say("the tree differs from its commit; the experiments are queued with these changes")
 
 

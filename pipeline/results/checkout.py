@@ -18,7 +18,7 @@ from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import DataError, FormatError
 from mnistgan.families import recipes_file
 from mnistgan.metrics.catalog import PRIMARY
-from pipeline.dvcfiles import digests, dvc_lock, layout, params_yaml
+from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.layout import METRICS, SEEDS
 from pipeline.results import former
@@ -103,7 +103,7 @@ def _params(parts: Mapping[str, Part]) -> dict[str, Any]:
 
     Where the data was fetched from is no property of it.
     """
-    return params_yaml.flat(part.params for part in keys.measuring(parts))
+    return dvc_yaml.flat_params(part.params for part in keys.measuring(parts))
 
 
 def _data(parts: Mapping[str, Part]) -> dict[str, str]:
@@ -144,7 +144,7 @@ def _measured_by(parts: Mapping[str, Part]) -> dict[str, str] | None:
         return None
     evaluate, trained = parts["evaluate"], parts["train"].outs
     read = {path: digest for path, digest in evaluate.deps.items() if path not in trained}
-    return read | {name: str(value) for name, value in params_yaml.flat([evaluate.params]).items()}
+    return read | {name: str(value) for name, value in dvc_yaml.flat_params([evaluate.params]).items()}
 
 
 def _training(parts: Mapping[str, Part]) -> str | None:
@@ -153,7 +153,7 @@ def _training(parts: Mapping[str, Part]) -> str | None:
     ran_on = [train.outs.get(str(train.options.get(name))) for name in ("machine", "versions")] if train else [None]
     if train is None or None in ran_on:
         return None
-    return json.dumps([params_yaml.flat([train.params]), dict(train.deps), ran_on], sort_keys=True, default=str)
+    return json.dumps([dvc_yaml.flat_params([train.params]), dict(train.deps), ran_on], sort_keys=True, default=str)
 
 
 def recipe_digest(parts: Mapping[str, Part], pins: str) -> str | None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
-from pipeline.dvcfiles import digests, dvc_lock, experiments, git, layout
+from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import former, kept
-from pipeline.runs import keys, machine, versions
+from pipeline.runs import keys, machine
 from pipeline.runs.keys import State
 
 _NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash", "refs/replace/*")
@@ -59,11 +59,11 @@ class Recorded:
             return {}
         path = str(train.options["versions"])
         if content := self.read(path, train.outs.get(path, "")):
-            return versions.parse(content, path)
-        places = [git.blob(commit.id, versions.REQUIREMENTS) for commit in self.commits]
-        here = versions.REQUIREMENTS
+            return machine.parse_versions(content, path)
+        places = [git.blob(commit.id, machine.REQUIREMENTS) for commit in self.commits]
+        here = machine.REQUIREMENTS
         places += [here.read_bytes()] if here.is_file() else []
-        told = (versions.recorded_as_pinned(train, text.decode()) for text in places if text)
+        told = (machine.versions_as_pinned(train, text.decode()) for text in places if text)
         return next((versions for versions in told if versions), {})
 
     @cached_property
@@ -154,7 +154,7 @@ def blob_at(revision: str) -> str | None:
 
     Empty where there is such a commit, without a dvc.lock.
     """
-    commit = experiments.commit_of(revision)
+    commit = git.find_commit(revision)
     return None if commit is None else git.blobs([f"{commit}:./{layout.LOCK}"])[0][0]
 
 
@@ -192,7 +192,7 @@ def _names() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in lines:
         commit, tagged, ref = line.split(" ", 2)
-        if experiment := experiments.name_of(ref):
+        if experiment := git.experiment_of(ref):
             name = f"experiment {experiment}"
         elif ref.startswith(("refs/heads/", "refs/tags/", "refs/remotes/")):
             name = ref.split("/", 2)[2]

@@ -15,7 +15,7 @@ from mnistgan import families, reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.errors import DataError, GitError, RulerError, UsageError
-from pipeline.dvcfiles import experiments, git, layout
+from pipeline.dvcfiles import git, layout
 from pipeline.dvcfiles.layout import MACHINE, METRICS, SEEDS
 from pipeline.results import checkout
 from pipeline.results.checkout import Results
@@ -44,8 +44,8 @@ def everywhere() -> Iterator[Results]:
 
     Those that hold no results, or none that can be read, are left out.
     """
-    others = sorted((name, commit) for name, commit, _ in experiments.experiments())
-    head = experiments.commit_of("HEAD")
+    others = sorted((name, commit) for name, commit, _ in git.experiments())
+    head = git.find_commit("HEAD")
     for name, commit in [(WORKSPACE, None), *([("HEAD", head)] if head else []), *others]:
         with suppress(DataError, RulerError):
             yield checkout.of_place(name, _bytes_of) if commit is None else _of_commit(name, commit)
@@ -90,9 +90,9 @@ def _named(text: str, files_of_run: FilesOfRun | None) -> list[Results]:
 
 
 def _commit_beside(text: str) -> str | None:
-    """Does the same as :func:`experiments.commit_of`, except that a file needs no git."""
+    """Does the same as :func:`git.find_commit`, except that a file needs no git."""
     try:
-        return experiments.commit_of(text)
+        return git.find_commit(text)
     except GitError:
         if _exists(text):
             return None
@@ -126,7 +126,7 @@ def _of_files(pattern: str, paths: Sequence[str]) -> list[Results]:
 
 def _of_path_in_commit(text: str) -> list[Results]:
     rev, _, path = text.partition(":")
-    commit = experiments.commit_of(rev) if path else None
+    commit = git.find_commit(rev) if path else None
     if commit is None:
         raise UsageError(
             f"{text}: neither a file nor a commit, branch, tag or DVC experiment of this repository; "

@@ -14,7 +14,7 @@ from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.dvc_yaml import Declared
 from pipeline.results import consistency
-from pipeline.runs import machine, versions
+from pipeline.runs import machine
 
 _REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
@@ -136,17 +136,17 @@ class Record:
         return None if got == expected else f"{path}: MD5 {got}, {layout.LOCK} records {expected}"
 
     def _of_versions(self, part: Part) -> Iterator[str]:
-        requirements = self.workspace / versions.REQUIREMENTS
+        requirements = self.workspace / machine.REQUIREMENTS
         if "versions" not in part.options or not requirements.exists():
             return
         pinned = requirements.read_text("utf-8")
-        if versions.recorded_as_pinned(part, pinned) is not None:
+        if machine.versions_as_pinned(part, pinned) is not None:
             return
         try:
-            known = versions.recorded(part, self.workspace)
+            known = machine.recorded_versions(part, self.workspace)
         except DataError:
             known = {}
-        choices = versions.pinned_by(pinned)
+        choices = machine.pinned_by(pinned)
         others = [
             f"{library} {version} (pinned: {' or '.join(choices.get(library, ['nothing']))})"
             for library, version in known.items()
@@ -154,7 +154,7 @@ class Record:
         ]
         what = ", ".join(others) or "other versions"
         path = part.options["versions"]
-        yield f"{path}: trained on {what} than {versions.REQUIREMENTS} pins; run `make venv`, then `dvc repro`"
+        yield f"{path}: trained on {what} than {machine.REQUIREMENTS} pins; run `make venv`, then `dvc repro`"
 
 
 def _of_declaration(part: Part, declared: Declared) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ stage at work from one that was killed.
 import fcntl
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +18,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import mnistgan
 from mnistgan.errors import GitError, Interrupted
 from pipeline import console, runtime
-from pipeline.dvcfiles import layout, tree
-from pipeline.runs import keys, machine, secrets
+from pipeline.dvcfiles import git, layout
+from pipeline.runs import keys, machine
 
+_USERINFO = re.compile(r"(?<=://)[^\s/]+@")
+_PASSWORDS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 FOLDER = "journal"
 PREPARE = "prepare"
 """Name of prepare's journal: it runs before there is any key."""
@@ -102,7 +106,7 @@ def recording(path: Path, stage: str) -> Iterator[None]:
         journal.write(Kind.START, **_surroundings())
         yield
     except BaseException as error:
-        journal.write(Kind.END, outcome=_outcome(error), reason=secrets.without_secrets(str(error)))
+        journal.write(Kind.END, outcome=_outcome(error), reason=without_secrets(str(error)))
         raise
     else:
         journal.write(Kind.END, outcome=Outcome.DONE)
@@ -177,6 +181,22 @@ def last_fact(events: Sequence[Event], name: str) -> Any:
     return next((event.facts[name] for event in reversed(events) if name in event.facts), None)
 
 
+def without_secrets(text: str) -> str:
+    """Strikes out of ``text`` the user and password of any URL in it, and any password known from the environment."""
+    for secret in known_secrets():
+        text = text.replace(secret, "***")
+    return _USERINFO.sub("***@", text)
+
+
+def known_secrets() -> list[str]:
+    """Lists the tracking store's passwords and tokens that the environment tells, as they may be written."""
+    place = os.environ.get("MLFLOW_TRACKING_URI", "").partition("://")[2]
+    userinfo = "" if place.startswith("/") else place.rpartition("@")[0]  # a path may hold an @ of its own
+    password = userinfo.partition(":")[2]
+    told = [userinfo, password, unquote(password), *(os.environ.get(name) for name in _PASSWORDS)]
+    return [secret for secret in told if secret]
+
+
 @contextmanager
 def _turn_to_look(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY)
@@ -196,7 +216,7 @@ def _surroundings() -> dict[str, Any]:
         "versions": runtime.installed_versions(),
         "cpu": runtime.cpu_model(),
         **_commit(),
-        "argv": [secrets.without_secrets(word) for word in sys.argv],
+        "argv": [without_secrets(word) for word in sys.argv],
         "code": str(Path(mnistgan.__file__).parent),
         "experiment": os.environ.get("DVC_EXP_NAME"),
     }
@@ -204,7 +224,7 @@ def _surroundings() -> dict[str, Any]:
 
 def _commit() -> dict[str, Any]:
     try:
-        return {"commit": tree.commit(), "dirty": tree.is_dirty()}
+        return {"commit": git.commit("HEAD"), "dirty": git.is_dirty()}
     except GitError as error:
         console.warn(f"by which commit this runs goes unrecorded: {error}")
         return {"commit": None, "dirty": None}

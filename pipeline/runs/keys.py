@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from mnistgan.errors import DataError, UsageError
-from pipeline.dvcfiles import dvc_lock, dvc_yaml, params_yaml
+from pipeline.dvcfiles import dvc_lock, dvc_yaml
 from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.dvcfiles.dvc_yaml import Scalar
 from pipeline.dvcfiles.layout import LOCK
-from pipeline.dvcfiles.params_yaml import Scalar
-from pipeline.runs import versions
+from pipeline.runs import machine
 from pipeline.runtime import LIBRARIES, installed_versions
 
-VERSIONS = Path("models/versions.json")
 MAKING = ("train", "evaluate")
 """The stages that make a state; prepare runs before there is one, render only draws it."""
 MEASURING = ("prepare", "train", "evaluate")
@@ -48,7 +47,7 @@ class State:
         deps = {**train.deps, **evaluate.deps}
         prepared = parts["prepare"].outs if "prepare" in parts else {}
         return cls(
-            params=params_yaml.flat(part.params for part in measuring(parts)),
+            params=dvc_yaml.flat_params(part.params for part in measuring(parts)),
             train_key=key,
             run_key=_sha256({"train": key, "params": evaluate.params, "deps": measured_by}),
             data_digest=_sha256({path: digest for path, digest in deps.items() if path in prepared}),
@@ -91,7 +90,7 @@ def state_of_trained(workspace: Path = Path()) -> State:
     if changed := recorded["train"].changed_outs(workspace):
         raise DataError(f"{', '.join(changed)}: not what {LOCK} records; run `dvc repro` or `dvc checkout`")
     parts = {**recorded, "evaluate": dvc_yaml.part_of("evaluate", workspace)}
-    return State.of(parts, versions.recorded(recorded["train"], workspace))
+    return State.of(parts, machine.recorded_versions(recorded["train"], workspace))
 
 
 def state_of_lock(text: str, workspace: Path = Path()) -> State:
@@ -104,13 +103,13 @@ def state_of_lock(text: str, workspace: Path = Path()) -> State:
     for stage in ("train", "evaluate"):
         if stage not in parts:
             raise UsageError(f"{LOCK} has no entry for {stage}; run `dvc repro` first")
-    return State.of(parts, versions.recorded(parts["train"], workspace))
+    return State.of(parts, machine.recorded_versions(parts["train"], workspace))
 
 
 def params_of_workspace(workspace: Path = Path()) -> dict[str, Scalar]:
     """Reads the workspace's params.yaml as :attr:`State.params` would have it."""
     stages = dvc_yaml.declared(workspace)
-    return params_yaml.flat(stages[stage].params for stage in MEASURING)
+    return dvc_yaml.flat_params(stages[stage].params for stage in MEASURING)
 
 
 def _sha256(content: Any) -> str:

@@ -1,9 +1,22 @@
-"""Tells machines apart by the file that a training wrote of its own, and clones by where they lie."""
+"""Reads what a training ran on, machine and library versions, from the files that it wrote; tells clones apart."""
 
 import hashlib
+import itertools
+import json
+import re
 import socket
 from pathlib import Path
 from typing import Any
+
+from mnistgan.errors import DataError, FormatError
+from pipeline.dvcfiles import cache, digests
+from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.dvcfiles.layout import LOCK, main_root
+from pipeline.runtime import LIBRARIES
+
+VERSIONS = Path("models/versions.json")
+REQUIREMENTS = Path("requirements.lock")
+_REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 
 FACTS = ("processor", "precision", "device")
 """What of :func:`runtime.machine` two records are compared by; a device is named where it is not the processor."""
@@ -25,3 +38,48 @@ def facts(written: Any) -> dict[str, str]:
 def processor(written: Any) -> str | None:
     """Reads the processor from what :func:`runtime.machine` wrote to a file; None where this is none of it."""
     return facts(written).get("processor")
+
+
+def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
+    """Reads the library versions that a recorded training wrote, from the workspace or else from DVC's cache.
+
+    Raises DataError when neither has them.
+    """
+    path = train.options.get("versions", VERSIONS).as_posix()
+    recorded = train.outs.get(path, "")
+    for place in (workspace / path, cache.place(main_root(), recorded)):
+        if recorded and digests.md5_if_there(place, workspace) == recorded:
+            return parse_versions(place.read_bytes(), path)
+    raise DataError(f"{path}: not the one that {LOCK} records, nor in DVC's cache; run `dvc checkout` or `dvc pull`")
+
+
+def parse_versions(content: bytes, path: str) -> dict[str, str]:
+    """Parses the library versions that a training wrote to ``path``. Raises FormatError where it holds none."""
+    try:
+        versions = json.loads(content)
+        return {library: str(versions[library]) for library in LIBRARIES}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(f"{path}: names no version of {', '.join(LIBRARIES)}; run `dvc repro train`") from error
+
+
+def pinned_by(requirements: str) -> dict[str, list[str]]:
+    """Reads the versions that a requirements.lock pins, by library; several where they differ by Python's version."""
+    found: dict[str, list[str]] = {}
+    for library, version in _REQUIREMENT.findall(requirements):
+        found.setdefault(library, []).append(version)
+    return found
+
+
+def versions_as_pinned(train: Part, requirements: str) -> dict[str, str] | None:
+    """Finds the versions a recorded training ran on, if they are those that ``requirements`` pins; else None.
+
+    Told by the digest of the file that the training wrote, so that the file itself need not be there.
+    """
+    pinned = pinned_by(requirements)
+    expected = train.outs.get(str(train.options.get("versions")))
+    for chosen in itertools.product(*(pinned.get(library, []) for library in LIBRARIES)):
+        versions = dict(zip(LIBRARIES, chosen, strict=True))
+        written = (json.dumps(versions, indent=2) + "\n").encode()  # as mnistgan.files.write_json does
+        if digests.md5(written) == expected:
+            return versions
+    return None

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mnistgan.errors import GitError, MnistganError
 from pipeline import console
-from pipeline.dvcfiles import dvc_yaml, git, layout, tree
-from pipeline.runs import journal, secrets
+from pipeline.dvcfiles import dvc_yaml, git, layout
+from pipeline.runs import journal
 
 LIMIT_BYTES = 20_000_000
 SECONDS = 5.0
@@ -31,7 +31,7 @@ def keep(path: Path, workspace: Path = Path()) -> None:
     stage depends on are in it, and what lies beside them in the code's folders. Whatever goes wrong is a warning.
     """
     try:
-        is_dirty = tree.is_dirty(workspace)
+        is_dirty = git.is_dirty(workspace)
     except GitError:  # which the journal says
         return
     try:
@@ -45,7 +45,7 @@ def keep(path: Path, workspace: Path = Path()) -> None:
         if len(found) > LIMIT_BYTES:
             console.warn(f"the tree differs from its commit by {len(found):,} bytes; not kept as a patch")
             return
-        if any(secret.encode() in found for secret in secrets.known()):
+        if any(secret.encode() in found for secret in journal.known_secrets()):
             console.warn("the tree holds the tracking store's password or token; not kept as a patch")
             return
         from mnistgan.files import write_bytes
@@ -57,7 +57,7 @@ def keep(path: Path, workspace: Path = Path()) -> None:
 
 def _patch(workspace: Path) -> bytes:
     """Makes a patch of every difference from the commit, by an index of its own: the person's is left alone."""
-    excluded = tree.outs_excluded(workspace)
+    excluded = git.outs_excluded(workspace)
     with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
         index = Path(folder) / "index"
         ask = partial(git.run, folder=workspace, variables={"GIT_INDEX_FILE": str(index)}, seconds=SECONDS)

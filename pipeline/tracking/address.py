@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.errors import UsageError
-from pipeline.runs.secrets import without_secrets
+from pipeline.runs.journal import without_secrets
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

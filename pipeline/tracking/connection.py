@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import TrackingError
 from mnistgan.metrics.catalog import PRIMARY
 from pipeline.runs import machine
-from pipeline.runs.secrets import without_secrets
+from pipeline.runs.journal import without_secrets
 from pipeline.tracking import database
 from pipeline.tracking.address import STORE, absolute, is_server, sqlite_file, uri
 from pipeline.tracking.database import ARTIFACTS

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mnistgan.errors import MnistganError, TrackingError
-from pipeline.runs.secrets import without_secrets
+from pipeline.runs.journal import without_secrets
 from pipeline.tracking.address import VARIABLE
 
 ANSWER_SECONDS = 30.0

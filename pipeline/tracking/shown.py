@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from mnistgan.metrics.catalog import PRIMARY, deciding, metrics_in
 from pipeline import output
-from pipeline.dvcfiles.params_yaml import Scalar
+from pipeline.dvcfiles.dvc_yaml import Scalar
 
 SCORES, TRAINING, VALIDATION, OTHERS = "scores/", "training/", "validation/", "whole evaluation/"
 FAMILY, RECIPE, SEED, KNOB = "train.family", "train.recipe", "train.seed", "recipe."

@@ -14,7 +14,7 @@ from textwrap import indent
 from mnistgan import reading
 from mnistgan.errors import DataError, FormatError, GitError, MnistganError
 from pipeline import runtime
-from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, git, layout, params_yaml
+from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import former
 from pipeline.runs import keys
@@ -156,7 +156,7 @@ def _contradiction(part: Part, known: Part) -> str | None:
     here, there = (dict(reading.flatten(one.params, "")) for one in (part, known))
     for name in sorted(here.keys() & there.keys()):
         short = name.removeprefix(f"{layout.PARAMS}.")
-        if here[name] != there[name] and not short.startswith(params_yaml.SOURCES):
+        if here[name] != there[name] and not short.startswith(dvc_yaml.SOURCES):
             return f"{short}: {here[name]}, but git or DVC's run cache has {there[name]}"
     return None
 

@@ -18,7 +18,7 @@ from mnistgan.rulers import cards
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_yaml, layout
 from pipeline.results import lookup, pins
-from pipeline.runs import versions
+from pipeline.runs import machine
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.comparison.made_up import figures, report, seeds_around
 from tests.drawing.report.furnished import TRAINING, digits, png, row, shares, sheet, table
@@ -128,7 +128,7 @@ class Checkout(Repository):
 
     def _versions(self) -> bytes:
         """What a training on the locked libraries writes."""
-        pinned = versions.pinned_by((self.root / "requirements.lock").read_text("utf-8"))
+        pinned = machine.pinned_by((self.root / "requirements.lock").read_text("utf-8"))
         return (json.dumps({name: pinned[name][0] for name in runtime.LIBRARIES}, indent=2) + "\n").encode()
 
     def record_seeds(self, count: int = 5) -> None:

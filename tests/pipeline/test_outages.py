@@ -21,7 +21,7 @@ from mnistgan.files import sha256
 from pipeline import __main__ as command_line
 from pipeline import runtime
 from pipeline.commands import sync
-from pipeline.dvcfiles import dvc_yaml, tree
+from pipeline.dvcfiles import dvc_yaml, git
 from pipeline.runs import journal, keys, patches
 from pipeline.tracking import address, observing, publication, reading
 from pipeline.tracking.database import PLACES, follow
@@ -389,7 +389,7 @@ def test_what_the_run_tells_already_is_not_said_to_be_blank_where_the_journal_is
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tree, "commit", lambda workspace=Path(): "0123abc")
+    monkeypatch.setattr(git, "commit", lambda name, folder=Path(): "0123abc")
     with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
         journal.note(images_per_second=450.0)
     workspace.finish(generator)

@@ -13,7 +13,7 @@ import pytest
 from mnistgan.errors import FormatError, UsageError
 from mnistgan.reading import yaml_document as parse_yaml
 from pipeline.commands import sync
-from pipeline.dvcfiles import dvc_yaml, tree
+from pipeline.dvcfiles import dvc_yaml, git
 from pipeline.runs import journal
 from pipeline.runs.keys import State
 from pipeline.tracking import observing, reading
@@ -323,17 +323,17 @@ def test_no_command_line_with_a_password_is_recorded(tmp_path: Path, monkeypatch
 def test_a_tree_is_dirty_by_its_code_and_not_by_what_stages_write(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert tree.commit() is None
-    assert tree.is_dirty() is None
+    assert git.commit("HEAD") is None
+    assert git.is_dirty() is None
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
         subprocess.run(["git", *words], check=True)
-    assert tree.commit()
-    assert tree.is_dirty() is False
+    assert git.commit("HEAD")
+    assert git.is_dirty() is False
     workspace.evaluate(fid=1.0)
     workspace.lock("prepare")
-    assert tree.is_dirty() is False
+    assert git.is_dirty() is False
     Path("src/code.py").write_text("changed")
-    assert tree.is_dirty() is True
+    assert git.is_dirty() is True
 
 
 def test_a_stage_that_can_not_be_followed_is_refused_and_those_that_can_are_named() -> None:

@@ -13,7 +13,7 @@ from mnistgan.errors import DataError, GitError, UsageError
 from pipeline.commands import repair
 from pipeline.commands.generate import generate
 from pipeline.commands.trace import trace
-from pipeline.dvcfiles import git, layout, tree
+from pipeline.dvcfiles import git, layout
 from pipeline.engines import readiness
 from pipeline.results import history, lookup
 from pipeline.runs import journal, patches
@@ -91,7 +91,7 @@ def test_without_a_repository_nothing_is_asked_and_a_name_of_a_commit_is_told_so
 ) -> None:
     shutil.rmtree(".git")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert tree.commit() is tree.is_dirty() is None
+    assert git.commit("HEAD") is git.is_dirty() is None
     for ask in (lambda: lookup.read("base"), lambda: trace("base"), readiness.check_ready):
         with pytest.raises(UsageError, match="no git repository is here"):
             ask()
@@ -116,9 +116,9 @@ def test_a_hooks_variables_and_a_persons_settings_change_nothing(
     assert [(each.blob, each.commits) for each in history.records()] == expected
     assert git.commit("HEAD") == head
     assert "GIT_DIR" not in git.outside_hooks()
-    assert not tree.is_dirty()
+    assert not git.is_dirty()
     (here.root / "new.py").touch()
-    assert tree.is_dirty()
+    assert git.is_dirty()
 
 
 def cloned(repository: Repository, to: Path, *options: str) -> Path:
@@ -235,7 +235,7 @@ def test_wherever_a_checkout_has_its_git_its_commits_are_read(
     Path("src/new.py").write_text("pass\n")
     Path("params.yaml").write_text(json.dumps({"other": 1}))
     layout.LOCK.write_text("of a run")
-    assert tree.is_dirty()
+    assert git.is_dirty()
     patches.keep(Path("kept.patch"))
     patch = Path("kept.patch").read_text()
     assert "src/new.py" in patch

@@ -14,7 +14,7 @@ from pipeline import runtime
 from pipeline.commands.repair import TORN, repair
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.results.recorded import Record
-from pipeline.runs import keys, versions
+from pipeline.runs import keys, machine
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 
@@ -171,7 +171,7 @@ def test_the_library_versions_of_a_record_from_before_families_are_read(
     stages = json.loads(json.dumps(FORMER))
     stages["train"]["outs"][2]["md5"] = digests.md5_of(Path("models/versions.json"))
     train = dvc_lock.parts_of(json.dumps({"schema": "2.0", "stages": stages}))["train"]
-    assert versions.recorded(train, tmp_path) == runtime.installed_versions()
+    assert machine.recorded_versions(train, tmp_path) == runtime.installed_versions()
 
 
 def test_the_recipe_is_flattened_without_its_name_so_that_recipes_line_up(workspace: Workspace) -> None:

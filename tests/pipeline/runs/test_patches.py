@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import runtime
-from pipeline.dvcfiles import dvc_lock, dvc_yaml, tree
+from pipeline.dvcfiles import dvc_lock, dvc_yaml
+from pipeline.dvcfiles.git import is_dirty
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.keys import State
 from pipeline.tracking import observing
@@ -149,7 +150,7 @@ def test_a_stage_keeps_it_beside_its_journal_and_the_run_gets_it(
             repository.train(generator) if stage == "train" else repository.evaluate()
         repository.lock(stage)
     sources = of_lock()
-    assert tree.is_dirty()
+    assert is_dirty()
     for key in (sources.state.train_key, sources.state.run_key):
         assert b"src/new folder" in patches.path_of(repository.root, key).read_bytes()
     done = Store(repository.root).publish(gather(sources, repository.root))

@@ -11,7 +11,7 @@ import pytest
 from mnistgan.errors import UsageError
 from pipeline.commands import sync
 from pipeline.dvcfiles import layout
-from pipeline.runs import secrets
+from pipeline.runs import journal
 from pipeline.tracking import address, finding, reading
 from pipeline.tracking.connection import connect
 from pipeline.tracking.sources import of_lock
@@ -128,7 +128,7 @@ def test_a_path_that_was_pasted_into_an_address_is_refused_with_its_escapes(
 
 def test_an_at_sign_in_a_path_is_no_password(give: Give) -> None:
     give("sqlite:////home/a:b@c/mlruns/mlflow.db")
-    assert secrets.known() == []
+    assert journal.known_secrets() == []
 
 
 def test_a_store_that_may_only_be_read_is_read(workspace: Workspace, generator: Path, read_only: Give) -> None:
