@@ -6,6 +6,8 @@ data, bad use, or a disk that refuses; 3 the gate is inconclusive; 70 a bug; 130
 
 import errno
 import functools
+import importlib
+import pkgutil
 import signal
 import sys
 import traceback
@@ -22,26 +24,7 @@ try:
 except ImportError as error:
     sys.exit(console.lacking(error))
 
-from pipeline import environment
-from pipeline.commands import (
-    check,
-    classifier,
-    controls,
-    diff,
-    evaluate,
-    gate,
-    generate,
-    prepare,
-    render,
-    repair,
-    report,
-    seeds,
-    sync,
-    trace,
-    train,
-    ui,
-    verify,
-)
+from pipeline import commands, environment
 from pipeline.dvcfiles import layout
 
 app = typer.Typer(
@@ -54,26 +37,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMPLETION = "_PIPELINE_COMPLETE"  # the environment variable by which scripts/completion.sh asks what may follow
-BUG = 70
-"""EX_SOFTWARE of sysexits.h: Python's own 1 would be a verdict here."""
+BUG = 70  # EX_SOFTWARE of sysexits.h: Python's own 1 would be a verdict here
 DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
 DISK_REFUSES |= {errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
-STAGES = (prepare.prepare, train.train, evaluate.evaluate, render.render)
-COMMANDS = (
-    check.check,
-    classifier.classifier,
-    controls.controls,
-    diff.diff,
-    gate.gate,
-    generate.generate,
-    repair.repair,
-    report.report,
-    seeds.seeds,
-    sync.sync,
-    trace.trace,
-    ui.ui,
-    verify.verify,
-)
+STAGES = ("prepare", "train", "evaluate", "render")  # shown first, in this order
+NAMES = dict.fromkeys([*STAGES, *(module.name for module in pkgutil.iter_modules(commands.__path__))])
+COMMANDS = [getattr(importlib.import_module(f"pipeline.commands.{name}"), name) for name in NAMES]
 
 
 def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,7 +56,7 @@ def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-for command in (*STAGES, *COMMANDS):
+for command in COMMANDS:
     app.command()(_at_root(command))
 
 

@@ -26,17 +26,13 @@ def settle() -> None:
     What their encoding can't hold is printed in plain characters; what nobody reads any more goes nowhere.
     """
     for number in range(3):
-        _open_if_closed(number)  # else the next file that is opened would be taken for the stream
+        try:
+            os.fstat(number)
+        except OSError:  # else the next file that is opened would be taken for the stream
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
     codecs.register_error("plain", _plainly)
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the end
     sys.stdout, sys.stderr = _outlet(1, sys.stdout), _outlet(2, sys.stderr)
-
-
-def _open_if_closed(number: int) -> None:
-    try:
-        os.fstat(number)
-    except OSError:
-        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:
@@ -142,10 +138,6 @@ class _PlainLines:
             return
         self._printed[task] = now
         made = done - begun_at
-        left = f", {_clock((now - started) / made * (total - done))} left" if made and done < total else ""
+        minutes, seconds = divmod(round((now - started) / made * (total - done)) if made else 0, 60)
+        left = f", {minutes}:{seconds:02d} left" if made and done < total else ""
         print(f"{task}: {done}/{total}{left}{', ' + note if note else ''}", file=sys.stderr, flush=True)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"

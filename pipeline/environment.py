@@ -60,12 +60,10 @@ def _be_somebody(folder: Path) -> None:
 
 def with_sources_here(params: "Params") -> "Params":
     """Resolves folders of data from the main repository: an experiment's own folder lacks what git does not hold."""
-    sources = [_source_here(source) for source in params.prepare.sources]
+    sources = list(params.prepare.sources)
+    for number, source in enumerate(sources):
+        folder = source.removeprefix("folder:")
+        there = layout.main_root() / folder
+        if source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir():
+            sources[number] = f"folder:{there}"
     return params.model_copy(update={"prepare": params.prepare.model_copy(update={"sources": sources})})
-
-
-def _source_here(source: str) -> str:
-    folder = source.removeprefix("folder:")
-    there = layout.main_root() / folder
-    is_elsewhere = source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir()
-    return f"folder:{there}" if is_elsewhere else source

@@ -26,13 +26,10 @@ PROBE = bytes(4096)  # a block: a full disk takes an empty file
 class Out:
     """Marks an option as a place to write to: a file of this ending or, as ``folder``, many of them."""
 
-    ending: str
-    """Empty for a file of any."""
+    ending: str  # empty for a file of any
     folder: bool = False
-    own: Path | None = None
-    """The place that is the option's beside what dvc.yaml has for it."""
-    whole: bool = False
-    """The folder is replaced as one, so it may hold nothing else."""
+    own: Path | None = None  # the place that is the option's beside what dvc.yaml has for it
+    whole: bool = False  # the folder is replaced as one, so it may hold nothing else
     grows: bool = False
     """The command adds to what is there, and refuses by itself what is none of its own; git may track it."""
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 
+from mnistgan.comparison import wording
+from mnistgan.comparison.changes import Change, changes
+from mnistgan.comparison.compare import Compared, Comparison, Value, compare
+from mnistgan.comparison.sides import Side
 from pipeline import output
-
-if TYPE_CHECKING:
-    from mnistgan.comparison.changes import Change
-    from mnistgan.comparison.compare import Compared, Comparison, Value
-    from mnistgan.comparison.differences import Difference
-    from mnistgan.comparison.sides import Side, Trained
-    from pipeline.results.checkout import Results
-
+from pipeline.results import lookup
+from pipeline.results.checkout import Results
 
 SOURCE = (
     "A git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file, a seeds file, a folder or glob of "
@@ -48,12 +46,7 @@ def diff(
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
-    from mnistgan.comparison.compare import compare
-    from pipeline.results import lookup
-
-    of_a, of_b = lookup.read(a, files_of_run), lookup.read(b, files_of_run)
-    found = compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100)
-    DiffResult(found, of_a, of_b).give(markdown, json)
+    DiffResult.of(a, b, margin).give(markdown, json)
 
 
 def files_of_run(run: str, names: Sequence[str]) -> Mapping[str, bytes]:
@@ -68,15 +61,19 @@ class DiffResult(output.Result):
     """A comparison of two sides with what differs in their params, data and code."""
 
     columns = ("metric", "real", "A", "B", "B against A", "p", "says")
-    found: "Comparison"
-    a: "Results"
-    b: "Results"
+    found: Comparison
+    a: Results
+    b: Results
+
+    @classmethod
+    def of(cls, a: str, b: str, margin: float) -> Self:
+        """Compares what two names mean, for a margin in percent."""
+        of_a, of_b = lookup.read(a, files_of_run), lookup.read(b, files_of_run)
+        return cls(compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100), of_a, of_b)
 
     @property
     def headline(self) -> str:
-        from mnistgan.comparison.wording import headline
-
-        return headline(self.found)
+        return wording.headline(self.found)
 
     def legend(self) -> str:
         sides = f"A: {_who(self.found.a)}; B: {_who(self.found.b)}"
@@ -103,19 +100,14 @@ class DiffResult(output.Result):
             told = f"not recorded for {unknown[0]}" if unknown else _listed(self.changed("machine")) or "the same"
             yield f"machine: {told}"
 
-    def changed(self, kind: str) -> "Sequence[Change]":
+    def changed(self, kind: str) -> Sequence[Change]:
         """Lists what differs in ``params``, ``data``, ``code`` or ``machine``."""
-        from mnistgan.comparison.changes import changes
-
         return changes(getattr(self.a, kind), getattr(self.b, kind))
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        for compared in (self.found.primary, *self.found.others):
-            yield _row(compared)
+        yield from map(_row, (self.found.primary, *self.found.others))
 
     def notes(self) -> Iterator[str]:
-        from mnistgan.comparison import wording
-
         yield from dict.fromkeys((*self.a.notes, *self.b.notes, *wording.notes(self.found)))
 
     def content(self) -> dict[str, Any]:
@@ -129,19 +121,19 @@ class DiffResult(output.Result):
             "margin": found.margin,
             "more_seeds": {"low": found.more_seeds.low, "high": found.more_seeds.high} if found.more_seeds else None,
             "collapsed": {"a": of.a, "of_a": of.of_a, "b": of.b, "of_b": of.of_b, "p": of.p},
-            "a": _side(self.a, found.a.members),
-            "b": _side(self.b, found.b.members),
+            "a": _side(self.a),
+            "b": _side(self.b),
             **{kind: [_change(each) for each in self.changed(kind)] for kind in ("params", "data", "code", "machine")},
             "metrics": [_metric(compared) for compared in (found.primary, *found.others)],
             "notes": list(self.notes()),
         }
 
 
-def _who(side: "Side") -> str:
+def _who(side: Side) -> str:
     return side.name if len(side.members) == 1 else f"{side.name} ({len(side.members)} seeds)"
 
 
-def _listed(changes: "Sequence[Change]") -> str:
+def _listed(changes: Sequence[Change]) -> str:
     return ", ".join(f"{change.name} {_or_none(change.before)} → {_or_none(change.after)}" for change in changes)
 
 
@@ -149,15 +141,13 @@ def _or_none(value: Any) -> str:
     return "(none)" if value is None else str(value)
 
 
-def _file_change(change: "Change") -> str:
+def _file_change(change: Change) -> str:
     if change.before is None:
         return f"{change.name} (new)"
     return f"{change.name} (gone)" if change.after is None else change.name
 
 
-def _row(compared: "Compared") -> tuple[str, ...]:
-    from mnistgan.comparison import wording
-
+def _row(compared: Compared) -> tuple[str, ...]:
     metric = compared.metric
     real = {wording.number(value.real) for value in (compared.a, compared.b) if value.real is not None}
     return (
@@ -171,21 +161,20 @@ def _row(compared: "Compared") -> tuple[str, ...]:
     )
 
 
-def _side(results: "Results", members: "Sequence[Trained]") -> dict[str, Any]:
-    return {
-        "name": results.side.name,
-        "recipe": results.side.recipe,
-        "seeds": [
-            {"name": one.name, "verdict": one.figures.verdict, "collapsed": one.figures.collapsed} for one in members
-        ],
-    }
+def _side(results: Results) -> dict[str, Any]:
+    seeds = [
+        {"name": one.name, "verdict": one.figures.verdict, "collapsed": one.figures.collapsed}
+        for one in results.side.members
+    ]
+    return {"name": results.side.name, "recipe": results.side.recipe, "seeds": seeds}
 
 
-def _change(change: "Change") -> dict[str, Any]:
+def _change(change: Change) -> dict[str, Any]:
     return {"name": change.name, "a": change.before, "b": change.after, "budget": change.of_budget}
 
 
-def _metric(compared: "Compared") -> dict[str, Any]:
+def _metric(compared: Compared) -> dict[str, Any]:
+    low, high = compared.difference.interval() if compared.difference else (None, None)
     return {
         "name": compared.metric.name,
         "better": compared.metric.better.value,
@@ -193,18 +182,14 @@ def _metric(compared: "Compared") -> dict[str, Any]:
         "a": _value(compared.a),
         "b": _value(compared.b),
         "difference": compared.estimate,
-        **_interval(compared.difference),
+        "low": low,
+        "high": high,
         "p": compared.p,
         "verdict": compared.verdict.value,
     }
 
 
-def _interval(difference: "Difference | None") -> dict[str, Any]:
-    low, high = difference.interval() if difference else (None, None)
-    return {"low": low, "high": high}
-
-
-def _value(value: "Value") -> dict[str, Any]:
+def _value(value: Value) -> dict[str, Any]:
     return {
         "value": value.mean,
         "low": value.interval.low if value.interval else None,

@@ -4,18 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from mnistgan.comparison import rules as judging
+from mnistgan.comparison import sides
+from mnistgan.comparison.rules import Judged, Outcome
+from mnistgan.comparison.seeds import SeedRow
+from mnistgan.comparison.wording import same
 from pipeline import output
 from pipeline.commands.diff import files_of_run
+from pipeline.results import lookup
+from pipeline.results.checkout import Results
 from pipeline.results.rules import RULES, read
-
-if TYPE_CHECKING:
-    from mnistgan.comparison.rules import Judged, Outcome
-    from mnistgan.comparison.seeds import SeedRow
-    from pipeline.results.checkout import Results
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
@@ -39,10 +41,6 @@ def gate(
     other code, or the same weights with other figures. No network and no MLflow. See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
-    from mnistgan.comparison import rules as judging
-    from mnistgan.comparison import sides
-    from pipeline.results import lookup
-
     asked = read(rules)
     of_base, of_head = lookup.read(base, files_of_run), lookup.read(head, files_of_run)
     pair, doubts = (of_base.side, of_head.side), (*of_head.doubts, *of_base.doubts)
@@ -55,10 +53,8 @@ def gate(
     raise typer.Exit(EXIT_CODES[outcome.value])
 
 
-def _spread(base: "Results", head: "Results") -> "list[SeedRow]":
+def _spread(base: Results, head: Results) -> list[SeedRow]:
     """The recorded seeds; of a recipe that the base records, the base's: no head sets what it is measured by."""
-    from pipeline.results import lookup
-
     counts = Counter(row.digest for row in base.seeds)
     known = {digest for digest, count in counts.items() if count >= 2}
     others = [row for row in lookup.recorded_seeds(base, head) if row.digest not in known]
@@ -70,19 +66,16 @@ class GateResult(output.Result):
     """The rules' outcomes, and whether the figures can be held against each other at all."""
 
     columns = ("outcome", "figure", "rule", "found")
-    outcome: "Outcome"
-    judged: "Sequence[Judged]"
-    base: "Results"
-    head: "Results"
+    outcome: Outcome
+    judged: Sequence[Judged]
+    base: Results
+    head: Results
     contradiction: str | None
     otherwise: str | None
     """Why the figures can't be held against each other: the contradiction, or what else measured one of the two."""
 
     @property
     def headline(self) -> str:
-        from mnistgan.comparison.sides import are_identical
-        from mnistgan.comparison.wording import same
-
         counts = {word: sum(one.outcome.value == word for one in self.judged) for word in EXIT_CODES}
         counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
         told = f"gate {WORDS[self.outcome.value]}: {counted} of {len(self.judged)} rules"
@@ -90,7 +83,7 @@ class GateResult(output.Result):
             told += f", of figures in doubt: {doubts[0]}"
         if self.otherwise:
             return f"{self.otherwise}; {told}"
-        if not doubts and are_identical(self.base.side, self.head.side):
+        if not doubts and sides.are_identical(self.base.side, self.head.side):
             return f"{told}; identical to the base: {same(self.base.side, self.head.side)}"
         return told
 

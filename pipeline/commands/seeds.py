@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 OUT = layout.SEEDS
 POLL_SECONDS = 2.0
-STARTING_SECONDS = 60.0
-"""How long a worker may take until it is there."""
-STARTS = 3
-"""How often workers are started without any experiment's having moved on."""
+STARTING_SECONDS = 60.0  # how long a worker may take until it is there
+STARTS = 3  # how often workers are started without any experiment's having moved on
 AGAIN = "the same command goes on with what is missing"
 
 

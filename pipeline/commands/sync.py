@@ -27,8 +27,7 @@ POLL_SECONDS = 2.0
 RETRY_SECONDS = 15.0
 LOCK_SECONDS = 30.0
 """How long `sync` and the last publishing of a stage wait for another process that publishes to the same run."""
-LAST_TRIES = 2
-"""How often the last publishing of a stage is tried: once more than once, for an answer that got lost."""
+LAST_TRIES = 2  # how often the last publishing of a stage is tried: once more than once, for an answer that got lost
 
 
 class Followed(StrEnum):

@@ -18,8 +18,7 @@ from pipeline.runs.journal import Kind
 if TYPE_CHECKING:
     from pipeline.tracking.reading import TracedRun
 
-FEWEST = 6
-"""Hex digits of a key or digest that are enough to ask by."""
+FEWEST = 6  # hex digits of a key or digest that are enough to ask by
 INDENT = 12
 
 
@@ -29,8 +28,7 @@ class _Found:
 
     why: str
     states: Sequence[Recorded]
-    asked: str = ""
-    """What to ask MLflow for where there are no states."""
+    asked: str = ""  # what to ask MLflow for where there are no states
 
 
 def trace(

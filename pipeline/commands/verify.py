@@ -25,8 +25,7 @@ from pipeline.tracking import observing
 
 COMMAND = ["exec", "python", "-m", "pipeline"]
 CODE = ("pipeline", "src", "recipes")
-FRESH = {"train": "--fresh"}
-"""What makes a stage start from nothing."""
+FRESH = {"train": "--fresh"}  # what makes a stage start from nothing
 MACHINE_INDEPENDENT = ("prepare",)
 """Stages that compute nothing in floating point: their bytes are the same on every machine."""
 

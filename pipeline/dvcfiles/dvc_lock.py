@@ -26,16 +26,12 @@ _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 class Part:
     """What decides a stage's outs (params, deps), and the outs."""
 
-    params: Mapping[str, Any]
-    """By params file, then by the key that dvc.yaml names, resolved."""
-    deps: Mapping[str, str]
-    """MD5 by path, as DVC writes it."""
-    outs: Mapping[str, str]
-    """MD5 by path; empty where the stage has not ended yet."""
+    params: Mapping[str, Any]  # by params file, then by the key that dvc.yaml names, resolved
+    deps: Mapping[str, str]  # MD5 by path, as DVC writes it
+    outs: Mapping[str, str]  # MD5 by path; empty where the stage has not ended yet
     options: Mapping[str, Path]
     """The paths on the stage's command line, by option: ``{"curves": Path("metrics/training.csv"), ...}``."""
-    command: str = ""
-    """That command line."""
+    command: str = ""  # that command line
 
     def changed_outs(self, workspace: Path = Path()) -> list[str]:
         """Lists the outs that are missing in ``workspace`` or hold other bytes than the record says."""

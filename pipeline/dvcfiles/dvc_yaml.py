@@ -13,10 +13,8 @@ from pipeline.dvcfiles import digests
 from pipeline.dvcfiles.dvc_lock import Part, options_of
 from pipeline.dvcfiles.layout import PARAMS, PIPELINE
 
-SOURCES = "prepare.sources"
-"""The params that say where the data is fetched from, which is no property of it."""
-_RECIPES = re.compile(r"recipes/([^/]+)\.yaml")
-"""The file of a family's recipes."""
+SOURCES = "prepare.sources"  # the params that say where the data is fetched from, which is no property of it
+_RECIPES = re.compile(r"recipes/([^/]+)\.yaml")  # the file of a family's recipes
 _NAME, _FORMER_NAME = re.compile(r"^[^.]+"), re.compile(r"^recipes\.[^.]+")
 """What begins the names of a recipe's knobs, as dvc.yaml names them there; and as params.yaml had them."""
 
@@ -30,12 +28,10 @@ class Declared:
     """A stage as dvc.yaml and the params files declare it, whether or not its files are there."""
 
     command: str
-    params: Mapping[str, Any]
-    """As :attr:`Part.params`."""
+    params: Mapping[str, Any]  # as :attr:`Part.params`
     deps: Sequence[str]
     outs: Sequence[str]
-    in_git: Sequence[str]
-    """Those outs that git keeps, and DVC's cache does not."""
+    in_git: Sequence[str]  # those outs that git keeps, and DVC's cache does not
 
     @property
     def options(self) -> dict[str, Path]:

@@ -14,12 +14,9 @@ from mnistgan.errors import UsageError
 
 SEEN_IN = "3.67"
 RWLOCK = Path(".dvc/tmp/rwlock")
-GUARD = Path(".dvc/tmp/rwlock.lock")
-"""What DVC itself locks while it rewrites the other."""
-BUSY = Path(".dvc/tmp/lock")
-"""What DVC locks, and writes its process id in, whenever no stage of it is at work."""
-BUSY_SECONDS = 3.0
-"""How long a DVC may hold that until it is named; DVC itself waits as long, and then names nobody."""
+GUARD = Path(".dvc/tmp/rwlock.lock")  # what DVC itself locks while it rewrites the other
+BUSY = Path(".dvc/tmp/lock")  # what DVC locks, and writes its process id in, whenever no stage of it is at work
+BUSY_SECONDS = 3.0  # how long a DVC may hold that until it is named; DVC itself waits as long, and then names nobody
 _PID = re.compile(r'"pid":\s*(\d+)')
 
 

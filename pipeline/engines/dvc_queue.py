@@ -18,8 +18,7 @@ from mnistgan.errors import TrainingError, UsageError
 from pipeline.dvcfiles import git
 
 SEEN_IN = "3.67"
-ENDING_SECONDS = 120.0
-"""How long a training may take to save once it is asked to stop."""
+ENDING_SECONDS = 120.0  # how long a training may take to save once it is asked to stop
 POLL_SECONDS = 0.5
 TAIL_BYTES = 4096
 LINE_CHARACTERS = 120

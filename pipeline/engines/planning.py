@@ -16,8 +16,7 @@ from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import checkout, lookup, pins
 
-MEASURING = ("prepare", "train", "evaluate")
-"""The stages that figures come from."""
+MEASURING = ("prepare", "train", "evaluate")  # the stages that figures come from
 SEED = "train.seed"
 SHORT = 7
 _OVERRIDE = re.compile(r"(?:[\w./-]+:)?([A-Za-z_][\w-]*(?:\.[\w-]+)*)=.+", re.DOTALL)
@@ -28,13 +27,10 @@ class Plan:
     """The seeds 0 to ``count`` - 1 of one recipe."""
 
     recipe: str
-    digest: str
-    """Of the recipe's params, data and pins: what the group is known by."""
+    digest: str  # of the recipe's params, data and pins: what the group is known by
     count: int
-    overrides: tuple[str, ...]
-    """``KEY=VALUE``, as ``dvc exp run -S`` takes them; the seed's own not among them."""
-    causes: Mapping[str, Any]
-    """By stage, the params and deps that a record of one of these seeds has, but for the seed."""
+    overrides: tuple[str, ...]  # ``KEY=VALUE``, as ``dvc exp run -S`` takes them; the seed's own not among them
+    causes: Mapping[str, Any]  # by stage, the params and deps that a record of one of these seeds has, but for the seed
 
     def name(self, seed: int) -> str:
         """Names the DVC experiment that trains a seed: other params, data or code give it another name."""

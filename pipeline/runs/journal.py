@@ -29,8 +29,7 @@ from pipeline.runs import keys, machine
 _USERINFO = re.compile(r"(?<=://)[^\s/]+@")
 _PASSWORDS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 FOLDER = "journal"
-PREPARE = "prepare"
-"""Name of prepare's journal: it runs before there is any key."""
+PREPARE = "prepare"  # name of prepare's journal: it runs before there is any key
 
 
 class Kind(StrEnum):

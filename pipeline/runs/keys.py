@@ -18,10 +18,8 @@ from pipeline.dvcfiles.layout import LOCK
 from pipeline.runs import machine
 from pipeline.runtime import LIBRARIES, installed_versions
 
-MAKING = ("train", "evaluate")
-"""The stages that make a state; prepare runs before there is one, render only draws it."""
-MEASURING = ("prepare", "train", "evaluate")
-"""The stages that figures come from."""
+MAKING = ("train", "evaluate")  # the stages that make a state; prepare runs before there is one, render only draws it
+MEASURING = ("prepare", "train", "evaluate")  # the stages that figures come from
 SHORT = 12
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from mnistgan.errors import UsageError
 from pipeline import ROOT
-from pipeline.__main__ import COMMANDS, STAGES, main
+from pipeline.__main__ import COMMANDS, main
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.places import Out, demand
 
@@ -25,7 +25,7 @@ MARKED: dict[str, dict[str, Out]] = {
         for mark in get_args(hint)
         if isinstance(mark, Out)
     }
-    for command in (*STAGES, *COMMANDS)
+    for command in COMMANDS
 }
 OUTS = {name: outs for name, outs in MARKED.items() if outs} | {
     "generate": {"out": Out(".npy")},
