@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageError
 from pipeline import console, places
 from pipeline.dvcfiles import dvc_yaml, layout
+from pipeline.engines import dvc_queue, planning, readiness
+from pipeline.engines.dvc_queue import Queue, Standing
+from pipeline.engines.planning import Plan
 from pipeline.places import Out
 from pipeline.tracking import observing
 
 if TYPE_CHECKING:
-    from mnistgan.comparison.seeds import SeedRow
-    from pipeline.engines.dvc_queue import Queue, Standing
-    from pipeline.engines.planning import Plan
     from pipeline.tracking.groups import Group
 
 OUT = layout.SEEDS
@@ -69,9 +70,7 @@ def seeds(
     console.summary(f"{group.headline()}; {path}")
 
 
-def _plan(count: int, overrides: Sequence[str]) -> "Plan":
-    from pipeline.engines import planning
-
+def _plan(count: int, overrides: Sequence[str]) -> Plan:
     dvc_yaml.declared()  # refused here where this is no such repository
     if not planning.is_prepared():
         _prepare()
@@ -80,16 +79,13 @@ def _plan(count: int, overrides: Sequence[str]) -> "Plan":
 
 def _prepare() -> None:
     """Makes the data first, into DVC's cache: two experiments that make it at once are a race of DVC's own."""
-    from pipeline.engines import dvc_queue, readiness
-
     readiness.check_ready()
     console.say("dvc repro prepare")
     dvc_queue.dvc("repro", "prepare")
 
 
-def _train(plan: "Plan", jobs: int) -> "Group":
+def _train(plan: Plan, jobs: int) -> "Group":
     """Trains all seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
-    from pipeline.engines import dvc_queue
     from pipeline.tracking import groups
 
     rows = plan.rows()
@@ -109,13 +105,13 @@ def _train(plan: "Plan", jobs: int) -> "Group":
 class _Work:
     """Drives DVC's queue until nothing of a plan is in it."""
 
-    def __init__(self, plan: "Plan", queue: "Queue", jobs: int) -> None:
+    def __init__(self, plan: Plan, queue: Queue, jobs: int) -> None:
         self._plan = plan
         self._queue = queue
         self._jobs = jobs
         self._names = {plan.name(seed): seed for seed in range(plan.count)}
 
-    def until_done(self) -> "list[SeedRow]":
+    def until_done(self) -> list[SeedRow]:
         """Queues what is missing and waits; returns all that is recorded then."""
         try:
             for name, standing in self._in_hand().items():
@@ -137,20 +133,16 @@ class _Work:
                 console.say(f"queued: {name}{', which failed or was stopped before' if name in failed else ''}")
                 self._queue.add(name, self._plan.settings(self._names[name]))
 
-    def _in_hand(self) -> "dict[str, Standing]":
+    def _in_hand(self) -> dict[str, Standing]:
         """Lists the queued and running seeds by name; what a killed worker was at is failed, by DVC's own command."""
-        from pipeline.engines.dvc_queue import Standing
-
         running = [name for name, each in self._queue.standings(self._names).items() if each is Standing.ACTIVE]
         if running and not self._queue.has_workers():
             self._queue.stop(running)
         standings = self._queue.standings(self._names)
         return {name: standing for name, standing in standings.items() if standing is not Standing.FAILED}
 
-    def _wait(self) -> "list[SeedRow]":
+    def _wait(self) -> list[SeedRow]:
         """Waits, with workers at work, until nothing is queued or running."""
-        from pipeline.engines.dvc_queue import Standing
-
         rows, before = self._plan.rows(), None
         starts, not_before = 0, 0.0
         with console.progress() as report:
@@ -162,7 +154,8 @@ class _Work:
                     self._show(rows)
                 before = left
                 running = [name for name in sorted(left) if standings[name] is Standing.ACTIVE]
-                report("seeds", len(rows), self._plan.count, self._said(running))
+                said = "; ".join(f"seed {self._names[name]}: {self._queue.last_line(name)}" for name in running)
+                report("seeds", len(rows), self._plan.count, said)
                 if not left:
                     return rows
                 if time.monotonic() > not_before and not self._queue.has_workers():
@@ -177,10 +170,7 @@ class _Work:
         self._add_missing()
         self._queue.start(self._jobs)
 
-    def _said(self, running: Sequence[str]) -> str:
-        return "; ".join(f"seed {self._names[name]}: {self._queue.last_line(name)}" for name in running)
-
-    def _show(self, rows: "list[SeedRow]") -> None:
+    def _show(self, rows: list[SeedRow]) -> None:
         from pipeline.tracking.groups import Group
 
         if rows and len(rows) < self._plan.count:
@@ -188,8 +178,6 @@ class _Work:
 
     def _stop(self) -> None:
         """Takes what waits out of the queue, and has what runs save and end."""
-        from pipeline.engines.dvc_queue import Standing
-
         console.say("stops once the training is saved; again to leave it running in the queue")
         standings = self._queue.standings(self._names)
         self._queue.remove([name for name, standing in standings.items() if standing is Standing.QUEUED])

@@ -16,7 +16,6 @@ from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
 from pipeline import console
 from pipeline.dvcfiles import layout
 from pipeline.runs import journal
-from pipeline.tracking import gathering, sources
 
 if TYPE_CHECKING:
     from pipeline.tracking.sources import Sources
@@ -55,6 +54,8 @@ def sync(
     """
     root = layout.main_root()
     if follow:
+        from pipeline.tracking import sources
+
         _Following(sources.while_running(follow, since), root).until_end_of_input()
         return
     from pipeline.tracking.store import Store
@@ -68,6 +69,7 @@ def sync(
 
 def _publish_state(store: "Store", root: Path) -> None:
     """Publishes what dvc.lock records."""
+    from pipeline.tracking import gathering, sources
     from pipeline.tracking.lease import publishing
 
     try:
@@ -92,7 +94,6 @@ def _publish_state(store: "Store", root: Path) -> None:
 
 def _publish_groups(store: "Store") -> None:
     """Publishes the groups of metrics/seeds.csv."""
-    from pipeline.dvcfiles import layout
     from pipeline.tracking import groups
 
     try:
@@ -150,6 +151,7 @@ class _Following:
 
     def _publish(self, wait_seconds: float = 0.0) -> None:
         """Publishes what is there; a store that failed is let go, since its answer may be what got lost."""
+        from pipeline.tracking import gathering
         from pipeline.tracking.lease import publishing
         from pipeline.tracking.store import Store
 
