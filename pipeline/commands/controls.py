@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistgan.metrics.catalog import Shown, shown
 from pipeline import console
 from pipeline.places import Out, tried
 from pipeline.runtime import load_tensorflow
@@ -138,15 +139,12 @@ FAULTS = {
 
 
 def _columns() -> list[str]:
-    from mnistgan.metrics.catalog import Shown, shown
-
     titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in shown(Shown.CONTROLS))
     return ["images", "verdict", *titles]
 
 
 def _rows(record: Record, sensitivity: "Sensitivity") -> Iterator[list[str]]:
     from mnistgan.evaluation import faults
-    from mnistgan.metrics.catalog import Shown, shown
 
     names = [metric.dosed for metric in shown(Shown.CONTROLS)]
     for name, control in faults.CONTROLS.items():

@@ -134,10 +134,11 @@ def _who(side: Side) -> str:
 
 
 def _listed(changes: Sequence[Change]) -> str:
-    return ", ".join(f"{change.name} {_or_none(change.before)} → {_or_none(change.after)}" for change in changes)
+    return ", ".join(f"{change.name} {or_none(change.before)} → {or_none(change.after)}" for change in changes)
 
 
-def _or_none(value: Any) -> str:
+def or_none(value: Any) -> str:
+    """Words a value, or that there is none."""
     return "(none)" if value is None else str(value)
 
 

@@ -1,5 +1,7 @@
 """Draws images from a run's, a commit's or a file's weights."""
 
+import math
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistgan import reading
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
 from pipeline import console, places
+from pipeline.dvcfiles import git
 from pipeline.places import Out
+from pipeline.results import former, history, kept
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose
 
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 WEIGHTS = Path("models/final.npz")
 MOST = 100_000
 IMAGE_NAME = "{:05d}.png"
+_IMAGE_NAME = re.compile(r"(?:[0-9]{5}|[1-9][0-9]{5,})\.png")
 
 
 class Format(StrEnum):
@@ -73,7 +79,10 @@ def generate(
 
         digest = files.sha256(path)
         load_tensorflow(verbose)
-        images = _images(path, count, seed, progress)
+        from mnistgan.families import sampling
+        from mnistgan.families.contract import Ask
+
+        images = sampling.load(path).images(Ask(count, seed), progress)
         try:
             _write(images, out, chosen, digest, progress)
         except OSError as error:
@@ -105,14 +114,9 @@ def _check_place(out: Path, chosen: Format, force: bool) -> None:
     held = sorted(path.name for path in out.iterdir())
     if held and not force:
         raise UsageError(f"--out {out}: the folder is not empty; name another, or give --force to replace its images")
-    others = [name for name in held if not _is_image_name(name)]
+    others = [name for name in held if not _IMAGE_NAME.fullmatch(name)]
     if others:
         raise UsageError(f"--out {out}: holds {others[0]}, which no earlier call wrote; name another folder")
-
-
-def _is_image_name(name: str) -> bool:
-    stem = name.removesuffix(".png")
-    return stem.isdecimal() and name == IMAGE_NAME.format(int(stem))
 
 
 def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> None:
@@ -121,10 +125,8 @@ def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> Non
         raise UsageError(f"got {' and '.join(given)}; give one of them")
     if given and weights is None:
         return
-    from mnistgan.reading import demand_plain
-
     try:
-        demand_plain(weights or WEIGHTS, UsageError)
+        reading.demand_plain(weights or WEIGHTS, UsageError)
     except FileNotFoundError as error:
         if weights is not None:
             raise UsageError(f"--weights {weights}: no such file") from error
@@ -151,9 +153,6 @@ def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator
 
 def _of_commit(rev: str, folder: Path) -> Path:
     """Finds a commit's weights in DVC's cache, or its remote. Raises UsageError where there are none."""
-    from pipeline.dvcfiles import git
-    from pipeline.results import former, history, kept
-
     commit = git.find_commit(rev)
     if commit is None:
         raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
@@ -169,8 +168,6 @@ def _by_dvc(rev: str, commit: str, weights: Path, folder: Path) -> Path:
     from dvc.exceptions import DvcException, PathMissingError
     from dvc.scm import SCMError
 
-    from pipeline.dvcfiles import git
-
     path = folder / weights.name
     whole, here = git.place()
     try:
@@ -185,16 +182,7 @@ def _by_dvc(rev: str, commit: str, weights: Path, folder: Path) -> Path:
     return path
 
 
-def _images(path: Path, count: int, seed: int, progress: Progress) -> "np.ndarray":
-    from mnistgan.families import sampling
-    from mnistgan.families.contract import Ask
-
-    return sampling.load(path).images(Ask(count, seed), progress)
-
-
 def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progress: Progress) -> None:
-    import math
-
     from PIL import Image
 
     from mnistgan import files
@@ -202,7 +190,11 @@ def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progres
     from mnistgan.drawing.pictures import encoding
 
     if chosen is Format.IMAGES:
-        _write_folder(images, out, digest, progress)
+        with files.replacing_folder(out.resolve()) as fresh:  # the one that was there is gone only after that
+            for number, image in enumerate(images):
+                progress("writing", number, len(images))
+                (fresh / IMAGE_NAME.format(number)).write_bytes(encoding.png(Image.fromarray(image), digest))
+            progress("writing", len(images), len(images))
     elif chosen is Format.GRID:
         grid = grids.tile(images, columns=math.isqrt(len(images) - 1) + 1)
         files.write_bytes(out, encoding.png(Image.fromarray(grid), digest))
@@ -211,17 +203,3 @@ def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progres
 
         with files.replacing(out) as beside:
             np.save(beside, images, allow_pickle=False)
-
-
-def _write_folder(images: "np.ndarray", out: Path, digest: str, progress: Progress) -> None:
-    """Writes the folder beside and swaps it in; the one that was there is gone only after that."""
-    from PIL import Image
-
-    from mnistgan import files
-    from mnistgan.drawing.pictures import encoding
-
-    with files.replacing_folder(out.resolve()) as fresh:
-        for number, image in enumerate(images):
-            progress("writing", number, len(images))
-            (fresh / IMAGE_NAME.format(number)).write_bytes(encoding.png(Image.fromarray(image), digest))
-        progress("writing", len(images), len(images))

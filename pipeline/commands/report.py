@@ -194,13 +194,9 @@ def _causes(result: diff.DiffResult) -> Iterator[Causes]:
         same = [name for name in dict.fromkeys((*held[0], *held[1])) if name not in changed]
 
         def pairs(names: Iterable[str], held: tuple[Mapping[str, Any], Mapping[str, Any]] = held) -> tuple[Pair, ...]:
-            return tuple(Pair(name, *(_shown(side.get(name)) for side in held)) for name in names)
+            return tuple(Pair(name, *(diff.or_none(side.get(name)) for side in held)) for name in names)
 
         yield Causes(kind.capitalize(), pairs(changed), pairs(same))
-
-
-def _shown(value: Any) -> str:
-    return "(none)" if value is None else str(value)
 
 
 def _provenance(a: Exhibits, b: Exhibits) -> Iterator[Pair]:
@@ -211,10 +207,13 @@ def _provenance(a: Exhibits, b: Exhibits) -> Iterator[Pair]:
 
 def _markdown(result: diff.DiffResult, page: Page) -> str:
     """Formats what `diff` says, then the rest of the page that is text."""
+    shares = (
+        (str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))) for row in page.shares.rows
+    )
     sections = [
         result.markdown(),
         *(_section(f"{group.title}, at the end", ("", "A", "B"), _last_rows(group)) for group in page.curves),
-        _section("Share of each class", ("class", "data", "A", "B"), _share_rows(page.shares)),
+        _section("Share of each class", ("class", "data", "A", "B"), shares),
         _section("Provenance", ("", "A", "B"), [(pair.name, pair.a, pair.b) for pair in page.provenance]),
     ]
     curves = [note for group in page.curves for note in group.notes]
@@ -226,11 +225,6 @@ def _markdown(result: diff.DiffResult, page: Page) -> str:
 def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     held = list(rows)
     return "\n".join([f"### {title}", "", *output.markdown_table(columns, held)]) if held else ""
-
-
-def _share_rows(shares: Shares) -> Iterator[Sequence[str]]:
-    for row in shares.rows:
-        yield str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))
 
 
 def _last_rows(group: Curves) -> Iterator[Sequence[str]]:

@@ -1,6 +1,6 @@
 """Traces a result to all that belongs to it: run, commit, params, data, weights, rulers."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,7 +76,7 @@ def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
         drawn_by = history.digest_of_weights(file)
     names = [(name, each) for each in records for name, made in each.files() if made == digest]
     if names:
-        return _Found(f"the bytes of {names[0][0]}", _once(each for _, each in names))
+        return _Found(f"the bytes of {names[0][0]}", list({each.blob: each for _, each in names}.values()))
     if drawn_by:
         matching = [each for each in records if each.weights == drawn_by]
         return _Found(f"drawn by the weights {drawn_by}", matching, drawn_by)
@@ -162,9 +162,13 @@ def _lines_of_record(each: Recorded, runs: _Runs) -> Iterator[str]:
         yield _line("run key", now.run_key)
         yield _line("train key", now.train_key)
     held = runs.of_key(now.run_key) if now else []
-    tags = _best_tags(held, each)
-    yield from _places(each)
-    yield from _listed("MLflow", [f"{run.id} {run.name!r} {run.status}" for run in held] or [_no_run(runs)])
+    same = [run.tags for run in held if run.tags.get("mnistgan.weights") == each.weights]
+    tags = next(iter([*same, *(run.tags for run in held)]), {})  # of the run of these very weights, else of any
+    here = ["the workspace"] if each.in_workspace else []
+    yield from _listed("recorded in", [*here, *map(str, each.commits)])
+    lacking = "no run of this key in the store here; `python -m pipeline sync` gives the workspace's its run"
+    found = [f"{run.id} {run.name!r} {run.status}" for run in held]
+    yield from _listed("MLflow", found or [runs.problem or lacking])
     yield from _making(each, tags)
     yield from _listed("params", [f"{name} {value}" for name, value in now.params.items()] if now else [])
     yield from _data(each, tags)
@@ -185,11 +189,6 @@ def _lines_of_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
     yield from _listed("params", [f"{name} {value}" for name, value in sorted(run.params.items())])
     shown = ("mlflow.source.git.commit", *sorted(name for name in run.tags if name.startswith("mnistgan.")))
     yield from _listed("tags", [f"{name} {run.tags[name]}" for name in shown if name in run.tags])
-
-
-def _places(each: Recorded) -> Iterator[str]:
-    here = ["the workspace"] if each.in_workspace else []
-    yield from _listed("recorded in", [*here, *map(str, each.commits)])
 
 
 def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
@@ -242,18 +241,6 @@ def _rulers(each: Recorded) -> Iterator[str]:
     )
 
 
-def _best_tags(held: "Sequence[TracedRun]", each: Recorded) -> Mapping[str, str]:
-    """Tags of the run of these very weights, else of any run of the key."""
-    same = [run.tags for run in held if run.tags.get("mnistgan.weights") == each.weights]
-    return next(iter([*same, *(run.tags for run in held)]), {})
-
-
-def _no_run(runs: _Runs) -> str:
-    return (
-        runs.problem or "no run of this key in the store here; `python -m pipeline sync` gives the workspace's its run"
-    )
-
-
 def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     commits = {commit.id for each in records for commit in each.commits}
     store = runs.problem or f"MLflow's store ({runs.count} runs)"
@@ -263,10 +250,6 @@ def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
         f"experiments; keys, MD5s and sha256 of weights from {FEWEST} digits on; {store}. "
         f"{git.how_to_fetch()}, and so may `dvc exp pull` and `dvc pull`"
     )
-
-
-def _once(states: Iterable[Recorded]) -> list[Recorded]:
-    return list({each.blob: each for each in states}.values())
 
 
 def _listed(title: str, lines: Sequence[Any]) -> Iterator[str]:

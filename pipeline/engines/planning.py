@@ -96,13 +96,13 @@ def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
 def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, Any]:
     """Collects a stage's params and deps, without where its data came from and what training makes."""
     return {
-        "params": {name: value for name, value in reading.flatten(part.params) if not _is_free(name)},
+        "params": {
+            name: value
+            for name, value in reading.flatten(part.params)
+            if not name.removeprefix(f"{layout.PARAMS}.").startswith((SEED, dvc_yaml.SOURCES))
+        },
         "deps": {path: digest for path, digest in part.deps.items() if path not in trained},
     }
-
-
-def _is_free(name: str) -> bool:
-    return name.removeprefix(f"{layout.PARAMS}.").startswith((SEED, dvc_yaml.SOURCES))
 
 
 def _parts(documents: Mapping[Path, Any]) -> dict[str, Part]:

@@ -49,7 +49,7 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
     folder = root() / name
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(_lock(folder), timeout=0), _named(_holder(folder)):
+        with FileLock(_beside(folder, "lock"), timeout=0), _named(_beside(folder, "pid")):
             _remove_older(folder)
             if params:
                 _say_why_afresh(folder, params)
@@ -99,14 +99,12 @@ def _named(holder: Path) -> Iterator[None]:
 
 
 def _refusal(folder: Path) -> str:
+    state, wait = "another process is training this very state", f"({_beside(folder, 'lock')}); wait for it"
     try:
-        pid = int(_holder(folder).read_text("utf-8"))
+        pid = int(_beside(folder, "pid").read_text("utf-8"))
     except (OSError, ValueError):  # it is about to name itself, or an earlier version holds the lock
-        return f"another process is training this very state ({_lock(folder)}); wait for it"
-    return (
-        f"another process is training this very state: pid {pid} ({_lock(folder)}); wait for it, or end it by "
-        f"`kill {pid}`, and it saves first"
-    )
+        return f"{state} {wait}"
+    return f"{state}: pid {pid} {wait}, or end it by `kill {pid}`, and it saves first"
 
 
 def _remove_older(own: Path) -> None:
@@ -115,20 +113,16 @@ def _remove_older(own: Path) -> None:
     others = sorted((path for path in own.parent.iterdir() if path.is_dir() and path != own), key=_modified)
     for old in others[: -(KEPT_TRAININGS - 1)]:
         try:
-            with FileLock(_lock(old), timeout=0):
+            with FileLock(_beside(old, "lock"), timeout=0):
                 shutil.rmtree(old, ignore_errors=True)
-                _lock(old).unlink(missing_ok=True)
-                _holder(old).unlink(missing_ok=True)
+                for ending in ("lock", "pid"):
+                    _beside(old, ending).unlink(missing_ok=True)
         except Timeout:
             continue  # at work
 
 
-def _lock(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
-
-
-def _holder(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.pid")
+def _beside(folder: Path, ending: str) -> Path:
+    return folder.with_name(f"{folder.name}.{ending}")
 
 
 def _modified(path: Path) -> float:

@@ -105,7 +105,9 @@ def recording(path: Path, stage: str) -> Iterator[None]:
         journal.write(Kind.START, **_surroundings())
         yield
     except BaseException as error:
-        journal.write(Kind.END, outcome=_outcome(error), reason=without_secrets(str(error)))
+        was_asked = isinstance(error, KeyboardInterrupt | Interrupted)
+        outcome = Outcome.INTERRUPTED if was_asked else Outcome.FAILED
+        journal.write(Kind.END, outcome=outcome, reason=without_secrets(str(error)))
         raise
     else:
         journal.write(Kind.END, outcome=Outcome.DONE)
@@ -227,10 +229,6 @@ def _commit() -> dict[str, Any]:
     except GitError as error:
         console.warn(f"by which commit this runs goes unrecorded: {error}")
         return {"commit": None, "dirty": None}
-
-
-def _outcome(error: BaseException) -> Outcome:
-    return Outcome.INTERRUPTED if isinstance(error, KeyboardInterrupt | Interrupted) else Outcome.FAILED
 
 
 def _parse(line: bytes) -> Event | None:
