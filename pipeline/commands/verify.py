@@ -177,7 +177,9 @@ def _judge(
     differing: Mapping[str, Mapping[str, Sequence[str]]], outside: Sequence[str] | None, machine: Sequence[str]
 ) -> None:
     """Warns where another machine explains it all. Raises DifferenceError where it does not."""
-    lines = [line for paths in differing.values() for path, found in paths.items() for line in _of_file(path, found)]
+    lines: list[str] = []
+    for path, found in (item for paths in differing.values() for item in paths.items()):
+        lines += [f"{path}: {said}" for said in found] if len(found) < 2 else [f"{path}:", *(f"  {s}" for s in found)]
     names = ", ".join(differing)
     told = _listed(f"other bytes than {layout.LOCK} records: {names}", lines)
     excusable = machine and outside == [] and not set(differing) & set(MACHINE_INDEPENDENT)
@@ -196,10 +198,6 @@ def _judge(
         if outside is None:
             told += "\n`python -m pipeline verify`, all stages, says whether the metrics agree within their intervals"
     raise DifferenceError(told)
-
-
-def _of_file(path: str, found: Sequence[str]) -> list[str]:
-    return [f"{path}: {said}" for said in found] if len(found) < 2 else [f"{path}:", *(f"  {said}" for said in found)]
 
 
 def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapping[str, str]) -> list[str]:
@@ -226,13 +224,14 @@ def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapp
 
 def _versions(record: Record) -> Mapping[str, str]:
     """Library versions that the training was recorded with; none where they are not known."""
-    train = record.parts.get("train")
+    if not (train := record.parts.get("train")):
+        return {}
     try:
-        return machine.recorded_versions(train, record.workspace) if train else {}
+        return machine.recorded_versions(train, record.workspace)
     except MnistganError:
         requirements = record.workspace / machine.REQUIREMENTS
         pinned = requirements.read_text("utf-8") if requirements.exists() else ""
-        return (machine.versions_as_pinned(train, pinned) or {}) if train else {}
+        return machine.versions_as_pinned(train, pinned) or {}
 
 
 def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:
@@ -240,22 +239,16 @@ def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[st
 
     Where it is known of none of them, that of train, on which they will have run too.
     """
-    told = _journalled_processors(record, versions)
+    told: dict[str, str] = {}
+    if versions and {"train", "evaluate"} <= record.parts.keys():  # as the journals here tell
+        now, root = keys.State.of(record.parts, versions), layout.main_root()
+        events = [event for key in (now.train_key, now.run_key) for event in journal.read(journal.path_of(root, key))]
+        starts = [event for event in events if event.kind is Kind.START and "cpu" in event.facts]
+        told = {event.stage: str(event.facts["cpu"]) for event in starts}
     processor = record.facts_of_machine.get("processor")
     trained = {"train": processor} if processor else {}
     known = {stage: cpu for stage, cpu in (told | trained).items() if stage in stages}
     return list((known or trained).items())
-
-
-def _journalled_processors(record: Record, versions: Mapping[str, str]) -> dict[str, str]:
-    """Processor that each stage last ran on, as the journals here tell; a stage they don't tell of is left out."""
-    if not versions or not {"train", "evaluate"} <= record.parts.keys():
-        return {}
-    now = keys.State.of(record.parts, versions)
-    root = layout.main_root()
-    events = [event for key in (now.train_key, now.run_key) for event in journal.read(journal.path_of(root, key))]
-    starts = {event.stage: event.facts for event in events if event.kind is Kind.START and "cpu" in event.facts}
-    return {stage: str(facts["cpu"]) for stage, facts in starts.items()}
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:

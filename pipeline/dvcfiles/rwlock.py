@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,17 @@ _PID = re.compile(r'"pid":\s*(\d+)')
 def refuse_beside_dvc() -> None:
     """Raises UsageError where DVC holds its lock on this folder for longer than a moment."""
     end = time.monotonic() + BUSY_SECONDS
-    while _is_locked(BUSY):
+    while _is_busy():
         if time.monotonic() > end:
             pid = BUSY.read_text("utf-8", "replace").strip()
             raise UsageError(f"dvc (pid {pid}) is at work in this folder, and holds {BUSY}; wait for it")
         time.sleep(0.1)
 
 
-def _is_locked(path: Path) -> bool:
+def _is_busy() -> bool:
     try:
-        with path.open("rb") as file:
+        with suppress(FileNotFoundError), BUSY.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
     return False
@@ -81,23 +79,12 @@ def _guarded() -> Iterator[None]:
 
 def _entries(text: str) -> dict[str, dict[str, Any]] | None:
     """Reads an rwlock's entries, by mode and path; None where it is torn."""
-    try:
-        document = json.loads(text)
-        entries = {mode: dict(held) for mode, held in document.items()}
-        if all(_is_whole(info) for held in entries.values() for infos in held.values() for info in _listed(infos)):
+    with suppress(ValueError, TypeError, AttributeError, KeyError):
+        entries = {mode: dict(held) for mode, held in json.loads(text).items()}
+        listed = [infos if isinstance(infos, list) else [infos] for held in entries.values() for infos in held.values()]
+        if all(isinstance(one["pid"], int) and isinstance(one["cmd"], str) for infos in listed for one in infos):
             return entries
-    except (ValueError, TypeError, AttributeError):
-        pass
     return None
-
-
-def _listed(infos: Any) -> list[Any]:
-    """Returns a list: readers of a path come as one, its writer alone."""
-    return infos if isinstance(infos, list) else [infos]
-
-
-def _is_whole(info: Any) -> bool:
-    return isinstance(info, dict) and isinstance(info.get("pid"), int) and isinstance(info.get("cmd"), str)
 
 
 def _living(held: dict[str, Any]) -> dict[str, Any]:
