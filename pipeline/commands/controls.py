@@ -98,7 +98,7 @@ def markdown(record: Record) -> Iterator[str]:
 
     sensitivity = Sensitivity(record["controls"]["real"], record["spread"])
     yield from HEADING.format(pins=record["pins"], sets=faults.SPREAD_SETS).splitlines()
-    yield from ("", "## Controls", "", *_table(_columns(), _rows(record, sensitivity)))
+    yield from ("", "## Controls", "", *_controls(record, sensitivity))
     yield from ("", "Blind to each of them, of all metrics:", "")
     for name, control in faults.CONTROLS.items():
         blind = [metric for metric in METRICS if metric not in sensitivity.seen_by(record["controls"][name])]
@@ -108,10 +108,8 @@ def markdown(record: Record) -> Iterator[str]:
     for fault, doses in record["doses"].items():
         yield from ("", f"### {FAULTS[fault]}", "", *_doses(doses, sensitivity))
     yield from ("", "## Thresholds of the verdict", "", *THRESHOLD_NOTE.splitlines(), "")
-    yield from _table(
-        ["figure", "threshold"], [[f"`{key}`", f"{limit:g}"] for key, limit in record["thresholds"].items()]
-    )
-    yield ""
+    limits = [[f"`{key}`", f"{limit:g}"] for key, limit in record["thresholds"].items()]
+    yield from (*_table(["figure", "threshold"], limits), "")
 
 
 HEADING = """# Which faults do the metrics see?
@@ -138,19 +136,17 @@ FAULTS = {
 }
 
 
-def _columns() -> list[str]:
-    titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in shown(Shown.CONTROLS))
-    return ["images", "verdict", *titles]
-
-
-def _rows(record: Record, sensitivity: "Sensitivity") -> Iterator[list[str]]:
+def _controls(record: Record, sensitivity: "Sensitivity") -> Iterator[str]:
     from mnistgan.evaluation import faults
 
+    titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in shown(Shown.CONTROLS))
     names = [metric.dosed for metric in shown(Shown.CONTROLS)]
+    rows = []
     for name, control in faults.CONTROLS.items():
         found = record["controls"][name]
         cells = [_cell(found[name], sensitivity.sees(name, found[name])) for name in names]
-        yield [control.what, found["verdict"], *cells]
+        rows.append([control.what, found["verdict"], *cells])
+    return _table(["images", "verdict", *titles], rows)
 
 
 def _doses(doses: Mapping[str, Record], sensitivity: "Sensitivity") -> Iterator[str]:

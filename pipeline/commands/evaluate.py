@@ -14,8 +14,6 @@ from pipeline.stage import Verbose, naming, running
 
 if TYPE_CHECKING:
     from mnistgan.evaluation.measuring import Evaluation
-    from mnistgan.evaluation.outside import Samples
-    from mnistgan.progress import Progress
 
 
 class TrainedOn(StrEnum):
@@ -67,15 +65,20 @@ def evaluate(
         from mnistgan.datasets.arrays import load
         from mnistgan.evaluation import scores as of_scores
         from mnistgan.evaluation import verdict
+        from mnistgan.evaluation.outside import read
         from mnistgan.rulers.pins import pins
         from mnistgan.rulers.real import RealData
 
         # All that can be refused is, before anything is drawn or measured; most of it before TensorFlow is loaded.
-        outside = _outside(samples, params.evaluate.samples, progress) if samples else None
+        outside = read(samples, params.evaluate.samples, progress) if samples else None
+        if outside and outside.oddity:
+            console.warn(f"{samples}: {outside.oddity}")
         real = RealData(load(train), load(validation), load(test))
         thresholds = verdict.load(rulers)
+        needed = params.evaluate.samples
         for path, split in ((validation, real.validation), (test, real.test)):
-            _demand(path, len(split), params.evaluate.samples)
+            if len(split) < needed:
+                raise DataError(f"{path}: {len(split)} images; needs {needed}, the `evaluate.samples` of params.yaml")
         load_tensorflow(verbose, params.train.threads)
         from mnistgan.evaluation import measuring
         from mnistgan.evaluation.smoothness import smoothness
@@ -106,20 +109,6 @@ def evaluate(
         files.write_all({metrics: files.as_json(figures), scores: files.as_json(deciding), classes: table})
         told = f"{samples}, {outside.drawn}: " if outside else ""
         console.summary(f"{told}{_summary(found)}; {judged}")
-
-
-def _demand(path: Path, got: int, needed: int) -> None:
-    if got < needed:
-        raise DataError(f"{path}: {got} images; needs {needed}, the `evaluate.samples` of params.yaml")
-
-
-def _outside(samples: Path, count: int, progress: "Progress") -> "Samples":
-    from mnistgan.evaluation.outside import read
-
-    found = read(samples, count, progress)
-    if found.oddity:
-        console.warn(f"{samples}: {found.oddity}")
-    return found
 
 
 def _summary(found: "Evaluation") -> str:

@@ -53,20 +53,12 @@ def prepare(
                 progress,
                 took=lambda file, source: origins.update({file.name: source}),
             )
-        labelled = {
-            part: Images(
-                idx.parse_images(found[images], images.name),
-                idx.parse_labels(found[labels], labels.name),
-            )
-            for part, images, labels in (
-                ("all", raw.TRAIN_IMAGES, raw.TRAIN_LABELS),
-                ("test", raw.TEST_IMAGES, raw.TEST_LABELS),
-            )
-        }
-        kept, aside = split.stratified(
-            labelled["all"].labels, params.prepare.validation_size, params.prepare.split_seed
+        everything, tested = (
+            Images(idx.parse_images(found[images], images.name), idx.parse_labels(found[labels], labels.name))
+            for images, labels in ((raw.TRAIN_IMAGES, raw.TRAIN_LABELS), (raw.TEST_IMAGES, raw.TEST_LABELS))
         )
-        splits = {"train": labelled["all"][kept], "validation": labelled["all"][aside], "test": labelled["test"]}
+        kept, aside = split.stratified(everything.labels, params.prepare.validation_size, params.prepare.split_seed)
+        splits = {"train": everything[kept], "validation": everything[aside], "test": tested}
         written = {
             "raw": {file.name: file.sha256 for file in raw.MNIST},
             "splits": {name: _described(images) for name, images in splits.items()},
