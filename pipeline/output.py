@@ -113,10 +113,10 @@ class Result(ABC):
     def show(self) -> None:
         """Prints the result on the terminal."""
         for line in (self.headline, *self.lines()):
-            show(line)
+            console.summary(line)
         show_table(self.legend(), self.columns, self.rows())
         for note in self.notes():
-            show(f"note: {note}")
+            console.summary(f"note: {note}")
 
     def markdown(self) -> str:
         """Formats the result as Markdown."""
@@ -125,11 +125,6 @@ class Result(ABC):
         lines += [*markdown_table(self.columns, self.rows()), ""]
         lines += [f"- note: {escaped(note)}" for note in self.notes()]
         return "\n".join(lines).rstrip() + "\n"
-
-
-def show(line: str) -> None:
-    """Prints a line of the result."""
-    console.summary(line)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -152,11 +147,11 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     if terminal.width >= sum(min(LEAST_WIDTH, max(map(len, cells))) + 1 for cells in zip(columns, *held, strict=True)):
         terminal.print(table)
         return
-    show(title)
+    console.summary(title)
     for first, *others in held:
-        show(f"\n{first}")
+        console.summary(f"\n{first}")
         for column, cell in zip(columns[1:], others, strict=True):
-            show(f"  {column}: {cell}")
+            console.summary(f"  {column}: {cell}")
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -55,7 +55,6 @@ def at_work(workspace: Path) -> list[AtWork]:
 
 
 def _refuse_beside_others() -> None:
-    """Raises UsageError where a stage runs in this folder."""
     working = at_work(Path("src"))
     if not working:
         return

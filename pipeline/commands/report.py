@@ -9,7 +9,7 @@ import typer
 from mnistgan import families
 from mnistgan.drawing.report import class_shares, curves, dots
 from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop, html
-from pipeline import output
+from pipeline import console, output
 from pipeline.commands import diff
 from pipeline.dvcfiles import layout
 from pipeline.results import exhibits
@@ -49,8 +49,8 @@ def report(
     output.write("--out", out, lambda: html(page))
     output.write("--markdown", markdown, lambda: _markdown(result, page))
     if output.STDOUT not in (out, markdown):
-        output.show(result.headline)
-        output.show(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
+        console.summary(result.headline)
+        console.summary(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
 
 
 def _page(result: diff.DiffResult) -> Page:

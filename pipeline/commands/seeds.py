@@ -143,6 +143,8 @@ class _Work:
 
     def _wait(self) -> list[SeedRow]:
         """Waits, with workers at work, until nothing is queued or running."""
+        from pipeline.tracking import groups
+
         rows, before = self._plan.rows(), None
         starts, not_before = 0, 0.0
         with console.progress() as report:
@@ -151,7 +153,8 @@ class _Work:
                 left = {name for name, standing in standings.items() if standing is not Standing.FAILED}
                 if before is not None and left != before:
                     rows, starts = self._plan.rows(), 0
-                    self._show(rows)
+                    if rows and len(rows) < self._plan.count:
+                        _publish(groups.Group(tuple(rows), self._plan.count))
                 before = left
                 running = [name for name in sorted(left) if standings[name] is Standing.ACTIVE]
                 said = "; ".join(f"seed {self._names[name]}: {self._queue.last_line(name)}" for name in running)
@@ -169,12 +172,6 @@ class _Work:
             raise TrainingError(f"DVC's queue starts no worker; see {self._queue.logs()}; {AGAIN}")
         self._add_missing()
         self._queue.start(self._jobs)
-
-    def _show(self, rows: list[SeedRow]) -> None:
-        from pipeline.tracking.groups import Group
-
-        if rows and len(rows) < self._plan.count:
-            _publish(Group(tuple(rows), self._plan.count))
 
     def _stop(self) -> None:
         """Takes what waits out of the queue, and has what runs save and end."""

@@ -68,7 +68,6 @@ def sync(
 
 
 def _publish_state(store: "Store", root: Path) -> None:
-    """Publishes what dvc.lock records."""
     from pipeline.tracking import gathering, sources
     from pipeline.tracking.lease import publishing
 
@@ -93,7 +92,6 @@ def _publish_state(store: "Store", root: Path) -> None:
 
 
 def _publish_groups(store: "Store") -> None:
-    """Publishes the groups of metrics/seeds.csv."""
     from pipeline.tracking import groups
 
     try:

@@ -144,5 +144,4 @@ def _bracketed(name: str) -> str:
 
 
 def _with_port(name: str, port: int) -> str:
-    """Writes a name as in a URL, with the port."""
     return name if _has_port(name) else f"{_bracketed(name)}:{port}"

@@ -146,7 +146,6 @@ class _Scratch:
         return differing.differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
 
     def _recorded(self, path: str) -> Path:
-        """Copies what is recorded, to compare with."""
         digests = {path: made for part in self.record.parts.values() for path, made in part.outs.items()}
         place = self.root / ".recorded" / path
         kept.bring(path, digests[path], place)

@@ -40,7 +40,6 @@ def _named(written: tuple[tuple[Path, int], ...]) -> Path | None:
 
 
 def _cache_of(path: Path) -> dict[str, Any]:
-    """The section of the cache in a config file."""
     from configobj import ConfigObj, ConfigObjError
 
     try:
