@@ -8,12 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, TextIO
 
 from mnistgan.progress import Progress
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 PLAIN_LINE_SECONDS = 10.0
 PLAIN = dict(zip("→×±…↑↓≈²–·‘’“”─━│└├", ("->", "x", "+-", "...", *"^v~2--''\"\"--|`|"), strict=True))
@@ -55,7 +52,7 @@ def _outlet(number: int, before: TextIO | None) -> io.TextIOWrapper:
 class _Outlet(io.FileIO):
     """A file whose reader may leave, as `head` does: the command goes on, and its exit code stays."""
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:

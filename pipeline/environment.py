@@ -3,12 +3,8 @@
 import os
 import pwd
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.dvcfiles import layout
-
-if TYPE_CHECKING:
-    from mnistgan.params import Params
 
 PATHS = (
     "MNISTGAN_CACHE_DIR",
@@ -56,14 +52,3 @@ def _be_somebody(folder: Path) -> None:
             os.environ.setdefault(name, str(folder / "home" / place))
     if not os.access(SHARED, os.W_OK):
         os.environ.setdefault("DVC_SITE_CACHE_DIR", str(folder / "site"))
-
-
-def with_sources_here(params: "Params") -> "Params":
-    """Resolves folders of data from the main repository: an experiment's own folder lacks what git does not hold."""
-    sources = list(params.prepare.sources)
-    for number, source in enumerate(sources):
-        folder = source.removeprefix("folder:")
-        there = layout.main_root() / folder
-        if source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir():
-            sources[number] = f"folder:{there}"
-    return params.model_copy(update={"prepare": params.prepare.model_copy(update={"sources": sources})})

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan.errors import DataError, MetricError, MnistganError
+from pipeline.dvcfiles import dvc_yaml, layout
+from pipeline.engines import readiness
+from pipeline.tracking.observing import observed
 
 if TYPE_CHECKING:
     from mnistgan.params import Params
@@ -25,14 +28,22 @@ def running(name: str) -> Iterator["Params"]:
     the stage added that makes the file anew.
     """
     from mnistgan.params import load
-    from pipeline import environment
-    from pipeline.engines import readiness
-    from pipeline.tracking.observing import observed
 
     params = load(PARAMS)
     readiness.check_own_folder()
     with observed(name), _mending():
-        yield environment.with_sources_here(params)
+        yield with_sources_here(params)
+
+
+def with_sources_here(params: "Params") -> "Params":
+    """Resolves folders of data from the main repository: an experiment's own folder lacks what git does not hold."""
+    sources = list(params.prepare.sources)
+    for number, source in enumerate(sources):
+        folder = source.removeprefix("folder:")
+        there = layout.main_root() / folder
+        if source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir():
+            sources[number] = f"folder:{there}"
+    return params.model_copy(update={"prepare": params.prepare.model_copy(update={"sources": sources})})
 
 
 @contextmanager
@@ -58,8 +69,6 @@ def _mending() -> Iterator[None]:
 
 def _makers(paths: list[str]) -> list[str]:
     """Lists the stages of dvc.yaml that make these files, in its order; none unless each file has one."""
-    from pipeline.dvcfiles import dvc_yaml
-
     try:
         outs = {out: name for name, stage in dvc_yaml.declared().items() for out in stage.outs}
     except MnistganError:

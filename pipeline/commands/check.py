@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline import console
+from pipeline.engines import readiness
 from pipeline.stage import PARAMS
 
 
@@ -24,8 +25,6 @@ def check(
 
     params = load(PARAMS, every_family=True)
     if experiments:
-        from pipeline.engines import readiness
-
         readiness.check_ready()
     console.summary(
         f"{PARAMS} and recipes/ are fine: {params.train.family}, recipe {params.train.recipe}, seed {params.train.seed}"

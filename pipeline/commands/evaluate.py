@@ -1,8 +1,7 @@
 """Measures a generator's samples against real images."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,13 +13,6 @@ from pipeline.stage import Verbose, naming, running
 
 if TYPE_CHECKING:
     from mnistgan.evaluation.measuring import Evaluation
-
-
-class TrainedOn(StrEnum):
-    """The images that the generator has seen."""
-
-    TRAIN = "train"
-    ALL = "all"
 
 
 @tried()
@@ -42,7 +34,7 @@ def evaluate(
         typer.Option(help="Images to measure in its place: .npy, .npz or a folder of PNG files, 28 x 28, grey."),
     ] = None,
     trained_on: Annotated[
-        TrainedOn | None,
+        Literal["train", "all"] | None,
         typer.Option(help="Images that the model has seen, and could copy; as params.yaml's recipe says if left out."),
     ] = None,
     verbose: Verbose = False,
@@ -96,7 +88,7 @@ def evaluate(
         asked = Ask(count, params.evaluate.latent_seed)
         images = sampler.images(asked, progress) if sampler else outside.images if outside else None
         assert images is not None
-        seen = trained_on.value if trained_on else params.recipe.images
+        seen = trained_on or params.recipe.images
         found = reference.measure(images, seen, progress=progress)
         walked = {"interpolation": smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
         report = found.report | walked

@@ -1,7 +1,6 @@
 """Mends what a kill may have torn of DVC's own files, and names the stages still at work here."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from mnistgan.errors import FormatError, UsageError
@@ -12,14 +11,6 @@ from pipeline.runs.journal import Kind
 
 TORN = Path("dvc.lock.torn")
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class AtWork:
-    """A stage that is running in this folder."""
-
-    stage: str
-    pid: int
 
 
 def repair() -> None:
@@ -39,8 +30,8 @@ def repair() -> None:
         console.summary("nothing to mend: DVC's record and locks are whole")
 
 
-def at_work(workspace: Path) -> list[AtWork]:
-    """Lists the stages that run in a folder now: their journals are locked while they live."""
+def at_work(workspace: Path) -> list[tuple[str, int]]:
+    """Lists the stages that run in a folder now, with their process ids: their journals are locked while they live."""
     found = []
     for path in sorted((layout.main_root() / journal.FOLDER).glob("*.jsonl")):
         starts = [event for event in journal.read(path) if event.kind is Kind.START]
@@ -49,7 +40,7 @@ def at_work(workspace: Path) -> list[AtWork]:
         last = starts[-1]
         code, pid = Path(str(last.facts.get("code"))), last.facts.get("pid")
         if isinstance(pid, int) and rwlock.lives(pid) and code.is_relative_to(workspace.resolve()):
-            found.append(AtWork(last.stage, pid))
+            found.append((last.stage, pid))
     # An experiment of the queue has a folder of its own below .dvc/tmp, and so disturbs nothing here.
     return found
 
@@ -58,10 +49,10 @@ def _refuse_beside_others() -> None:
     working = at_work(Path("src"))
     if not working:
         return
-    names = ", ".join(f"{each.stage} (pid {each.pid})" for each in working)
+    names = ", ".join(f"{stage} (pid {pid})" for stage, pid in working)
     masters = rwlock.live_dvc()
     started = f"started by dvc (pid {masters[0]})" if masters else "left by a dvc that is gone"
-    pids = " ".join(str(each.pid) for each in working)
+    pids = " ".join(str(pid) for _, pid in working)
     raise UsageError(
         f"{names} is at work in this folder, {started}; wait for it, or end it by `kill {pids}`: training saves first"
     )

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,9 +62,10 @@ def seeds(
     from pipeline.tracking import groups
 
     groups.read_rows(path)  # refused now, not after an hour
-    with _interruptible():
-        plan = _plan(count, overrides)
-        group = _train(plan, jobs)
+    try:
+        group = _train(_plan(count, overrides), jobs)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; {AGAIN}") from None
     groups.write(path, group)
     console.summary(f"{group.headline()}; {path}")
 
@@ -195,12 +195,3 @@ def _publish(group: "Group") -> None:
         return
     if done.is_news:
         console.summary(str(done))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Says on Ctrl-C or SIGTERM how to go on. Raises Interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(f"stopped; {AGAIN}") from None

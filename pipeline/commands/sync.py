@@ -6,9 +6,8 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,17 +28,9 @@ LOCK_SECONDS = 30.0
 LAST_TRIES = 2  # how often the last publishing of a stage is tried: once more than once, for an answer that got lost
 
 
-class Followed(StrEnum):
-    """The stages that are published while they run."""
-
-    TRAIN = "train"
-    EVALUATE = "evaluate"
-    RENDER = "render"
-
-
 def sync(
     follow: Annotated[
-        Followed | None,
+        Literal["train", "evaluate", "render"] | None,
         typer.Option(help="Publish while this stage runs, until standard input ends; stages start this themselves."),
     ] = None,
     since: Annotated[float, typer.Option(hidden=True)] = 0.0,

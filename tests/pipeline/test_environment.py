@@ -13,7 +13,7 @@ import requests
 
 from mnistgan import params
 from mnistgan.errors import UsageError
-from pipeline import environment
+from pipeline import environment, stage
 from pipeline.engines import readiness
 
 IDENTITY = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "npm_config_cache")
@@ -139,7 +139,7 @@ def test_a_relative_folder_of_data_is_found_from_an_experiments_own_folder(
     given = given.model_copy(update={"prepare": given.prepare.model_copy(update={"sources": sources})})
     (tmp_path / "raw").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert environment.with_sources_here(given) == given
+    assert stage.with_sources_here(given) == given
     (tmp_path / "own").mkdir()
     monkeypatch.chdir(tmp_path / "own")
-    assert environment.with_sources_here(given).prepare.sources == [f"folder:{tmp_path}/raw", *sources[1:]]
+    assert stage.with_sources_here(given).prepare.sources == [f"folder:{tmp_path}/raw", *sources[1:]]

@@ -19,7 +19,7 @@ from mnistgan.errors import DataError, DifferenceError, FormatError, UsageError
 from mnistgan.files import write_arrays, write_json
 from mnistgan.rulers.pins import pins
 from pipeline import runtime
-from pipeline.commands.verify import Verified, verify
+from pipeline.commands.verify import Stage, verify
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml
 from pipeline.results import differing
 from pipeline.runs import journal, keys
@@ -173,7 +173,7 @@ def edit(path: str, old: str, new: str) -> None:
     Path(path).write_text(text.replace(old, new))
 
 
-def differences(stage: Verified | None = None, fast: bool = False) -> str:
+def differences(stage: Stage | None = None, fast: bool = False) -> str:
     with pytest.raises(DifferenceError) as raised:
         verify(stage, fast)
     assert raised.value.exit_code == 1
@@ -354,8 +354,8 @@ def test_stages_that_disagree_on_what_lies_between_them_are_found(here: Path) ->
 
 def test_one_stage_is_judged_by_its_own_record(here: Path) -> None:
     edit("params.yaml", "400", "500")
-    verify(Verified.TRAIN, fast=True)
-    assert "render.frame_milliseconds" in differences(Verified.RENDER, fast=True)
+    verify("train", fast=True)
+    assert "render.frame_milliseconds" in differences("render", fast=True)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_made_again_to_the_bit_in_a_folder_of_its_own(here: Path, capfd: pytest.
 
 
 def test_one_stage_is_made_again_on_what_is_recorded(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    verify(Verified.EVALUATE)
+    verify("evaluate")
     assert "the same bytes: evaluate made again, 1 outs" in capfd.readouterr().out
 
 
@@ -385,10 +385,10 @@ def test_inputs_come_from_dvcs_cache_where_the_workspace_lacks_them(here: Path) 
     cached = Path(".dvc/cache/files/md5") / digest[:2] / digest[2:]
     cached.parent.mkdir(parents=True)
     made.rename(cached)
-    verify(Verified.RENDER)
+    verify("render")
     cached.unlink()
     with pytest.raises(DataError, match=r"final\.npz: not here as dvc\.lock records it.*`dvc checkout`"):
-        verify(Verified.RENDER)
+        verify("render")
 
 
 def test_other_bytes_are_told_by_how_much_they_differ(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,7 +446,7 @@ def test_a_stage_alone_whose_processor_nothing_tells_is_held_to_have_run_on_trai
     by_the_record()
     monkeypatch.setenv("AWRY", "evaluate")
     monkeypatch.setenv("BY", "0.1")
-    verify(Verified.EVALUATE)
+    verify("evaluate")
     assert "processor of train: an older processor when it was recorded" in capfd.readouterr().err
 
 
@@ -469,7 +469,7 @@ def test_no_processor_excuses_other_data(here: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("elsewhere")
 def test_a_stage_alone_is_not_excused_without_its_metrics(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWRY", "train")
-    assert "all stages, says whether the metrics agree" in differences(Verified.TRAIN)
+    assert "all stages, says whether the metrics agree" in differences("train")
 
 
 def test_another_library_is_named_and_excuses_the_same(
@@ -513,7 +513,7 @@ def test_a_command_that_is_not_this_programs_is_not_run(here: Path) -> None:
     for file in ("dvc.yaml", "dvc.lock"):
         edit(file, "exec python -m pipeline render", "exec python -m other render")
     with pytest.raises(UsageError, match="should begin with exec python -m pipeline render"):
-        verify(Verified.RENDER)
+        verify("render")
 
 
 def test_the_exit_code_is_one(here: Path) -> None:
