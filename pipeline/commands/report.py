@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistgan import families
-from mnistgan.drawing.report import class_shares, curves, dots
-from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop, html
 from pipeline import console, output
 from pipeline.commands import diff
 from pipeline.dvcfiles import layout
-from pipeline.results import exhibits
-from pipeline.results.exhibits import Exhibits
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from mnistgan.drawing.report.curves import Chart, Listing, Table
+    from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Shares, Stop
+    from mnistgan.drawing.report.samples import Ranked
+    from pipeline.results.exhibits import Exhibits
 
 OUT = Path("report.html")
 GRID_SEED = "train.grid_seed"
@@ -46,6 +46,8 @@ def report(
     output.check_outputs({"--out": out, "--markdown": markdown})
     result = diff.DiffResult.of(a, b, margin)
     page = _page(result)
+    from mnistgan.drawing.report.page import html
+
     output.write("--out", out, lambda: html(page))
     output.write("--markdown", markdown, lambda: _markdown(result, page))
     if output.STDOUT not in (out, markdown):
@@ -53,15 +55,20 @@ def report(
         console.summary(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
 
 
-def _page(result: diff.DiffResult) -> Page:
+def _page(result: diff.DiffResult) -> "Page":
+    from mnistgan.drawing.report import curves, dots
+    from mnistgan.drawing.report.page import Page, Party
+    from pipeline.results import exhibits
+    from pipeline.results.exhibits import Exhibits
+
     a, b = Exhibits("A", result.a), Exhibits("B", result.b)
     word, _, reason = result.headline.partition(": ")
     return Page(
         verdict=result.found.verdict,
         word=word,
         reason=reason,
-        a=_party(a),
-        b=_party(b),
+        a=Party(a.letter, a.results.side.name, a.where(), a.verdict()),
+        b=Party(b.letter, b.results.side.name, b.where(), b.verdict()),
         lines=tuple(result.lines()),
         notes=tuple(_notes(result)),
         metrics=tuple(dots.metric_rows(result.found)),
@@ -84,34 +91,41 @@ def _notes(result: diff.DiffResult) -> Iterator[str]:
     yield from (note for note in result.notes() if note not in shown)
 
 
-def _of_scalars() -> list[curves.Chart]:
+def _of_scalars() -> "list[Chart]":
     """Lays out a chart for each scalar of any family; those that neither side reports are not drawn."""
+    from mnistgan import families
+    from mnistgan.drawing.report.curves import Chart
+
     scalars = {scalar.name: scalar for name in families.names() for scalar in families.find(name).scalars}
-    return [curves.Chart({name: ""}, of.title[0].upper() + of.title[1:], of.unit) for name, of in scalars.items()]
+    return [Chart({name: ""}, of.title[0].upper() + of.title[1:], of.unit) for name, of in scalars.items()]
 
 
-def _party(of: Exhibits) -> Party:
-    return Party(of.letter, of.results.side.name, of.where(), of.verdict())
+def _curves(title: str, path: Path, charts: "Sequence[Chart]", a: "Exhibits", b: "Exhibits") -> "Curves":
+    from mnistgan.drawing.report import curves
+    from mnistgan.drawing.report.page import Curves
 
-
-def _curves(title: str, path: Path, charts: Sequence[curves.Chart], a: Exhibits, b: Exhibits) -> Curves:
     (of_a, notes_a), (of_b, notes_b) = a.curves(path), b.curves(path)
     drawings = (curves.draw(chart, of_a, of_b) for chart in charts)
 
-    def listed(table: curves.Table | None) -> curves.Listing | None:
+    def listed(table: "Table | None") -> "Listing | None":
         return None if table is None else curves.listing(charts, table)
 
     return Curves(title, tuple(filter(None, drawings)), listed(of_a), listed(of_b), (*notes_a, *notes_b))
 
 
-def _shares(result: diff.DiffResult, a: Exhibits, b: Exhibits) -> Shares:
+def _shares(result: diff.DiffResult, a: "Exhibits", b: "Exhibits") -> "Shares":
+    from mnistgan.drawing.report import class_shares
+    from mnistgan.drawing.report.page import Shares
+
     (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
     samples = int(result.found.a.members[0].figures.leaves.get("samples", 0))
     return Shares(tuple(class_shares.rows(of_a, of_b, samples)), samples, (*notes_a, *notes_b))
 
 
-def _grids(a: Exhibits, b: Exhibits) -> Grids:
+def _grids(a: "Exhibits", b: "Exhibits") -> "Grids":
     """Collects the final pictures of both sides, and before them those of the epochs that both sides have."""
+    from mnistgan.drawing.report.page import Grids
+
     notes = [*a.sheet[1], *b.sheet[1], *_latents(a, b)]
     of_a, of_b = ({}, {}) if None in (a.place, b.place) else (a.grids(), b.grids())
     lacking = [side.name for side, of in ((a, of_a), (b, of_b)) if side.place and not of]
@@ -126,7 +140,7 @@ def _grids(a: Exhibits, b: Exhibits) -> Grids:
     )
 
 
-def _latents(a: Exhibits, b: Exhibits) -> Iterator[str]:
+def _latents(a: "Exhibits", b: "Exhibits") -> Iterator[str]:
     seeds = [side.results.params.get(GRID_SEED) for side in (a, b)]
     if None in (a.place, b.place):
         return
@@ -136,8 +150,9 @@ def _latents(a: Exhibits, b: Exhibits) -> Iterator[str]:
         yield f"the latents are NOT the same: {GRID_SEED} is {seeds[0]} for A and {seeds[1]} for B"
 
 
-def _frames(side: Exhibits, grids: "Mapping[int, np.ndarray]") -> Iterator[Frame]:
+def _frames(side: "Exhibits", grids: "Mapping[int, np.ndarray]") -> "Iterator[Frame]":
     from mnistgan.drawing import grids as tiling
+    from mnistgan.drawing.report.page import Frame
     from mnistgan.drawing.report.samples import embedded
 
     for epoch, pixels in grids.items():
@@ -150,9 +165,10 @@ def _frames(side: Exhibits, grids: "Mapping[int, np.ndarray]") -> Iterator[Frame
 
 
 def _stops(
-    a: Exhibits, b: Exhibits, of_a: "Mapping[int, np.ndarray]", of_b: "Mapping[int, np.ndarray]"
-) -> Iterator[Stop]:
+    a: "Exhibits", b: "Exhibits", of_a: "Mapping[int, np.ndarray]", of_b: "Mapping[int, np.ndarray]"
+) -> "Iterator[Stop]":
     """Lists the places of the slider: every epoch of either side, then the final weights."""
+    from mnistgan.drawing.report.page import Stop
 
     def frame(epochs: Iterable[int], epoch: int) -> int:
         return max(0, sum(each <= epoch for each in epochs) - 1)
@@ -164,27 +180,30 @@ def _stops(
         yield Stop(FINAL, *last)
 
 
-def _ends(a: Exhibits, b: Exhibits) -> Ends:
+def _ends(a: "Exhibits", b: "Exhibits") -> "Ends":
     from mnistgan.drawing.report import samples
+    from mnistgan.drawing.report.page import Ends
 
     notes = [_why_no_samples(side) for side in (a, b) if side.samples is None]
     weights = next((found for side in (a, b) if side.place and (found := side.classifier()) is not None), None)
     if weights is None and len(notes) < 2:
         notes.append(f"the classifier's weights that {layout.LOCK} records are {NOT_HERE}")
 
-    def ranked(side: Exhibits) -> "samples.Ranked | None":
+    def ranked(side: "Exhibits") -> "Ranked | None":
         return None if weights is None or side.samples is None else samples.rank(side.samples, weights)
 
     return Ends(ranked(a), ranked(b), tuple(notes))
 
 
-def _why_no_samples(side: Exhibits) -> str:
+def _why_no_samples(side: "Exhibits") -> str:
     if side.place is None:
         return side.why_nothing
     return f"{side.name}: {NOT_HERE}, since there is no sheet of 16 by 16 samples to cut them from"
 
 
-def _causes(result: diff.DiffResult) -> Iterator[Causes]:
+def _causes(result: diff.DiffResult) -> "Iterator[Causes]":
+    from mnistgan.drawing.report.page import Causes, Pair
+
     for kind in ("params", "data", "code"):
         held: tuple[Mapping[str, Any], Mapping[str, Any]] = getattr(result.a, kind), getattr(result.b, kind)
         if unknown := [side.side.name for side in (result.a, result.b) if not side.recorded]:
@@ -193,19 +212,21 @@ def _causes(result: diff.DiffResult) -> Iterator[Causes]:
         changed = [change.name for change in result.changed(kind)]
         same = [name for name in dict.fromkeys((*held[0], *held[1])) if name not in changed]
 
-        def pairs(names: Iterable[str], held: tuple[Mapping[str, Any], Mapping[str, Any]] = held) -> tuple[Pair, ...]:
+        def pairs(names: Iterable[str], held: tuple[Mapping[str, Any], Mapping[str, Any]] = held) -> "tuple[Pair, ...]":
             return tuple(Pair(name, *(diff.or_none(side.get(name)) for side in held)) for name in names)
 
         yield Causes(kind.capitalize(), pairs(changed), pairs(same))
 
 
-def _provenance(a: Exhibits, b: Exhibits) -> Iterator[Pair]:
+def _provenance(a: "Exhibits", b: "Exhibits") -> "Iterator[Pair]":
+    from mnistgan.drawing.report.page import Pair
+
     of_a, of_b = dict(a.provenance()), dict(b.provenance())
     for name in sorted({*of_a, *of_b}, key=[*of_a, *of_b].index):
         yield Pair(name, of_a.get(name, NOTHING), of_b.get(name, NOTHING))
 
 
-def _markdown(result: diff.DiffResult, page: Page) -> str:
+def _markdown(result: diff.DiffResult, page: "Page") -> str:
     """Formats what `diff` says, then the rest of the page that is text."""
     shares = (
         (str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))) for row in page.shares.rows
@@ -227,7 +248,7 @@ def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
     return "\n".join([f"### {title}", "", *output.markdown_table(columns, held)]) if held else ""
 
 
-def _last_rows(group: Curves) -> Iterator[Sequence[str]]:
+def _last_rows(group: "Curves") -> Iterator[Sequence[str]]:
     """Lists every column of both tables with its last value."""
     last = [dict(zip(of.columns, of.rows[-1], strict=True)) if of and of.rows else {} for of in (group.a, group.b)]
     for column in dict.fromkeys((*last[0], *last[1])):

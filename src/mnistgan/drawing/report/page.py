@@ -5,16 +5,13 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mnistgan.comparison.compare import Verdict
 from mnistgan.drawing.report import curves, dots
 from mnistgan.drawing.report.class_shares import ShareRow
 from mnistgan.drawing.report.curves import Drawn, Listing
 from mnistgan.drawing.report.dots import MetricRow
-
-if TYPE_CHECKING:
-    from mnistgan.drawing.report.samples import Ranked
+from mnistgan.drawing.report.samples import Ranked
 
 FOLDER = Path(__file__).parent
 TEMPLATE = "page.html.jinja"
@@ -87,8 +84,8 @@ class Shares:
 class Ends:
     """The samples that the classifier is most and least sure of."""
 
-    a: "Ranked | None"
-    b: "Ranked | None"
+    a: Ranked | None
+    b: Ranked | None
     notes: tuple[str, ...] = ()
 
 
