@@ -10,7 +10,7 @@ import typer
 from mnistgan.errors import TrackingError, UsageError
 from pipeline import console
 from pipeline.dvcfiles import digests, git, layout
-from pipeline.results import history, pins
+from pipeline.results import consistency, history
 from pipeline.results.history import Recorded
 from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Kind
@@ -235,7 +235,7 @@ def _rulers(each: Recorded) -> Iterator[str]:
     if "evaluate" not in each.parts:
         return
     measured_by = each.read_json("evaluate", "metrics").get("pins", "not known")
-    cards = {name: each.card(name).get("sha256") for name in pins.RULERS}
+    cards = {name: each.card(name).get("sha256") for name in consistency.RULERS}
     yield from _listed(
         "rulers", [f"pins {measured_by}", *(f"{name} {digest}" for name, digest in cards.items() if digest)]
     )

@@ -14,7 +14,7 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import checkout, lookup, pins
+from pipeline.results import checkout, consistency, lookup
 
 MEASURING = ("prepare", "train", "evaluate")  # the stages that figures come from
 SEED = "train.seed"
@@ -76,7 +76,7 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     recipes = {file.stem: text for file, text in texts.items() if file != layout.PARAMS}
     recipe = params.parse(texts[layout.PARAMS], recipes, name).train.recipe
     parts = _parts({file: reading.yaml_document(text, str(file)) for file, text in texts.items()})
-    digest = checkout.recipe_digest(parts, pins.pins_to_write(parts))
+    digest = checkout.recipe_digest(parts, consistency.pins_to_write(parts))
     assert digest is not None
     return Plan(recipe, digest, count, tuple(overrides), causes(parts))
 

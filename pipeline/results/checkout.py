@@ -31,12 +31,9 @@ Read = Callable[[Path], bytes | None]
 class Place:
     """A whole checkout that results are read from: a commit's, a folder's, or the files of an MLflow run."""
 
-    read: Read
-    """A file's bytes by its path there; None where there is none."""
-    parts: Mapping[str, Part]
-    """What its dvc.lock records, by stage; empty where it has none."""
-    commit: str | None
-    """None where it is no commit's."""
+    read: Read  # a file's bytes by its path there; None where there is none
+    parts: Mapping[str, Part]  # what its dvc.lock records, by stage; empty where it has none
+    commit: str | None  # None where it is no commit's
 
 
 @dataclass(frozen=True)
@@ -46,25 +43,20 @@ class Results:
     side: Side
     params: Mapping[str, Any] = field(default_factory=dict)
     """By dotted name, a recipe's as ``recipe.KNOB``; empty where nothing records them."""
-    data: Mapping[str, str] = field(default_factory=dict)
-    """MD5 of what prepare made, by path."""
+    data: Mapping[str, str] = field(default_factory=dict)  # MD5 of what prepare made, by path
     code: Mapping[str, str] = field(default_factory=dict)
     """MD5 of the code and rulers that the stages up to evaluate read, by path."""
     machine: Mapping[str, str] = field(default_factory=dict)
     """The processor that the training ran on, and its precision; empty where nothing records them."""
-    seeds: tuple[SeedRow, ...] = ()
-    """The rows of its metrics/seeds.csv."""
+    seeds: tuple[SeedRow, ...] = ()  # the rows of its metrics/seeds.csv
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """Those of the notes that say why the figures may be another run's, so that no verdict should rest on them."""
-    place: Place | None = None
-    """Where its other files are; None for a group, and for a metrics file that lies alone."""
-    is_recorded: bool = False
-    """Whether dvc.lock says that these very figures came of these params, data and code."""
+    place: Place | None = None  # where its other files are; None for a group, and for a metrics file that lies alone
+    is_recorded: bool = False  # whether dvc.lock says that these very figures came of these params, data and code
 
     @property
     def recorded(self) -> bool:
-        """Whether params, data and code of the figures are known."""
         return bool(self.params)
 
 
@@ -83,9 +75,13 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
         unknown = (f"{name} has no {layout.LOCK}: its params and code are unknown",)
         return Results(side, seeds=tuple(rows), notes=unknown, doubts=unknown, place=Place(read_bytes, {}, commit))
     parts = former.parts(dvc_lock.parts_of(reading.decoded(lock, f"{name}, {layout.LOCK}")))
+    train = parts.get("train")
+    weights = train.outs.get(str(train.options.get("final"))) if train else None
+    trained = Trained(name, figures, weights, _measured_by(parts), _training(parts))
     found = Results(
-        side=Side(name, (_trained(name, figures, parts),), recipe_digest(parts, figures.pins)),
-        params=_params(parts),
+        side=Side(name, (trained,), recipe_digest(parts, figures.pins)),
+        # As the stages resolved them when they ran, so that recipes of other names line up.
+        params=dvc_yaml.flat_params(part.params for part in keys.measuring(parts)),
         data=_data(parts),
         code=_code(parts),
         machine=_machine(parts, read_bytes),
@@ -96,14 +92,6 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
     others = _other_record(found.side, found.params.get("train.seed"), rows)
     notes = (*doubted, *_stale_params(name, read_bytes, found.params), *others)
     return replace(found, notes=notes, doubts=doubted, is_recorded=not doubted)
-
-
-def _params(parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Collects params as the stages resolved them when they ran, so that recipes of other names line up.
-
-    Where the data was fetched from is no property of it.
-    """
-    return dvc_yaml.flat_params(part.params for part in keys.measuring(parts))
 
 
 def _data(parts: Mapping[str, Part]) -> dict[str, str]:
@@ -124,18 +112,10 @@ def _machine(parts: Mapping[str, Part], read_bytes: Read) -> dict[str, str]:
     path = train.options.get("machine") if train else None
     content = (read_bytes(path) if path else None) or b""
     recorded = train.outs.get(str(path)) if train else None
-    if digests.md5(content) != recorded:
-        return {}
     try:
-        return machine.facts(json.loads(content))
+        return machine.facts(json.loads(content)) if digests.md5(content) == recorded else {}
     except (ValueError, RecursionError):
         return {}
-
-
-def _trained(name: str, figures: Figures, parts: Mapping[str, Part]) -> Trained:
-    train = parts.get("train")
-    weights = train.outs.get(str(train.options.get("final"))) if train else None
-    return Trained(name, figures, weights, _measured_by(parts), _training(parts))
 
 
 def _measured_by(parts: Mapping[str, Part]) -> dict[str, str] | None:
@@ -185,8 +165,18 @@ def figures_of(name: str, content: bytes) -> Figures:
 
 def _of_other_runs(name: str, content: bytes, parts: Mapping[str, Part]) -> Iterator[str]:
     """Says why a metrics file may not be what these stages wrote, so that no verdict should rest on it."""
-    yield from _stale_metrics(name, content, parts)
-    yield from _torn_chain(name, parts)
+    recorded = parts["evaluate"].outs.get(METRICS.as_posix()) if "evaluate" in parts else None
+    if recorded is None:
+        yield f"{name}: {layout.LOCK} records no {METRICS}, so whose figures it holds is unknown"
+    elif digests.md5(content) != recorded:
+        yield f"{name}: {METRICS} is not the one that {layout.LOCK} records; params, data and code may be another run's"
+    written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
+    read = [item for part in keys.measuring(parts) for item in part.deps.items()]
+    others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
+    if missing := sorted({"prepare", "train", "evaluate"} - parts.keys()):
+        yield f"{name}: {layout.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
+    elif others:
+        yield f"{name}: {', '.join(others)} was written anew since a later stage read it; `dvc repro` catches up"
     yield from _unnamed(name, parts)
 
 
@@ -224,17 +214,6 @@ def _other_record(side: Side, seed: Any, rows: Sequence[SeedRow]) -> Iterator[st
             yield f"{side.name}: {SEEDS} has {told}, for seed {seed}: the spread is another run's, or was edited"
 
 
-def _torn_chain(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
-    """Says where a stage did not read what the others wrote, as after a run that was cut short."""
-    written = {path: digest for part in parts.values() for path, digest in part.outs.items()}
-    read = [item for part in keys.measuring(parts) for item in part.deps.items()]
-    others = dict.fromkeys(path for path, digest in read if written.get(path, digest) != digest)
-    if missing := sorted({"prepare", "train", "evaluate"} - parts.keys()):
-        yield f"{name}: {layout.LOCK} has no {' and no '.join(missing)}, so what the figures came of is unknown"
-    elif others:
-        yield f"{name}: {', '.join(others)} was written anew since a later stage read it; `dvc repro` catches up"
-
-
 def _unnamed(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
     """Lists what the training's command no longer names, so that what it tells of the weights would be overlooked."""
     if not {"train", "evaluate"} <= parts.keys():
@@ -245,11 +224,3 @@ def _unnamed(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
         yield f"{name}: {layout.LOCK} names no weights, so of which weights the figures are is unknown"
     elif unnamed := [path for path in train.outs if Path(path) not in train.options.values()]:
         yield f"{name}: {layout.LOCK}'s command of train names no {', '.join(unnamed)}, which it wrote"
-
-
-def _stale_metrics(name: str, content: bytes, parts: Mapping[str, Part]) -> Iterator[str]:
-    recorded = parts["evaluate"].outs.get(METRICS.as_posix()) if "evaluate" in parts else None
-    if recorded is None:
-        yield f"{name}: {layout.LOCK} records no {METRICS}, so whose figures it holds is unknown"
-    elif digests.md5(content) != recorded:
-        yield f"{name}: {METRICS} is not the one that {layout.LOCK} records; params, data and code may be another run's"

@@ -1,20 +1,20 @@
-"""Checks that recorded figures agree with the rulers, the params and each other."""
+"""Checks that recorded figures agree with the rulers, the params and each other, and computes the pins of both."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mnistgan.errors import FormatError, MnistganError
 from pipeline.dvcfiles import layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import pins
 
+RULERS = ("classifier", "pixels")
 SHARE_ROUNDING = 1e-5
 """How far shares that were rounded may miss each other; the pictures are held to the same."""
 ROUNDING = 1e-4
 """The share by which figures that are written in six digits may miss each other."""
-_REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
+REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
 
 def faults(part: Part, workspace: Path) -> Iterator[str]:
@@ -26,14 +26,17 @@ def faults(part: Part, workspace: Path) -> Iterator[str]:
 
     folder = workspace / part.options["rulers"]
     try:
-        rulers = {name: cards.read(folder, name)[1] for name in pins.RULERS}
+        rulers = {name: cards.read(folder, name)[1] for name in RULERS}
         figures = read_json(workspace / part.options["metrics"])
     except MnistganError as error:
         yield str(error)
         return
     yield from _of_figures(figures, rulers, part)
-    yield from _of_verdict(figures, folder, part)
-    yield from _of_scores(figures, part, workspace)
+    for checked in (_of_verdict(figures, folder, part), _of_scores(figures, part, workspace)):
+        try:
+            yield from checked
+        except MnistganError as error:
+            yield str(error)
     yield from _of_classes(figures, part, workspace)
 
 
@@ -41,14 +44,14 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
     path = part.options["metrics"]
     asked = part.params.get(str(layout.PARAMS), {}).get("evaluate", {})
     if not isinstance(figures, dict) or not isinstance(figures.get("pins"), str):
-        yield f"{path}: names no pins; {_REPRO}"
+        yield f"{path}: names no pins; {REPRO}"
         return
     if figures.get("samples") != asked.get("samples"):
-        yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {_REPRO}"
+        yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {REPRO}"
     from mnistgan.rulers.pins import check_same
 
     try:
-        expected = pins.pins_of(rulers, asked)
+        expected = pins_of(rulers, asked)
         check_same(figures["pins"], expected)
     except (KeyError, TypeError) as error:
         yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
@@ -63,31 +66,26 @@ def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
     from mnistgan.metrics.catalog import KNOWN, broken_interval
 
     path = part.options["metrics"]
-    try:
-        found = Figures.of(figures, str(path))
-        limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
-    except MnistganError as error:
-        yield str(error)
-        return
+    found = Figures.of(figures, str(path))
+    limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
     wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
-    yield from (f"{path}: {said}; {_REPRO}" for said in wrong if said)
+    yield from (f"{path}: {said}; {REPRO}" for said in wrong if said)
     for metric in (metric for metric in KNOWN.values() if metric.relative):
         value, *over = (found.leaves.get(name, math.nan) for name in (metric.name, *(metric.relative or ())))
         if all(map(math.isfinite, (value, *over))) and not math.isclose(math.prod(over), value, rel_tol=ROUNDING):
-            yield f"{path}: {metric.short} is {value:g}, yet {over[0]:g} times {over[1]:g}; {_REPRO}"
+            yield f"{path}: {metric.short} is {value:g}, yet {over[0]:g} times {over[1]:g}; {REPRO}"
     if limits is None:
         return
     try:
         expected = tuple(verdict.faults(figures, limits)) or (verdict.HEALTHY,)
     except (KeyError, TypeError) as error:
-        yield f"{path}: lacks {error}, which its verdict rests on; {_REPRO}"
+        yield f"{path}: lacks {error}, which its verdict rests on; {REPRO}"
         return
     if set(found.findings) != set(expected):
-        yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {_REPRO}"
+        yield f"{path}: its verdict is {found.verdict}, its figures say {' and '.join(expected)}; {REPRO}"
 
 
 def _of_scores(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
-    """Checks that the scores are those of the metrics file."""
     path = part.options.get("scores")
     if path is None or not (workspace / path).is_file():
         return
@@ -96,11 +94,9 @@ def _of_scores(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
 
     try:
         if read_json(workspace / path) != scores(figures):
-            yield f"{path}: not the figures of {part.options['metrics']}; {_REPRO}"
-    except MnistganError as error:
-        yield str(error)
+            yield f"{path}: not the figures of {part.options['metrics']}; {REPRO}"
     except (KeyError, TypeError) as error:
-        yield f"{part.options['metrics']}: lacks {error}, which is a score; {_REPRO}"
+        yield f"{part.options['metrics']}: lacks {error}, which is a score; {REPRO}"
 
 
 def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
@@ -119,7 +115,27 @@ def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
     except FormatError as error:
         yield f"{error}; restore it with git"
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        yield f"{part.options['metrics']}, {path}: tell no class balance; {_REPRO}"
+        yield f"{part.options['metrics']}, {path}: tell no class balance; {REPRO}"
     else:
         if not missed <= SHARE_ROUNDING:  # NaN is no match
-            yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {_REPRO}"
+            yield f"{part.options['metrics']}: smallest_ratio is {said:g}, by {path} it is {smallest:g}; {REPRO}"
+
+
+def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
+    from mnistgan.rulers.pins import pins
+
+    classifier, pixels = (rulers[name] for name in RULERS)
+    splits: Sequence[str] = [classifier["data"][split]["sha256"] for split in ("train", "validation", "test")]
+    layers = list(classifier["layers"])
+    return str(pins(classifier["sha256"], layers, pixels["sha256"], splits, asked["samples"], asked["latent_seed"]))
+
+
+def pins_to_write(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
+    """Makes the pins that evaluate would write, by the rulers' cards. Raises RulerError where there are none."""
+    from mnistgan.files import read_json
+    from mnistgan.rulers.cards import card_path
+
+    evaluate = parts["evaluate"]
+    folder = workspace / evaluate.options["rulers"]
+    cards = {name: read_json(card_path(folder, name)) for name in RULERS}
+    return pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])

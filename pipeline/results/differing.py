@@ -55,7 +55,6 @@ def outside_their_intervals(recorded: Any, made: Any) -> list[str] | None:
 
 
 def _intervals(figures: Any) -> Iterator[tuple[str, tuple[float, float, float]]]:
-    """Collects each metric's value between the ends of its interval."""
     sections = figures.items() if isinstance(figures, Mapping) else ()
     for name, section in sections:
         if not isinstance(section, Mapping) or "value" not in section:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +42,6 @@ class Exhibits:
 
     @property
     def name(self) -> str:
-        """Name in notes."""
         return f"{self.letter} ({self.results.side.name})"
 
     @property
@@ -52,7 +51,6 @@ class Exhibits:
 
     @property
     def parts(self) -> Mapping[str, dvc_lock.Part]:
-        """Its dvc.lock's parts, by stage."""
         return self.place.parts if self.place else {}
 
     def curves(self, path: Path) -> "tuple[Table | None, list[str]]":
@@ -118,7 +116,8 @@ class Exhibits:
             return []
         named = [(int(match[1]), path, md5) for path, md5 in files if (match := _GRID.fullmatch(path.name))]
         found = [(epoch, self._bytes(path, md5)) for epoch, path, md5 in sorted(named)]
-        return [(epoch, content) for epoch, content in found if content is not None] if _all_there(found) else []
+        there = [(epoch, content) for epoch, content in found if content is not None]
+        return there if len(there) == len(found) else []
 
     def _bytes(self, path: Path, digest: str) -> bytes | None:
         """Reads a recorded file's bytes, from DVC's cache or from the side's folder."""
@@ -180,20 +179,14 @@ class Exhibits:
         yield "pins", ", ".join(dict.fromkeys(member.figures.pins for member in side.members))
 
     def _of_record(self) -> Iterator[tuple[str, str]]:
-        record = self._record
+        commit = self.place.commit if self.place else None
+        commits = [history.Commit(commit, "", "", ())] if commit else []
+        record = history.Recorded("", self.parts, commits, in_workspace=commit is None)
         yield "weights (sha256)", record.weights or "their file is not on this machine"
-        yield "run key", record.state.run_key if record.state else "not known here"
-        yield "train key", record.state.train_key if record.state else "not known here"
-        yield "data", record.state.data_digest if record.state else "not known here"
+        for name, field in (("run key", "run_key"), ("train key", "train_key"), ("data", "data_digest")):
+            yield name, getattr(record.state, field, "not known here")
         yield "trained on", ", ".join(f"{name} {version}" for name, version in record.versions.items()) or "not known"
         yield from _of_journal(record.state)
-
-    @cached_property
-    def _record(self) -> history.Recorded:
-        assert self.place is not None
-        commit = self.place.commit
-        commits = [history.Commit(commit, "", "", ())] if commit else []
-        return history.Recorded("", self.parts, commits, in_workspace=commit is None)
 
     def _commit_line(self) -> str:
         assert self.place is not None
@@ -218,10 +211,6 @@ def _of_journal(of: keys.State | None) -> Iterator[tuple[str, str]]:
     yield "processor", str(start.facts.get("cpu", "not known"))
     if speed := journal.last_fact(training, "images_per_second"):
         yield "speed", f"{float(speed):.0f} images/s"
-
-
-def _all_there(found: Sequence[tuple[int, bytes | None]]) -> bool:
-    return all(content is not None for _, content in found)
 
 
 def _text(content: bytes) -> str:

@@ -79,7 +79,6 @@ def figure(name: str) -> str:
 
 
 def said(evidence: str) -> str:
-    """Turns a verdict with its evidence into today's words."""
     for old, new in SENTENCES.items():
         evidence = re.sub(old, new, evidence)
     return evidence
@@ -89,16 +88,15 @@ def evaluation(report: Any) -> Any:
     """Turns a parsed metrics/evaluation.json into today's, in its own order; anything else as it is."""
     if not isinstance(report, Mapping):
         return report
-    found = {name: _section(held) for name, held in report.items() if name != EVIDENCE}
+    found = {name: held for name, held in report.items() if name != EVIDENCE}
+    for name, held in found.items():
+        if isinstance(held, Mapping):
+            found[name] = {FIGURES.get(figure, figure): value for figure, value in held.items()}
     if evidence := report.get(EVIDENCE):
         found["verdict"] = "; ".join(map(str, evidence)) if isinstance(evidence, list) else evidence
     if isinstance(found.get("verdict"), str):
         found["verdict"] = said(found["verdict"])
     return found
-
-
-def _section(held: Any) -> Any:
-    return {FIGURES.get(name, name): value for name, value in held.items()} if isinstance(held, Mapping) else held
 
 
 def table(text: str) -> str:

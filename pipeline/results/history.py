@@ -28,8 +28,7 @@ class Commit:
     id: str
     date: str
     subject: str
-    names: tuple[str, ...]
-    """Branches and tags on it, and the experiment that it is."""
+    names: tuple[str, ...]  # branches and tags on it, and the experiment that it is
 
     def __str__(self) -> str:
         named = f" ({', '.join(self.names)})" if self.names else ""
@@ -150,10 +149,7 @@ def records() -> list[Recorded]:
 
 
 def blob_at(revision: str) -> str | None:
-    """Finds the id of dvc.lock's text at a commit, branch, tag or experiment; None where there is no such thing.
-
-    Empty where there is such a commit, without a dvc.lock.
-    """
+    """Finds the id of dvc.lock's text at a commit, branch or experiment; empty without, None if none such."""
     commit = git.find_commit(revision)
     return None if commit is None else git.blobs([f"{commit}:./{layout.LOCK}"])[0][0]
 
@@ -187,7 +183,6 @@ def _commits() -> list[Commit]:
 
 
 def _names() -> dict[str, list[str]]:
-    """Lists branches, tags and experiments, by commit."""
     lines = git.line("for-each-ref", "--format=%(objectname) %(*objectname) %(refname)").splitlines()
     found: dict[str, list[str]] = {}
     for line in lines:

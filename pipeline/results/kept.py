@@ -12,17 +12,22 @@ _FOLDER = ".dir"
 
 
 def bring(path: str, digest: str, to: Path, workspace: Path = Path()) -> None:
-    """Copies the file or folder recorded with an MD5 to ``to``.
-
-    Raises DataError where neither place has it.
-    """
+    """Copies the file or folder recorded with an MD5 to ``to``. Raises DataError where neither place has it."""
     to.parent.mkdir(parents=True, exist_ok=True)
     here = workspace / path
     if here.exists() and digests.md5_of(here, workspace) == digest:
-        _copy(here, to)
+        if here.is_dir():
+            shutil.copytree(here, to, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        else:
+            shutil.copyfile(here, to)
         return
     try:
-        _from_cache(digest, to)
+        if not digest.endswith(_FOLDER):
+            shutil.copyfile(cached(digest), to)
+            return
+        for name, md5 in _listing(digest):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(cached(md5), to / name)
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: not here as {layout.LOCK} records it, nor in DVC's cache; run `dvc checkout` or `dvc pull`"
@@ -42,26 +47,9 @@ def cached(digest: str) -> Path:
     return cache.place(layout.main_root(), digest)
 
 
-def _from_cache(digest: str, to: Path) -> None:
-    if not digest.endswith(_FOLDER):
-        shutil.copyfile(cached(digest), to)
-        return
-    for name, md5 in _listing(digest):
-        place = to / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(cached(md5), place)
-
-
 def _listing(digest: str) -> list[tuple[str, str]]:
     """Reads the files of a folder and their MD5s from DVC's cache. Raises FormatError where that list is torn."""
     try:
         return [(str(entry["relpath"]), str(entry["md5"])) for entry in json.loads(cached(digest).read_bytes())]
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{cached(digest)}: no list of a folder; delete it, then `dvc repro`") from error
-
-
-def _copy(here: Path, to: Path) -> None:
-    if here.is_dir():
-        shutil.copytree(here, to, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    else:
-        shutil.copyfile(here, to)

@@ -40,10 +40,7 @@ def read(text: str, files_of_run: FilesOfRun | None = None) -> Results:
 
 
 def everywhere() -> Iterator[Results]:
-    """Reads the results of the workspace, the last commit and every DVC experiment, in this order, experiments by name.
-
-    Those that hold no results, or none that can be read, are left out.
-    """
+    """Reads the results, where there are any, of the workspace, the last commit and every DVC experiment, by name."""
     others = sorted((name, commit) for name, commit, _ in git.experiments())
     head = git.find_commit("HEAD")
     for name, commit in [(WORKSPACE, None), *([("HEAD", head)] if head else []), *others]:
@@ -104,7 +101,7 @@ def _exists(text: str) -> bool:
 
 
 def _of_commit(name: str, commit: str) -> Results:
-    return checkout.of_place(name, lambda wanted: _blob(commit, wanted.as_posix()), commit)
+    return checkout.of_place(name, lambda wanted: git.blob(commit, wanted), commit)
 
 
 def _bytes_of(path: Path) -> bytes | None:
@@ -132,7 +129,7 @@ def _of_path_in_commit(text: str) -> list[Results]:
             f"{text}: neither a file nor a commit, branch, tag or DVC experiment of this repository; "
             f"{git.how_to_fetch()}; takes {TAKEN}"
         )
-    content = _blob(commit, path)
+    content = git.blob(commit, Path(path))
     if content is None:
         raise UsageError(f"{text}: {rev} has no {path}")
     return _of_file(text, content)
@@ -166,6 +163,7 @@ def _group(name: str, found: Sequence[Results]) -> Results:
     recipes = {one.side.recipe for one in found}
     varying = _varying(found)
     knobs = [key for key in varying if key.startswith("recipe.")]
+    known = [name for name in machine.FACTS if all(name in one.machine for one in found)]
     notes = [note for one in found for note in one.notes]
     if knobs:
         notes.append(f"{name}: its members differ in {', '.join(knobs)}, not in the seed alone")
@@ -176,26 +174,15 @@ def _group(name: str, found: Sequence[Results]) -> Results:
         params={**found[0].params, **varying},
         data=found[0].data,
         code=found[0].code,
-        machine=_machines(found),
+        machine={name: ", ".join(dict.fromkeys(one.machine[name] for one in found)) for name in known},
         seeds=tuple(row for one in found for row in one.seeds),
         notes=tuple(notes),
         doubts=tuple(doubt for one in found for doubt in one.doubts),
     )
 
 
-def _machines(found: Sequence[Results]) -> dict[str, str]:
-    """Lists the processors of a group and what they trained at; without what is not known of a member."""
-    names = [name for name in machine.FACTS if all(name in one.machine for one in found)]
-    return {name: ", ".join(dict.fromkeys(one.machine[name] for one in found)) for name in names}
-
-
 def _varying(found: Sequence[Results]) -> dict[str, str]:
-    """Lists each param in which members of a group differ, with all of its values."""
     recorded = [one.params for one in found if one.recorded]
     names = dict.fromkeys(name for params in recorded for name in params)
     values = {name: list(dict.fromkeys(str(params.get(name)) for params in recorded)) for name in names}
     return {name: ", ".join(distinct) for name, distinct in values.items() if len(distinct) > 1}
-
-
-def _blob(commit: str, path: str) -> bytes | None:
-    return git.blob(commit, Path(path))

@@ -14,9 +14,8 @@ from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.dvc_yaml import Declared
 from pipeline.results import consistency
+from pipeline.results.consistency import REPRO
 from pipeline.runs import machine
-
-_REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,6 @@ class Record:
             return {}
 
     def findings(self, stages: Iterable[str]) -> list[Finding]:
-        """Finds all that is not as recorded of these stages."""
         return [Finding(stage, said) for stage in stages for said in self._of_stage(stage)]
 
     def looked_at(self, stages: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -76,11 +74,11 @@ class Record:
             yield f"{layout.LOCK} has an entry for it, {layout.PIPELINE} has no such stage; delete the entry"
             return
         if stage not in self.parts:
-            yield f"{layout.PIPELINE} has this stage, {layout.LOCK} has no entry for it; {_REPRO}"
+            yield f"{layout.PIPELINE} has this stage, {layout.LOCK} has no entry for it; {REPRO}"
             return
         part, declared = self.parts[stage], self.declared[stage]
         for file, said in _of_declaration(part, declared):
-            yield f"{said}; {self._mend(file, _REPRO)}"
+            yield f"{said}; {self._mend(file, REPRO)}"
         yield from self._of_deps(part)
         yield from self._of_outs(part, declared)
         yield from consistency.faults(part, self.workspace)
@@ -90,9 +88,9 @@ class Record:
         written = {path: digest for other in self.parts.values() for path, digest in other.outs.items()}
         for path, read in part.deps.items():
             if written.get(path, read) != read:
-                yield f"{path}: read as {read}, but recorded as an out with {written[path]}; {_REPRO}"
+                yield f"{path}: read as {read}, but recorded as an out with {written[path]}; {REPRO}"
             elif path not in written and (said := self._differing(path, read)):
-                yield f"{said}; {self._mend(path, _REPRO)}"
+                yield f"{said}; {self._mend(path, REPRO)}"
             elif path not in written and not (self.workspace / path).exists():
                 yield f"{path}: no such file or folder; restore it with git"
 

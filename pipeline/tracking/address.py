@@ -19,10 +19,7 @@ _CLOUDS = ("databricks", "uc:", "arn:")
 
 
 def uri(root: Path) -> str:
-    """Address of MLflow's store: as MLFLOW_TRACKING_URI says, or the main repository's own.
-
-    Raises UsageError as :func:`absolute` does.
-    """
+    """Address of MLflow's store: as MLFLOW_TRACKING_URI says, or the main repository's own. Raises UsageError."""
     given = os.environ.get(VARIABLE, "").strip()
     return absolute(given, root) if given else sqlite_address(database(root))
 

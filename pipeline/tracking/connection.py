@@ -18,7 +18,7 @@ from pipeline.tracking import database
 from pipeline.tracking.address import STORE, absolute, is_server, sqlite_file, uri
 from pipeline.tracking.database import ARTIFACTS
 from pipeline.tracking.failures import NO_MLFLOW, bound_answers, speaking_plainly
-from pipeline.tracking.shown import score
+from pipeline.tracking.publication import score
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,23 +35,18 @@ COLUMNS = {
     f"metrics.`{score('coverage.value')}`": 130,
     "attributes.`Description`": 340,
 }
-"""The first columns of the table of runs, and how wide each is in pixels: as many as a window of 1280 has room for.
-
-Its name tells family, recipe and seed, and its description begins with its verdict; a parent has its seeds' means.
-"""
+"""The first columns of the table of runs, and how wide each is in pixels: as many as a window of 1280 has room for."""
 VIEW_STATE = json.dumps({"selectedColumns": [*COLUMNS], "columnOrder": [*COLUMNS], "columnWidths": COLUMNS})
 
 # A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
 # answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.
-_PATIENCE = {
+_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server may ask for a day
-}
-_QUIET = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would print the server's password too
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would print the server's password too
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -62,14 +57,11 @@ class Connection:
     """MLflow's client, and the experiment that holds the runs."""
 
     client: "MlflowClient"
-    experiment: str
-    """Its id."""
-    root: Path
-    """The main repository's."""
+    experiment: str  # its id
+    root: Path  # the main repository's
 
     @property
     def clone(self) -> str:
-        """A mark that tells this clone from others."""
         return machine.clone(self.root)
 
     def search(self, condition: str = "", deleted: bool = False) -> list["Run"]:
@@ -97,7 +89,7 @@ def connect(root: Path) -> Connection:
 
     Raises TrackingError where it can't be reached, UsageError where the address is none.
     """
-    for name, value in (_PATIENCE | _QUIET).items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     with speaking_plainly():
         import mlflow

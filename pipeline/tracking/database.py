@@ -70,10 +70,7 @@ def _check_not_locked(file: Path) -> None:
 
 
 def follow(database: Path, store: Path) -> None:
-    """Makes an SQLite store that lies in ``store`` look for its files there; nothing where it does, or isn't made yet.
-
-    Raises sqlite3.Error where the database can't be read or written.
-    """
+    """Makes a store that lies in ``store`` look for its files there, if it is made yet. Raises sqlite3.Error."""
     if not database.exists():
         return
     now = store.resolve()

@@ -57,7 +57,11 @@ def _shortened(text: str) -> str:
 
 def _reason(error: Exception) -> str:
     """Says why, and the mend where a server's answer tells it; of a web page that it answers with no word."""
-    plain = _plainest(error)
+    deepest: BaseException = error
+    while inner := deepest.__cause__ or deepest.__context__:
+        deepest = inner
+    # What the system said, where it did: MLflow wraps that in requests and statements.
+    plain = deepest if isinstance(deepest, OSError | sqlite3.Error | TrackingError) else error
     said = str(plain)
     if isinstance(plain, TrackingError):
         return said
@@ -67,14 +71,6 @@ def _reason(error: Exception) -> str:
     if "not in a valid JSON format" in said:
         return NO_MLFLOW
     return f"{type(plain).__name__}: {said}"
-
-
-def _plainest(error: BaseException) -> BaseException:
-    """Finds what the system said, where it did: MLflow wraps that in requests and statements."""
-    deepest = error
-    while inner := deepest.__cause__ or deepest.__context__:
-        deepest = inner
-    return deepest if isinstance(deepest, OSError | sqlite3.Error | TrackingError) else error
 
 
 def bound_answers() -> None:

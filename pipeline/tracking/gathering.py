@@ -1,4 +1,4 @@
-"""Builds one MLflow run's payload from a state's files."""
+"""Builds one MLflow run's payload, its tags too, from what a state's files, dvc.lock and the journals say."""
 
 import csv
 import hashlib
@@ -15,14 +15,14 @@ from mnistgan.families import recipes_file
 from mnistgan.metrics import looks
 from mnistgan.metrics.catalog import METRICS
 from mnistgan.metrics.looks import Collapse, Look
-from pipeline.dvcfiles import dvc_lock, git, layout
+from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import former, rules
-from pipeline.runs import journal, keys, patches
+from pipeline.results import checkout, consistency, former, rules
+from pipeline.runs import journal, keys, machine, patches
 from pipeline.runs.journal import Event, Kind, Outcome
 from pipeline.runs.keys import MAKING, State
-from pipeline.tracking import shown, sources, tags
-from pipeline.tracking.publication import FIGURES, PATCHES, USER, Point, Publication, Status
+from pipeline.tracking import publication, sources
+from pipeline.tracking.publication import FIGURES, TRAINING, USER, VALIDATION, Point, Publication, Status
 from pipeline.tracking.sources import Sources
 
 LOOK_METRICS = tuple(metric.look for metric in METRICS if metric.look)
@@ -31,7 +31,7 @@ LOOK_METRICS = tuple(metric.look for metric in METRICS if metric.look)
 
 def gather(found: Sources, root: Path) -> Publication:
     """Builds what the files say now. Raises DataError or OSError where a stage at work left one torn or gone."""
-    from mnistgan.files import read_json
+    from mnistgan.files import read_json, sha256
 
     now, parts, ended = found.state, dict(found.parts), found.ended
     if found.running and _outcome_of(found.running, now, root, found.since) is Outcome.DONE:
@@ -42,43 +42,47 @@ def gather(found: Sources, root: Path) -> Publication:
     training = [event for event in events if event.stage == "train"]
     complete, figures = ended.issuperset(MAKING), dict[str, float]()
     train, evaluate = (former.options(stage, parts[stage]) for stage in MAKING)
-    told = tags.of(root, now, parts, training, "train" in ended)
+    told = _tags(root, now, parts, training, "train" in ended)
     points = _curve_points(train["curves"]) if found.fresh("train", train["curves"]) else []
     seen = _looks(found, train)
-    points += [
-        Point(f"{shown.VALIDATION}{name}", look.step, getattr(look, name)) for look in seen for name in LOOK_METRICS
-    ]
+    points += [Point(f"{VALIDATION}{name}", look.step, getattr(look, name)) for look in seen for name in LOOK_METRICS]
     if collapse := Collapse.of(seen):
         told["mnistgan.collapse"] = str(collapse)
     if "train" in ended:
-        points += _speed_points(training)
+        facts = {name: journal.last_fact(training, name) for name in ("images_per_second", "overhead_share")}
+        points += [Point(f"{TRAINING}{name}", 0, float(fact)) for name, fact in facts.items() if fact is not None]
     if complete:
         report = former.evaluation(read_json(evaluate["metrics"]))
         figures = {name: float(value) for name, value in reading.flatten(report) if isinstance(value, int | float)}
         # MLflow lists metrics and tags in the order in which a run got them.
-        points = [*(Point(name, 0, value) for name, value in shown.figures(figures)), *points]
+        points = [*(Point(name, 0, value) for name, value in publication.figures(figures)), *points]
         words = {f"mnistgan.{name}": value for name, value in report.items() if isinstance(value, str)}
         if verdict := verdict_of(report):
             words["mnistgan.verdict"] = verdict
         told = {**words, **told, FIGURES: json.dumps(figures, separators=(",", ":"))}
     generator = train["final"] if complete else None
+    made = "".join(map(sha256, (generator, evaluate["metrics"]))) if generator else ""
+    is_at_work = not complete and journal.is_making(root, now.train_key, now.run_key)
+    status = Status.FINISHED if complete else Status.RUNNING if is_at_work else settled_status(events)
+    kept = zip(publication.PATCHES, (now.train_key, now.run_key), strict=True)  # of the trees of training and measuring
+    trees = {name: path for name, key in kept if (path := patches.path_of(root, key)).exists()}
     return Publication(
         state=now,
-        name=shown.name(now.params, journal.last_fact(training, "experiment"), now.short),
-        status=_status(now, events, complete, root),
+        name=publication.name(now.params, journal.last_fact(training, "experiment"), now.short),
+        status=status,
         started=next((event.time for event in training if event.kind is Kind.START), None),
         stopped=events[-1].time if events else None,
         tags=told,
-        machines=[tags.machine_tags(event.facts) for event in training if event.kind is Kind.START],
+        machines=[machine_tags(event.facts) for event in training if event.kind is Kind.START],
         points=points,
         grids={epoch: file for epoch, file in sources.grids(train["grids"]) if found.fresh("train", file)},
-        artifacts=_artifacts(parts, ended) | _records(now, complete) | _trees(root, now),
-        params=shown.params(now.params),
-        line=shown.summary(told.get("mnistgan.verdict"), figures) if complete else "",
+        artifacts=_artifacts(parts, ended) | _records(now, complete) | trees,
+        params=publication.params(now.params),
+        line=publication.summary(told.get("mnistgan.verdict"), figures) if complete else "",
         author=told.get(USER, ""),
-        dataset=tags.summary(parts),
+        dataset=_data_summary(parts),
         generator=generator,
-        results=_results(generator, evaluate["metrics"]) if generator else None,
+        results=hashlib.sha256(made.encode()).hexdigest() if made else None,
         rules=_rules(root) if complete else {},
         best_pins=_pins_of_commit(root) if complete else "",
     )
@@ -99,18 +103,12 @@ def _outcome_of(stage: str, now: State, root: Path, since: float) -> Outcome | N
     return journal.outcome([event for event in events if event.stage == stage and event.time.timestamp() >= since])
 
 
-def _status(now: State, events: Sequence[Event], complete: bool, root: Path) -> Status:
-    if complete:
-        return Status.FINISHED
-    return Status.RUNNING if journal.is_making(root, now.train_key, now.run_key) else settled_status(events)
-
-
 def _curve_points(path: Path) -> list[Point]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [(int(row.pop("step")), row) for row in csv.DictReader(file)]
         return [
-            Point(f"{shown.TRAINING}{name}", step, float(value))
+            Point(f"{TRAINING}{name}", step, float(value))
             for step, row in rows
             for name, value in row.items()
             if name != "epoch"
@@ -123,11 +121,6 @@ def _looks(found: Sources, train: Mapping[str, Path]) -> list[Look]:
     """Reads the looks at validation, as the training in question wrote them; none where it took none."""
     path = train.get("looks")
     return looks.parse(former.table(path.read_text("utf-8", "replace"))) if path and found.fresh("train", path) else []
-
-
-def _speed_points(training: Sequence[Event]) -> list[Point]:
-    facts = {name: journal.last_fact(training, name) for name in ("images_per_second", "overhead_share")}
-    return [Point(f"{shown.TRAINING}{name}", 0, float(value)) for name, value in facts.items() if value is not None]
 
 
 def _artifacts(parts: Mapping[str, Part], ended: frozenset[str]) -> dict[str, Path]:
@@ -149,19 +142,13 @@ def _records(now: State, complete: bool) -> dict[str, Path]:
     with suppress(MnistganError):
         here = keys.params_of_workspace()
         if all(here.get(name, value) == value for name, value in now.params.items()):
-            recipes = Path(recipes_file(str(now.params.get(shown.FAMILY))))
+            recipes = Path(recipes_file(str(now.params.get(publication.FAMILY))))
             found |= {str(file): file for file in (layout.PARAMS, recipes) if file.is_file()}
     with suppress(MnistganError):
         text = dvc_lock.read()
         if complete and sources.follows("evaluate", dvc_lock.parts_of(text)) and keys.state_of_lock(text) == now:
             found[str(layout.LOCK)] = layout.LOCK
     return found
-
-
-def _trees(root: Path, now: State) -> dict[str, Path]:
-    """Lists the patches of the trees of training and measuring."""
-    kept = dict(zip(PATCHES, (now.train_key, now.run_key), strict=True))
-    return {name: path for name, key in kept.items() if (path := patches.path_of(root, key)).exists()}
 
 
 def _rules(root: Path) -> Mapping[str, Any]:
@@ -182,7 +169,100 @@ def _pins_of_commit(root: Path) -> str:
         return ""
 
 
-def _results(generator: Path, figures: Path) -> str:
-    from mnistgan.files import sha256
+def _tags(
+    root: Path, now: State, parts: Mapping[str, Part], training: Sequence[Event], is_trained: bool
+) -> dict[str, str]:
+    """Makes the tags of a state's run; ``training``: what its training journalled."""
+    told = {
+        "mnistgan.train_key": now.train_key,
+        "mnistgan.run_key": now.run_key,
+        "mnistgan.data_digest": now.data_digest,
+        **_group_tags(parts),
+        **_journal_tags(training),
+        **_outside_params(parts),
+        **_source_tags(root, parts),
+        **_author_tags(root),
+    }
+    if is_trained:
+        from mnistgan.files import read_json, sha256
 
-    return hashlib.sha256((sha256(generator) + sha256(figures)).encode()).hexdigest()
+        options = parts["train"].options
+        path = options.get("machine")  # records from before it was written down have none
+        if processor := machine.processor(read_json(path)) if path and path.exists() else None:
+            told = {"mnistgan.cpu": processor} | told
+        told["mnistgan.weights"] = sha256(former.options("train", parts["train"])["final"])
+        told |= _version_tags(read_json(options["versions"]))
+    return told
+
+
+def _data_summary(parts: Mapping[str, Part]) -> str | None:
+    """Reads what prepare wrote of the data; None where it is not here as recorded."""
+    if "prepare" not in parts:
+        return None
+    path = parts["prepare"].options["summary"]
+    is_there = path.exists() and digests.md5_of(path) == parts["prepare"].outs.get(str(path))
+    return path.read_text("utf-8") if is_there else None
+
+
+def machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
+    return {tag: str(start[fact]) for tag, fact in publication.MACHINE_TAGS.items() if fact in start}
+
+
+def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
+    """Names the group of seeds that this is one of; nothing where the data or the rulers are not known."""
+    if "prepare" not in parts or "rulers" not in parts["evaluate"].options:
+        return {}
+    try:
+        digest = checkout.recipe_digest(parts, consistency.pins_to_write(parts))
+    except MnistganError:
+        return {}
+    return {publication.RECIPE_DIGEST: digest} if digest else {}
+
+
+def _version_tags(versions: Mapping[str, str]) -> dict[str, str]:
+    return {f"{publication.VERSION_TAG}{library}": version for library, version in versions.items()}
+
+
+def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
+    """Collects what only the journal of the training knows; nothing where it is gone."""
+    start = next((event.facts for event in reversed(training) if event.kind is Kind.START), None)
+    if start is None:
+        return {}
+    known = {
+        "mlflow.source.git.commit": start.get("commit"),
+        "mlflow.source.name": "python -m pipeline train",
+        "mlflow.source.type": "LOCAL",
+        "mnistgan.dirty": start.get("dirty"),
+        "mnistgan.experiment": start.get("experiment"),
+    }
+    tags = {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in known.items()
+        if value is not None
+    }
+    return tags | machine_tags(start) | _version_tags(start.get("versions", {}))
+
+
+def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
+    """Says where the data came from; nothing where no journal tells of these very splits."""
+    text = _data_summary(parts)
+    if text is None:
+        return {}
+    splits = {name: described.get("sha256") for name, described in json.loads(text).get("splits", {}).items()}
+    told = journal.data_source(root, splits)
+    return {"mnistgan.data_source": told} if told else {}
+
+
+def _author_tags(root: Path) -> dict[str, str]:
+    """Names the author, as git knows them here; nothing where it doesn't."""
+    with suppress(GitError):
+        if known := git.ask("config", "user.name", folder=root):
+            return {USER: known.decode("utf-8", "replace").strip()}
+    return {}
+
+
+def _outside_params(parts: Mapping[str, Part]) -> dict[str, str]:
+    """Collects params that decide no result; tags, since MLflow never lets a param change."""
+    sections = parts["render"].params.values() if "render" in parts else ()
+    named = [item for section in sections for item in reading.flatten(section.get("render", {}), "render")]
+    return {name: str(value) for name, value in named}

@@ -14,8 +14,7 @@ from mnistgan.metrics.catalog import PRIMARY, Scale, Shown, shown
 from mnistgan.metrics.rounding import rounded
 from pipeline import output
 from pipeline.results import former
-from pipeline.tracking.publication import Point
-from pipeline.tracking.shown import score
+from pipeline.tracking.publication import Point, score
 
 FEWEST = 2
 """Seeds that make a group."""
@@ -29,14 +28,11 @@ SHOWN = shown(Shown.SEEDS)
 class Group:
     """The seeds of one recipe, as far as they are recorded."""
 
-    rows: tuple[SeedRow, ...]
-    """One or more, all of one digest, by seed."""
-    wanted: int
-    """How many there are to be."""
+    rows: tuple[SeedRow, ...]  # one or more, all of one digest, by seed
+    wanted: int  # how many there are to be
 
     @property
     def recipe(self) -> str:
-        """The recipe's name."""
         return self.rows[0].recipe
 
     @property
@@ -61,7 +57,6 @@ class Group:
 
     @property
     def name(self) -> str:
-        """Name of its run."""
         return f"{self.recipe}/seeds · {self.digest}"
 
     def points(self) -> Iterator[Point]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
 from pipeline.tracking import database
+from pipeline.tracking.connection import Connection
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import FileInfo
 
 MANIFEST = "published.json"
@@ -27,8 +27,7 @@ class Holdings:
     """Files by their paths in the store, with their sizes."""
 
     sizes: Mapping[str, int]
-    folder: Path | None
-    """Where they lie, if that is on this machine."""
+    folder: Path | None  # where they lie, if that is on this machine
 
     @classmethod
     def of(cls, listing: List, place: str = "") -> "Holdings":
@@ -52,18 +51,17 @@ def _walk(listing: List, folder: str | None) -> Iterator[tuple[str, int]]:
             yield found.path, found.file_size or 0
 
 
-def read(client: "MlflowClient", run_id: str) -> dict[str, str]:
+def read(at: Connection, run_id: str) -> dict[str, str]:
     """Reads what arrived whole, by name; a list that was cut off counts as none, and all is written over."""
-    if not any(file.path == MANIFEST for file in client.list_artifacts(run_id)):
+    if not any(file.path == MANIFEST for file in at.client.list_artifacts(run_id)):
         return {}
     with tempfile.TemporaryDirectory() as folder:
-        text = Path(client.download_artifacts(run_id, MANIFEST, folder)).read_bytes()
+        text = Path(at.client.download_artifacts(run_id, MANIFEST, folder)).read_bytes()
     try:
         return dict(json.loads(text))
     except ValueError:
         return {}
 
 
-def write(client: "MlflowClient", run_id: str, manifest: Mapping[str, str]) -> None:
-    """Puts the list into the run."""
-    client.log_text(run_id, json.dumps(dict(sorted(manifest.items())), indent=2), MANIFEST)
+def write(at: Connection, run_id: str, manifest: Mapping[str, str]) -> None:
+    at.client.log_text(run_id, json.dumps(dict(sorted(manifest.items())), indent=2), MANIFEST)

@@ -8,12 +8,9 @@ import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 FOLDER = "images"
 GRID = "grid"
@@ -24,7 +21,6 @@ _FILE = re.compile(rf"{FOLDER}/(?P<stem>{GRID}\+step\+(?P<step>\d+)\+.*?)(?:\+co
 
 
 def name_of(step: int) -> str:
-    """Name of a step's picture in the list of what arrived whole."""
     return f"{FOLDER}/{GRID} at step {step}"
 
 
@@ -34,12 +30,7 @@ def stems(paths: Iterable[str]) -> dict[int, str]:
     return {int(found["step"]): found["stem"] for found in names if found}
 
 
-def stems_of(client: "MlflowClient", run_id: str) -> dict[int, str]:
-    """Finds the same by asking the store."""
-    return stems(file.path for file in client.list_artifacts(run_id, FOLDER))
-
-
-def log(client: "MlflowClient", run_id: str, step: int, file: Path, stem: str | None) -> None:
+def log(at: Connection, run_id: str, step: int, file: Path, stem: str | None) -> None:
     """Logs a step's picture; over its half-written self where one is there under ``stem``."""
     import PIL.Image
     from mlflow.tracking.multimedia import compress_image_size
@@ -47,14 +38,14 @@ def log(client: "MlflowClient", run_id: str, step: int, file: Path, stem: str | 
     with PIL.Image.open(file) as image:
         image.load()
     if stem is None:
-        client.log_image(run_id, image, key=GRID, step=step, synchronous=True)
+        at.client.log_image(run_id, image, key=GRID, step=step, synchronous=True)
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, drawn in zip(_files(stem), (image, compress_image_size(image)), strict=True):
             copy = Path(folder) / Path(name).name
             drawn.save(copy)
-            client.log_artifact(run_id, str(copy), FOLDER)
-    client.set_tag(run_id, "mlflow.loggedImages", "True")
+            at.client.log_artifact(run_id, str(copy), FOLDER)
+    at.client.set_tag(run_id, "mlflow.loggedImages", "True")
 
 
 def strip(grid: Path, folder: Path) -> Path:

@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import TrackingError
 from pipeline.runs import journal
 from pipeline.runs.journal import Kind
-from pipeline.tracking import gathering, tags
-from pipeline.tracking.finding import is_of_one_of, keys, milliseconds
+from pipeline.tracking import gathering
+from pipeline.tracking.connection import Connection
 from pipeline.tracking.publication import Status
+from pipeline.tracking.reading import is_of_one_of, keys, milliseconds
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
-
-    from pipeline.tracking.connection import Connection
 
 PREFIX = "mnistgan.publishing."
 LEASE_SECONDS = 600.0
@@ -55,45 +53,46 @@ def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[
 
 
 @contextmanager
-def held(at: "Connection", key: str) -> Iterator[None]:
+def held(at: Connection, key: str) -> Iterator[None]:
     """Holds the lease by which this clone alone publishes under ``key``; :func:`publishing` sees to the clone itself.
 
     Raises TrackingError where another clone holds it too long.
     """
     prefix = f"{PREFIX}{key[:12]}."
-    client, experiment, mine = at.client, at.experiment, prefix + at.clone
+    mine = prefix + at.clone
     try:
-        _take(client, experiment, prefix, mine)
+        _take(at, prefix, mine)
         yield
     except BaseException:  # Ctrl-C too: nobody publishes any more, so nobody is to wait
         with suppress(Exception):
-            _give_back(client, experiment, mine)
+            _give_back(at, mine)
         raise
-    _give_back(client, experiment, mine)
+    _give_back(at, mine)
 
 
-def _take(client: "MlflowClient", experiment: str, prefix: str, mine: str) -> None:
+def _take(at: Connection, prefix: str, mine: str) -> None:
     until = time.monotonic() + WAIT_SECONDS
     while True:
-        client.set_experiment_tag(experiment, mine, f"{time.time():.0f} {socket.gethostname()}")
-        leases = {name: tag for name, tag in client.get_experiment(experiment).tags.items() if name.startswith(PREFIX)}
+        at.client.set_experiment_tag(at.experiment, mine, f"{time.time():.0f} {socket.gethostname()}")
+        tags_there = at.client.get_experiment(at.experiment).tags
+        leases = {name: tag for name, tag in tags_there.items() if name.startswith(PREFIX)}
         for name in [name for name, tag in leases.items() if _is_left_behind(tag)]:
-            _give_back(client, experiment, name)
+            _give_back(at, name)
             del leases[name]
         others = {name: tag for name, tag in leases.items() if name.startswith(prefix) and name != mine}
         if not others:
             return
-        _give_back(client, experiment, mine)
+        _give_back(at, mine)
         if time.monotonic() > until:
             host = next(iter(others.values())).partition(" ")[2]
             raise TrackingError(f"another clone, on {host}, publishes to this state's run; try again when it has ended")
         time.sleep(FIRST_AGAIN_SECONDS if mine < min(others) else OTHERS_AGAIN_SECONDS)
 
 
-def _give_back(client: "MlflowClient", experiment: str, name: str) -> None:
+def _give_back(at: Connection, name: str) -> None:
     """Deletes a lease; it may be gone, since whoever looks deletes those left behind."""
     try:
-        client.delete_experiment_tag(experiment, name)
+        at.client.delete_experiment_tag(at.experiment, name)
     except Exception as error:
         if getattr(error, "error_code", None) != "RESOURCE_DOES_NOT_EXIST":
             raise
@@ -104,26 +103,22 @@ def _is_left_behind(tag: str) -> bool:
     return not since.isdigit() or abs(time.time() - float(since)) >= LEASE_SECONDS
 
 
-def close_abandoned(at: "Connection") -> list[str]:
-    """Sets the status of runs whose process is gone; returns a sentence on each.
-
-    A run without a journal here is another machine's and left alone.
-    """
+def close_abandoned(at: Connection) -> list[str]:
+    """Sets the status of runs whose process is gone, as their journal here tells; returns a sentence on each."""
     unfinished = [run for status in UNFINISHED for run in at.search(f"attributes.status = '{status}'")]
     return [said for run in unfinished if (said := _close_if_abandoned(at, run))]
 
 
-def set_status(client: "MlflowClient", run: "Run", status: Status, stopped: datetime | None) -> None:
-    """Sets a run's status, and where that ends it, when it stopped."""
+def set_status(at: Connection, run: "Run", status: Status, stopped: datetime | None) -> None:
     if run.info.status == status:
         return
     if status in UNFINISHED:
-        client.update_run(run.info.run_id, status.value)
+        at.client.update_run(run.info.run_id, status.value)
     else:
-        client.set_terminated(run.info.run_id, status.value, milliseconds(stopped))
+        at.client.set_terminated(run.info.run_id, status.value, milliseconds(stopped))
 
 
-def _close_if_abandoned(at: "Connection", run: "Run") -> str | None:
+def _close_if_abandoned(at: Connection, run: "Run") -> str | None:
     """Sets the status of a run that nobody works on; looked at before its lock is taken and once more under it, since a
     stage may begin or end meanwhile."""
     if _settled(at, run) is None:
@@ -135,17 +130,17 @@ def _close_if_abandoned(at: "Connection", run: "Run") -> str | None:
             if (status := _settled(at, run)) is None:
                 return None
             events = journal.making_events(at.root, train_key, run_key)
-            set_status(at.client, run, status, events[-1].time)
+            set_status(at, run, status, events[-1].time)
     except LockedError:
         return None  # who publishes to it says how it is
     gone = "its process is gone" if journal.outcome(events) is None else "its process ended unseen"
     return f"MLflow run {run.info.run_name!r} said {run.info.status}, but {gone}: now {status}"
 
 
-def _settled(at: "Connection", run: "Run") -> Status | None:
+def _settled(at: Connection, run: "Run") -> Status | None:
     """Status due to an unfinished run of this clone; None where it has it, or where a process is at work."""
     events = journal.making_events(at.root, *keys(run))
-    starts = [tags.machine_tags(event.facts) for event in events if event.kind is Kind.START]
+    starts = [gathering.machine_tags(event.facts) for event in events if event.kind is Kind.START]
     if run.info.status not in UNFINISHED or not starts or not is_of_one_of(run, starts):
         return None
     if journal.is_making(at.root, *keys(run)):

@@ -29,10 +29,7 @@ MAKE_UP = "`python -m pipeline sync` fills in what is missing"
 
 @contextmanager
 def observed(stage: str) -> Iterator[None]:
-    """Observes the block as ``stage``, if it is run by the command that dvc.yaml has for it.
-
-    Another command's outs are not the state's: a stage called by hand for other files is left alone.
-    """
+    """Observes the block as ``stage``, if dvc.yaml's command runs it: others' outs are not the state's."""
     since = time.time()
     root = layout.main_root()
     if not _is_declared(stage):

@@ -5,21 +5,18 @@ A run of a recipe, data and pins belongs to their one group, and is its parent's
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
+from pipeline.tracking.connection import Connection
 from pipeline.tracking.groups import Group
 from pipeline.tracking.lease import set_status
-from pipeline.tracking.publication import NOTE, RECIPE_DIGEST, Point, Status
-from pipeline.tracking.shown import FAMILY, SEED
+from pipeline.tracking.publication import FAMILY, NOTE, RECIPE_DIGEST, SEED, Point, Status
 from pipeline.tracking.writing import log_points
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
-
-    from pipeline.tracking.connection import Connection
 
 GROUP = "mnistgan.group"
 """Tag of a parent: its group's digest."""
@@ -30,13 +27,12 @@ NOTE_DIGEST = "mnistgan.note"
 """Tag of a parent: of the description that was written here last; another one is a person's, and stays."""
 
 
-def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
+def publish(at: Connection, group: Group) -> tuple["Run", Counter[str]]:
     """Brings a group's parent run up to date, and its children under it; returns the run, and how much was added."""
-    client = at.client
     children = at.search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
-    run = find(at, group.digest) or client.create_run(
-        at.experiment, tags={GROUP: group.digest}, run_name=_name(group, children)
-    )
+    family = next((child.data.params.get(FAMILY) for child in children), None)  # that a child tells, if any does
+    name = f"{family}/{group.name}" if family else group.name
+    run = find(at, group.digest) or at.client.create_run(at.experiment, tags={GROUP: group.digest}, run_name=name)
     run_id = run.info.run_id
     tags = {
         GROUP: group.digest,
@@ -46,70 +42,59 @@ def publish(at: "Connection", group: Group) -> tuple["Run", Counter[str]]:
     }
     table = seeds.dumps(group.rows)
     added = Counter(
-        params=_add_params(client, run, group, children),
-        points=_add_points(client, run, group.points()),
-        children=sum(adopt(client, child, run_id) for child in children),
-        files=_add_table(client, run, table),
+        params=_add_params(at, run, group, children),
+        points=_add_points(at, run, group.points()),
+        children=sum(adopt(at, child, run_id) for child in children),
+        files=_add_table(at, run, table),
         tags=at.set_tags(run, tags),
     )
-    set_status(client, run, Status.FINISHED if group.is_complete else Status.SCHEDULED, None)
+    set_status(at, run, Status.FINISHED if group.is_complete else Status.SCHEDULED, None)
     return run, added
 
 
-def find(at: "Connection", digest: str) -> "Run | None":
+def find(at: Connection, digest: str) -> "Run | None":
     """Finds the parent run of a group; the oldest, should two machines have made one at once."""
     runs = at.search(f"tags.`{GROUP}` = '{digest}'")
     return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
 
 
-def join(at: "Connection", run: "Run", digest: str | None) -> None:
+def join(at: Connection, run: "Run", digest: str | None) -> None:
     """Puts a run under the parent of its group of seeds, where that is there already."""
     if digest and (parent := find(at, digest)):
-        adopt(at.client, run, parent.info.run_id)
+        adopt(at, run, parent.info.run_id)
 
 
-def adopt(client: "MlflowClient", child: "Run", parent: str) -> bool:
+def adopt(at: Connection, child: "Run", parent: str) -> bool:
     """Puts a run under a parent; returns whether it was not."""
     if child.data.tags.get(PARENT) == parent:
         return False
-    client.set_tag(child.info.run_id, PARENT, parent)
+    at.client.set_tag(child.info.run_id, PARENT, parent)
     return True
 
 
-def _name(group: Group, children: Iterable["Run"]) -> str:
-    """Names a parent: family/recipe/seeds and the digest, without the family where no child tells it."""
-    families = (child.data.params.get(FAMILY) for child in children)
-    return "/".join(filter(None, (next(families, None), group.name)))
-
-
-def _add_params(client: "MlflowClient", run: "Run", group: Group, children: Iterable["Run"]) -> int:
+def _add_params(at: Connection, run: "Run", group: Group, children: Iterable["Run"]) -> int:
     """Logs what all children were trained with; the recipe's name where there are none."""
-    known = [child.data.params for child in children]
-    shared = {name: value for name, value in known[0].items() if _is_shared(name, value, known)} if known else {}
+    first, *others = [child.data.params.items() for child in children] or [dict[str, str]().items()]
+    shared = {name: value for name, value in first if name != SEED and all((name, value) in other for other in others)}
     told = {"train.recipe": group.recipe, **shared}
     new = [name for name in sorted(told) if name not in run.data.params]
     for name in new:
-        client.log_param(run.info.run_id, name, told[name])
+        at.client.log_param(run.info.run_id, name, told[name])
     return len(new)
 
 
-def _is_shared(name: str, value: str, known: Iterable[Mapping[str, str]]) -> bool:
-    return name != SEED and all(params.get(name) == value for params in known)
-
-
-def _add_points(client: "MlflowClient", run: "Run", points: Iterable[Point]) -> int:
+def _add_points(at: Connection, run: "Run", points: Iterable[Point]) -> int:
     """Logs what differs from the last value at its step; of several at one step MLflow shows the last."""
-    new = [point for point in points if _last(client, run, point) != point.value]
+    new = [point for point in points if _last(at, run, point) != point.value]
     if new:
-        log_points(client, run.info.run_id, new)
+        log_points(at, run.info.run_id, new)
     return len(new)
 
 
-def _last(client: "MlflowClient", run: "Run", point: Point) -> float | None:
-    """Reads the value that a run holds of a point's metric at its step."""
+def _last(at: Connection, run: "Run", point: Point) -> float | None:
     if point.metric not in run.data.metrics:
         return None
-    history = client.get_metric_history(run.info.run_id, point.metric)
+    history = at.client.get_metric_history(run.info.run_id, point.metric)
     held = [known for known in history if known.step == point.step]
     return max(held, key=lambda known: known.timestamp).value if held else None
 
@@ -122,14 +107,14 @@ def _note(run: "Run", note: str) -> dict[str, str]:
     return {NOTE: note, NOTE_DIGEST: _digest(note)}
 
 
-def _add_table(client: "MlflowClient", run: "Run", table: str) -> int:
+def _add_table(at: Connection, run: "Run", table: str) -> int:
     """Logs the rows as a file, where the store has none of its size; a tag, set once it is there whole, says which."""
     digest = _digest(table)
-    sizes = {file.path: file.file_size for file in client.list_artifacts(run.info.run_id)}
+    sizes = {file.path: file.file_size for file in at.client.list_artifacts(run.info.run_id)}
     if run.data.tags.get(TABLE_DIGEST) == digest and sizes.get(TABLE) == len(table.encode()):
         return 0
-    client.log_text(run.info.run_id, table, TABLE)
-    client.set_tag(run.info.run_id, TABLE_DIGEST, digest)
+    at.client.log_text(run.info.run_id, table, TABLE)
+    at.client.set_tag(run.info.run_id, TABLE_DIGEST, digest)
     return 1
 
 

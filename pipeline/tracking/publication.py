@@ -1,17 +1,28 @@
-"""Describes what one MLflow run is to show of a state. Knows nothing of MLflow but its names for things."""
+"""Describes what one MLflow run is to show of a state: figures and params, in which order, description, tags, files.
 
-from collections.abc import Collection, Mapping, Sequence
+Knows nothing of MLflow but its names for things. MLflow sorts what stands before a name's slash: the scores that
+decide, then the curves of training and validation, then the rest of the evaluation.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from mnistgan.metrics.catalog import PRIMARY, deciding, metrics_in
+from pipeline import output
 from pipeline.dvcfiles import layout
+from pipeline.dvcfiles.dvc_yaml import Scalar
 from pipeline.runs.keys import State
 
 MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host", "mnistgan.clone": "clone"}
 """What tells machines, and clones on one, apart: a run's tag, and the fact in a stage's journal that it shows."""
+SCORES, TRAINING, VALIDATION, OTHERS = "scores/", "training/", "validation/", "whole evaluation/"
+FAMILY, RECIPE, SEED, KNOB = "train.family", "train.recipe", "train.seed", "recipe."
+FORMER_FIGURES = "evaluation/"
+"""What the names of all figures began with before families."""
 HOST, SPEED = "mnistgan.host", "training/images_per_second"
 JOURNALLED = {
     "mlflow.source.git.commit": "the commit",
@@ -39,8 +50,7 @@ class Status(StrEnum):
     """A run's status, by MLflow's names."""
 
     RUNNING = "RUNNING"
-    SCHEDULED = "SCHEDULED"
-    """Nothing works on it and a stage is still to come."""
+    SCHEDULED = "SCHEDULED"  # nothing works on it and a stage is still to come
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
@@ -63,32 +73,23 @@ class Publication:
     name: str
     status: Status
     started: datetime | None
-    stopped: datetime | None
-    """When the last stage that made it ended, however it did."""
+    stopped: datetime | None  # when the last stage that made it ended, however it did
     tags: Mapping[str, str]
     machines: Sequence[Mapping[str, str]] = ()
     """Where the training was worked on, by machine tags; several where it went on elsewhere, none if not known."""
     points: Sequence[Point] = ()
-    grids: Mapping[int, Path] = field(default_factory=dict)
-    """Picture of the fixed latents, by epoch."""
-    artifacts: Mapping[str, Path] = field(default_factory=dict)
-    """Files by the name they get in the run."""
-    params: Mapping[str, str] = field(default_factory=dict)
-    """Those that the run shows."""
-    line: str = ""
-    """What it came to, for the run's description; empty until it is measured."""
-    author: str = ""
-    """Whose work it is, as git knows them."""
-    dataset: str | None = None
-    """data/summary.json's text."""
-    generator: Path | None = None
-    """The final weights, once the state is whole."""
+    grids: Mapping[int, Path] = field(default_factory=dict)  # picture of the fixed latents, by epoch
+    artifacts: Mapping[str, Path] = field(default_factory=dict)  # files by the name they get in the run
+    params: Mapping[str, str] = field(default_factory=dict)  # those that the run shows
+    line: str = ""  # what it came to, for the run's description; empty until it is measured
+    author: str = ""  # whose work it is, as git knows them
+    dataset: str | None = None  # data/summary.json's text
+    generator: Path | None = None  # the final weights, once the state is whole
     results: str | None = None
     """Digest of what was made, once the state is whole: two runs of one key that differ here are replicates."""
     rules: Mapping[str, Any] = field(default_factory=dict)
     """gate.yaml's, parsed, once the state is whole: what a generator is to pass before it may be the best."""
-    best_pins: str = ""
-    """How a generator is to be measured before it may be the best: as the commit's figures are."""
+    best_pins: str = ""  # how a generator is to be measured before it may be the best: as the commit's figures are
 
     def beside(self, tags: Mapping[str, str]) -> "Publication":
         """Keeps of it what a finished run of these results with ``tags`` still lacks: how they were made, no more."""
@@ -101,6 +102,50 @@ class Publication:
             tags={name: value for name, value in self.tags.items() if name not in TOLD_ONCE},
             artifacts={name: file for name, file in self.artifacts.items() if name not in kept},
         )
+
+
+def score(name: str) -> str:
+    """Names a score in a run: ``scores/fid`` for ``fid.value``."""
+    return f"{SCORES}{name.removesuffix('.value')}"
+
+
+def figures(leaves: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Names the figures of an evaluation that a run shows: scores, then other metrics.
+
+    What only goes with a metric (floors, ends of intervals) is in the run's metrics/evaluation.json.
+    """
+    scores = [name for name in deciding() if name in leaves]
+    yield from ((score(name), leaves[name]) for name in scores)
+    for metric in metrics_in(leaves):
+        if metric.name not in scores:
+            yield f"{OTHERS}{metric.short}", leaves[metric.name]
+
+
+def params(held: Mapping[str, Scalar]) -> dict[str, str]:
+    """Picks the params that a run shows: family, recipe, seed, the recipe's knobs; its params.yaml has all others."""
+    named = {name: value for name, value in held.items() if name in (FAMILY, RECIPE, SEED) or name.startswith(KNOB)}
+    return {name: str(value) for name, value in named.items()}
+
+
+def name(held: Mapping[str, Scalar], experiment: str | None, key: str) -> str:
+    """Names a run: family/recipe/seed, the experiment if it was one, and the key."""
+    parts = (held.get(FAMILY, "dcgan"), held[RECIPE], held[SEED])
+    return " · ".join(filter(None, ("/".join(map(str, parts)), experiment, key)))
+
+
+def summary(verdict: str | None, leaves: Mapping[str, float]) -> str:
+    told = [verdict or "no verdict"]
+    if PRIMARY in leaves:
+        told.append(f"FID {leaves[PRIMARY]:.4g}")
+    if (relative := leaves.get("fid.relative")) is not None:
+        told.append(f"which is {relative:.3g} of what leaving out a class costs")
+    return ", ".join(told)
+
+
+def note(run_id: str, line: str, picture: str | None) -> str:
+    """Words a run's description in Markdown: what it came to in a line, and a picture among its files."""
+    shown_by = f"get-artifact?path={picture}&run_uuid={run_id}"
+    return output.escaped(line) + (f"\n\n![samples]({shown_by})" if picture else "")
 
 
 def untold(names: Collection[str]) -> tuple[str, ...]:

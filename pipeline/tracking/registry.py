@@ -19,16 +19,14 @@ from mnistgan.comparison.sides import Side, Trained
 from mnistgan.metrics.catalog import PRIMARY
 from pipeline.results import former
 from pipeline.runtime import load_tensorflow
+from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
-from pipeline.tracking.publication import FIGURES, VERSION_TAG, Publication
-from pipeline.tracking.shown import FORMER_FIGURES, score
+from pipeline.tracking.publication import FIGURES, FORMER_FIGURES, VERSION_TAG, Publication, score
+from pipeline.tracking.reading import RESULTS, tag
 from pipeline.tracking.writing import POINTS_A_BATCH
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
-
-    from pipeline.tracking.connection import Connection
 
 MODEL = "mnistgan-generator"
 DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
@@ -41,50 +39,50 @@ FILES = "mnistgan.files"
 """Tag of a logged model: its files' names and sizes, once all are there."""
 
 
-def add_model(at: "Connection", run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
+def add_model(at: Connection, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
     """Logs the run's model, whole, and says whether it was not; one that lacks something is completed under its id."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     client = at.client
     found, params = client.search_logged_models([at.experiment], f"source_run_id = '{run_id}'"), dict(content.params)
     model = found[0] if found else client.create_logged_model(at.experiment, "generator", run_id, None, params)
-    if model.status == LoggedModelStatus.READY and _has_its_files(client, model):
+    if model.status == LoggedModelStatus.READY and _has_its_files(at, model):
         return model, False
     outputs = client.get_run(run_id).outputs
     if model.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     if model.status != LoggedModelStatus.READY:
-        _link_figures(client, run_id, model.model_id)
+        _link_figures(at, run_id, model.model_id)
     with tempfile.TemporaryDirectory() as folder:
         _save(Path(folder) / "model", run_id, model, content)
         client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
-    client.set_logged_model_tags(model.model_id, {FILES: json.dumps(_files_of(client, model))})
+    client.set_logged_model_tags(model.model_id, {FILES: json.dumps(_files_of(at, model))})
     return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY), True
 
 
-def _files_of(client: "MlflowClient", model: "LoggedModel") -> Mapping[str, int]:
-    return Holdings.of(partial(client.list_logged_model_artifacts, model.model_id)).sizes
+def _files_of(at: Connection, model: "LoggedModel") -> Mapping[str, int]:
+    return Holdings.of(partial(at.client.list_logged_model_artifacts, model.model_id)).sizes
 
 
-def _has_its_files(client: "MlflowClient", model: "LoggedModel") -> bool:
+def _has_its_files(at: Connection, model: "LoggedModel") -> bool:
     """Whether a logged model has the files that it was given, beside those that MLflow adds where it is loaded."""
-    sizes = _files_of(client, model)
+    sizes = _files_of(at, model)
     noted = json.loads(model.tags.get(FILES, "{}"))
     return noted.items() <= sizes.items() and "MLmodel" in sizes and all(sizes.values())
 
 
-def _link_figures(client: "MlflowClient", run_id: str, model_id: str) -> None:
+def _link_figures(at: Connection, run_id: str, model_id: str) -> None:
     """Shows the final weights' figures on the model's page; the run's points stay the ones they are."""
     from mlflow.entities import Metric
 
     metrics = [
         Metric(name, point.value, point.timestamp, 0, model_id, run_id=run_id)
-        for name in client.get_run(run_id).data.metrics
-        for point in client.get_metric_history(run_id, name)
+        for name in at.client.get_run(run_id).data.metrics
+        for point in at.client.get_metric_history(run_id, name)
         if point.step == 0
     ]
     for start in range(0, len(metrics), POINTS_A_BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + POINTS_A_BATCH])
+        at.client.log_batch(run_id, metrics=metrics[start : start + POINTS_A_BATCH])
 
 
 def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication) -> None:
@@ -101,23 +99,18 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
     sampler = sampling.load(content.generator, plain=True)
     latents = TensorSpec(np.dtype(np.float32), (-1, sampler.latent_size), "latents")
     images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
+    versions = {name: version for name, version in content.tags.items() if name.startswith(VERSION_TAG)}
+    trained_with = [f"{name.removeprefix(VERSION_TAG)}=={version}" for name, version in versions.items()]
     mlflow.keras.save_model(
         sampler.network,
         str(folder),
         mlflow_model=Model(model.artifact_location, run_id, model_uuid=model.model_id, model_id=model.model_id),
         signature=ModelSignature(inputs=Schema([latents]), outputs=Schema([images])),
-        pip_requirements=[f"mlflow=={mlflow.__version__}", *_requirements(content.tags)],
+        pip_requirements=[f"mlflow=={mlflow.__version__}", *trained_with],
     )
 
 
-def _requirements(tags: Mapping[str, str]) -> list[str]:
-    """Lists the libraries that the state was trained with, as pip takes them."""
-    return [
-        f"{name.removeprefix(VERSION_TAG)}=={value}" for name, value in tags.items() if name.startswith(VERSION_TAG)
-    ]
-
-
-def add_version(at: "Connection", run_id: str, model: "LoggedModel", content: Publication) -> bool:
+def add_version(at: Connection, run_id: str, model: "LoggedModel", content: Publication) -> bool:
     """Registers a logged model as a version, unless it has one; returns whether it had none.
 
     A version whose model is gone stays, for what a person wrote there, and names the one that has it now.
@@ -146,29 +139,26 @@ def add_version(at: "Connection", run_id: str, model: "LoggedModel", content: Pu
     return True
 
 
-def point_alias(at: "Connection", rules: Mapping[str, Any], pins: str) -> bool:
+def point_alias(at: Connection, rules: Mapping[str, Any], pins: str) -> bool:
     """Points the alias to the best version measured under ``pins``, or to none; returns whether that changed it.
 
     Where none passes, a version that was measured under other pins keeps the alias: these rules were not asked of it.
     """
-    runs = {run.info.run_id: run for run in at.search(f"tags.`mnistgan.pins` = '{pins}'") if _is_whole(run)}
+    runs = {run.info.run_id: run for run in at.search(f"tags.`mnistgan.pins` = '{pins}'") if tag(run, RESULTS)}
     versions = [one for one in at.client.search_model_versions(f"name = '{MODEL}'") if REPLACED not in one.tags]
     measured = {int(one.version): figures_of(runs[one.run_id]) for one in versions if one.run_id in runs}
     best = choose(measured, rules)
     held = at.client.get_registered_model(MODEL).aliases.get(ALIAS)
-    if best is None and held is not None and not _is_measured_otherwise(at, held, pins):
-        at.client.delete_registered_model_alias(MODEL, ALIAS)
-    elif best is not None and str(best) != str(held):
+    if best is not None and str(best) != str(held):
         at.client.set_registered_model_alias(MODEL, ALIAS, str(best))
-    else:
+        return True
+    if best is not None or held is None:
         return False
-    return True
-
-
-def _is_measured_otherwise(at: "Connection", version: str, pins: str) -> bool:
-    """Whether a version's run is there and has other pins."""
     others = {run.info.run_id for run in at.search(f"tags.`mnistgan.pins` != '{pins}'")}
-    return at.client.get_model_version(MODEL, version).run_id in others
+    if at.client.get_model_version(MODEL, held).run_id in others:
+        return False
+    at.client.delete_registered_model_alias(MODEL, ALIAS)
+    return True
 
 
 def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | None:
@@ -176,7 +166,7 @@ def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | N
     passing = [
         (figures.leaves[PRIMARY], version)
         for version, figures in measured.items()
-        if PRIMARY in figures.leaves and judge_alone(rules, _side(version, figures)) is Outcome.PASS
+        if PRIMARY in figures.leaves and judge_alone(rules, Side("", (Trained("", figures),))) is Outcome.PASS
     ]
     return min(passing)[1] if passing else None
 
@@ -188,12 +178,3 @@ def figures_of(run: "Run") -> Figures:
     leaves = {former.figure(figure): metrics[name] for figure, name in before.items()}
     told = leaves or json.loads(tags.get(FIGURES, "{}"))
     return Figures(told, tags.get("mnistgan.pins", ""), tags.get("mnistgan.verdict"))
-
-
-def _is_whole(run: "Run") -> bool:
-    return bool(run.data.tags.get("mnistgan.results"))
-
-
-def _side(version: int, figures: Figures) -> Side:
-    name = f"version {version}"
-    return Side(name, (Trained(name, figures),))

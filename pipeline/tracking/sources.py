@@ -32,12 +32,10 @@ class Sources:
     state: State
     parts: Mapping[str, Part]
     ended: frozenset[str]
-    running: str | None = None
-    """The stage at work."""
+    running: str | None = None  # the stage at work
     since: float = 0.0
     """When it started (seconds since the epoch): what it writes is newer, what is older was an earlier run's."""
-    problems: Sequence[str] = ()
-    """What in the workspace is not as dvc.lock records, and so is left out."""
+    problems: Sequence[str] = ()  # what in the workspace is not as dvc.lock records, and so is left out
 
     def fingerprint(self) -> tuple[tuple[str, int], ...]:
         """Changes whenever the running stage has written something that a publication would show."""
@@ -54,19 +52,12 @@ class Sources:
 
 
 def while_running(stage: str, since: float) -> Sources:
-    """Collects what a stage that started at ``since`` works on, and what the stages before it recorded.
-
-    Raises UsageError or DataError when the workspace does not hold what those stages recorded.
-    """
+    """Collects what a stage begun at ``since`` reads. Raises UsageError or DataError where it is not as recorded."""
     if stage == "train":
         prepared = dvc_lock.prepared()
         # While training nothing opens the test images, not even to name the run that they will measure.
         known = {path: digest for part in prepared.values() for path, digest in part.outs.items()}
-        parts = {
-            **prepared,
-            "train": dvc_yaml.part_of("train"),
-            "evaluate": dvc_yaml.part_of("evaluate", known=known),
-        }
+        parts = {**prepared, "train": dvc_yaml.part_of("train"), "evaluate": dvc_yaml.part_of("evaluate", known=known)}
         return Sources(State.of(parts, runtime.installed_versions()), parts, frozenset(), stage, since)
     if stage == "evaluate":
         parts = dvc_lock.parts_of(dvc_lock.read()) | {"evaluate": dvc_yaml.part_of("evaluate")}
@@ -110,13 +101,8 @@ def _is_up_to_date(stage: str, recorded: Part) -> bool:
     """Whether nothing that a stage reads or wrote is other than recorded."""
     here = dvc_yaml.part_of(stage)
     deps = {path: here.deps.get(path) or digests.md5_of(Path(path)) for path in recorded.deps}
-    if here.deps.keys() - deps.keys() or (here.command, here.params, deps) != (
-        recorded.command,
-        recorded.params,
-        recorded.deps,
-    ):
-        return False
-    return not recorded.changed_outs()
+    is_same = (here.command, here.params, deps) == (recorded.command, recorded.params, recorded.deps)
+    return is_same and here.deps.keys() <= deps.keys() and not recorded.changed_outs()
 
 
 def skipped() -> dict[str, Part]:
@@ -133,7 +119,6 @@ def skipped() -> dict[str, Part]:
 
 
 def grids(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Finds the pictures of the fixed latents in a folder, by epoch."""
     for file in sorted(folder.glob(f"{GRID_PREFIX}*.png")):
         yield int(file.stem.removeprefix(GRID_PREFIX)), file
 

@@ -15,16 +15,14 @@ from mnistgan.files import sha256
 from pipeline.tracking import holdings, lease, parents, publication, registry, writing
 from pipeline.tracking.connection import connect
 from pipeline.tracking.failures import speaking_plainly
-from pipeline.tracking.finding import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
-from pipeline.tracking.publication import RECIPE_DIGEST, Point, Publication
+from pipeline.tracking.groups import Group
+from pipeline.tracking.publication import FORMER_FIGURES, RECIPE_DIGEST, Point, Publication
+from pipeline.tracking.reading import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
 from pipeline.tracking.registry import MODEL
-from pipeline.tracking.shown import FORMER_FIGURES
 from pipeline.tracking.writing import Steps
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-
-    from pipeline.tracking.groups import Group
 
 OF_ONE_RUN = (RESULTS, PUBLISHER, "mlflow.runName", "mlflow.loggedImages", "mlflow.log-model.history")
 """Tags that a run's replacement does not take over."""
@@ -39,14 +37,11 @@ class Published:
     run_id: str
     name: str
     added: Mapping[str, int]
-    blank: Sequence[str] = ()
-    """What the run doesn't tell, since only a journal knew it."""
-    mended: Sequence[str] = ()
-    """Sentences on what had gone from the store, or was doubled there, and is right again."""
+    blank: Sequence[str] = ()  # what the run doesn't tell, since only a journal knew it
+    mended: Sequence[str] = ()  # sentences on what had gone from the store, or was doubled there, and is right again
 
     @property
     def is_news(self) -> bool:
-        """Whether anything was added."""
         return any(self.added.values())
 
     def __str__(self) -> str:
@@ -63,10 +58,7 @@ class _Memory:
 
 
 class Store:
-    """MLflow's store, as one process publishes to it.
-
-    Raises TrackingError where it can't be reached; each method does.
-    """
+    """MLflow's store, as one process publishes to it. Each method raises TrackingError where it can't be reached."""
 
     def __init__(self, root: Path) -> None:
         self._at = connect(root)
@@ -76,7 +68,6 @@ class Store:
 
     @property
     def experiment(self) -> str:
-        """The id of the experiment that holds the runs."""
         return self._at.experiment
 
     def publish(self, content: Publication) -> Published | None:
@@ -88,7 +79,7 @@ class Store:
             self._begun[content.state.run_key] = done.run_id
         return done
 
-    def publish_group(self, group: "Group") -> Published:
+    def publish_group(self, group: Group) -> Published:
         """Brings the parent run of a group of seeds up to date, and puts the runs of its recipe under it."""
         key = f"group-{group.digest}"
         with speaking_plainly(), lease.publishing(self._at.root, key), lease.held(self._at, key):
@@ -96,7 +87,6 @@ class Store:
         return Published(run.info.run_id, group.name, added)
 
     def close_abandoned(self) -> list[str]:
-        """Sets the status of runs whose process is gone; returns a sentence on each."""
         with speaking_plainly():
             return lease.close_abandoned(self._at)
 
@@ -131,12 +121,8 @@ class Store:
         client, old = self._at.client, doubled.info.run_id
         kept = {name: value for name, value in doubled.data.tags.items() if name not in OF_ONE_RUN}
         begun = self._at.search(f"tags.`{REPLACES}` = '{old}'")
-        tags = {**kept, REPLACES: old}
-        fresh = (
-            begun[0]
-            if begun
-            else client.create_run(self._at.experiment, doubled.info.start_time, tags, doubled.info.run_name)
-        )
+        made = (self._at.experiment, doubled.info.start_time, {**kept, REPLACES: old}, doubled.info.run_name)
+        fresh = begun[0] if begun else client.create_run(*made)
         told = {point.metric for point in content.points}
         others = [
             Point(name, step, value)
@@ -158,9 +144,9 @@ class Store:
             at.set_tags(run, {PUBLISHER: at.clone})
         memory = self._memory_of(run_id)
         if is_first := memory.manifest is None:
-            memory.manifest = holdings.read(at.client, run_id)
+            memory.manifest = holdings.read(at, run_id)
         manifest = dict(memory.manifest or {})
-        gone = writing.take_out_gone(at.client, run, content, manifest) if is_first and manifest else []
+        gone = writing.take_out_gone(at, run, content, manifest) if is_first and manifest else []
         if is_finished and not manifest:
             gone.append("all files of the run")
         had_model = MODEL in manifest
@@ -175,7 +161,7 @@ class Store:
             models=self._add_model(run_id, content, manifest),
         )
         if manifest != memory.manifest:
-            holdings.write(at.client, run_id, manifest)
+            holdings.write(at, run_id, manifest)
             memory.manifest = manifest
         if had_model and added["models"]:
             gone.append(f"the model {MODEL}, or its version")
@@ -185,37 +171,29 @@ class Store:
         if content.results:
             # Last: a run that says which results it holds holds all of them.
             at.set_tags(run, {RESULTS: content.results})
-            added["aliases"] = self._point_alias(content)
+            # Where there are rules, the alias is the best version's by them.
+            is_judged = bool(content.rules and content.best_pins)
+            added["aliases"] = int(is_judged and registry.point_alias(at, content.rules, content.best_pins))
         if is_first or content.results:
             parents.join(at, run, content.tags.get(RECIPE_DIGEST))
-        lease.set_status(at.client, run, content.status, content.stopped)
+        lease.set_status(at, run, content.status, content.stopped)
         told = {*run.data.tags, *run.data.metrics, *content.tags, *(point.metric for point in content.points)}
         mended, self._news = tuple(self._news), []
         return Published(run_id, run.info.run_name, added, publication.untold(told), mended)
-
-    def _point_alias(self, content: Publication) -> int:
-        """Points the registered generator's alias to the best version, by the rules that there are."""
-        if not content.rules or not content.best_pins:
-            return 0
-        return int(registry.point_alias(self._at, content.rules, content.best_pins))
 
     def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
         """Logs the generator as a model and registers it, unless both are there whole."""
         if content.generator is None:
             return 0
-        model, is_news = registry.add_model(self._at, run_id, content)
-        if registry.add_version(self._at, run_id, model, content):
-            is_news = True
+        model, is_logged = registry.add_model(self._at, run_id, content)
+        is_registered = registry.add_version(self._at, run_id, model, content)
         manifest[MODEL] = sha256(content.generator)
-        return int(is_news)
+        return int(is_logged or is_registered)
 
     def _memory_of(self, run_id: str) -> _Memory:
-        if run_id not in self._memory:
-            self._memory[run_id] = _Memory(Steps(self._at.client, run_id))
-        return self._memory[run_id]
+        return self._memory.setdefault(run_id, _Memory(Steps(self._at, run_id)))
 
     def _is_doubled(self, run: "Run") -> bool:
-        """Whether a metric has two points at a step."""
         steps = self._memory_of(run.info.run_id).steps
         return any(max(steps.of(name).values(), default=0) > 1 for name in run.data.metrics)
 

@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import holdings, images, shown
-from pipeline.tracking.finding import tag
+from pipeline.tracking import holdings, images
+from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
-from pipeline.tracking.publication import NOTE, Point, Publication
+from pipeline.tracking.publication import NOTE, Point, Publication, note
+from pipeline.tracking.reading import tag
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
-
-    from pipeline.tracking.connection import Connection
 
 POINTS_A_BATCH = 1000
 PARAMS_A_BATCH = 100
@@ -31,37 +29,33 @@ DATASET_DIGEST = 36
 class Steps:
     """Counts a run's points of each metric, by step; asked of the store once, since MLflow would add a second."""
 
-    def __init__(self, client: "MlflowClient", run_id: str) -> None:
-        self._client, self._run_id = client, run_id
+    def __init__(self, at: Connection, run_id: str) -> None:
+        self._at, self._run_id = at, run_id
         self._known: dict[str, Counter[int]] = {}
 
     def of(self, metric: str) -> Counter[int]:
-        """The number of points at each step."""
         if metric not in self._known:
-            history = self._client.get_metric_history(self._run_id, metric)
+            history = self._at.client.get_metric_history(self._run_id, metric)
             self._known[metric] = Counter(point.step for point in history)
         return self._known[metric]
 
 
-def take_out_gone(client: "MlflowClient", run: "Run", content: Publication, manifest: dict[str, str]) -> list[str]:
+def take_out_gone(at: Connection, run: "Run", content: Publication, manifest: dict[str, str]) -> list[str]:
     """Takes out of a run's list what is to be added again, since the store has it no more or not whole."""
-    held = Holdings.of(partial(client.list_artifacts, run.info.run_id), run.info.artifact_uri)
+    held = Holdings.of(partial(at.client.list_artifacts, run.info.run_id), run.info.artifact_uri)
     stems = images.stems(held.sizes)
-    files = {
-        name: held.has(name, manifest[name], content.artifacts[name]) for name in content.artifacts if name in manifest
-    }
-    pictures = {
-        images.name_of(step): images.is_whole(held, stems.get(step), file)
-        for step, file in content.grids.items()
-        if manifest.get(images.name_of(step)) == sha256(file)
-    }
-    gone = [name for name, is_there in (files | pictures).items() if not is_there]
+    artifacts = content.artifacts.items()
+    gone = [name for name, file in artifacts if name in manifest and not held.has(name, manifest[name], file)]
+    for step, file in content.grids.items():
+        is_listed = manifest.get(images.name_of(step)) == sha256(file)
+        if is_listed and not images.is_whole(held, stems.get(step), file):
+            gone.append(images.name_of(step))
     for name in gone:
         del manifest[name]
     return gone
 
 
-def add_params(at: "Connection", run: "Run", content: Publication) -> int:
+def add_params(at: Connection, run: "Run", content: Publication) -> int:
     """Logs the params that a run lacks; MLflow never lets one change."""
     from mlflow.entities import Param
 
@@ -72,14 +66,14 @@ def add_params(at: "Connection", run: "Run", content: Publication) -> int:
     return len(params)
 
 
-def add_note(at: "Connection", run: "Run", content: Publication) -> int:
+def add_note(at: Connection, run: "Run", content: Publication) -> int:
     """Describes a run by its verdict and pictures; a description that it has stays: a person may have written it."""
     if not content.line or tag(run, NOTE):
         return 0
-    return at.set_tags(run, {NOTE: shown.note(run.info.run_id, content.line, images.STRIP if content.grids else None)})
+    return at.set_tags(run, {NOTE: note(run.info.run_id, content.line, images.STRIP if content.grids else None)})
 
 
-def add_dataset(at: "Connection", run: "Run", content: Publication) -> int:
+def add_dataset(at: Connection, run: "Run", content: Publication) -> int:
     """Says by which data a run was trained, once."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -92,48 +86,50 @@ def add_dataset(at: "Connection", run: "Run", content: Publication) -> int:
     return 1
 
 
-def add_points(at: "Connection", run_id: str, points: Sequence[Point], steps: Steps) -> int:
-    """Logs the points that a run lacks at their steps."""
+def add_points(at: Connection, run_id: str, points: Sequence[Point], steps: Steps) -> int:
     new = [point for point in points if not steps.of(point.metric)[point.step]]
     for start in range(0, len(new), POINTS_A_BATCH):
         batch = new[start : start + POINTS_A_BATCH]
-        log_points(at.client, run_id, batch)
+        log_points(at, run_id, batch)
         for point in batch:
             steps.of(point.metric)[point.step] += 1
     return len(new)
 
 
-def log_points(client: "MlflowClient", run_id: str, points: Sequence[Point]) -> None:
+def log_points(at: Connection, run_id: str, points: Sequence[Point]) -> None:
     """Logs points in one call, at most ``POINTS_A_BATCH``."""
     from mlflow.entities import Metric
 
     now = int(datetime.now(UTC).timestamp() * 1000)
-    client.log_batch(run_id, metrics=[Metric(point.metric, point.value, now, point.step) for point in points])
+    at.client.log_batch(run_id, metrics=[Metric(point.metric, point.value, now, point.step) for point in points])
 
 
-def add_grids(at: "Connection", run_id: str, grids: Mapping[int, Path], manifest: dict[str, str]) -> int:
+def add_grids(at: Connection, run_id: str, grids: Mapping[int, Path], manifest: dict[str, str]) -> int:
     """Logs the pictures of steps that are not in the list, and writes it after each."""
     digests = {step: sha256(file) for step, file in grids.items()}
     missing = [step for step in grids if manifest.get(images.name_of(step)) != digests[step]]
-    there = images.stems_of(at.client, run_id) if missing else {}
+    found = at.client.list_artifacts(run_id, images.FOLDER) if missing else []
+    there = images.stems(file.path for file in found)
     for step in missing:
-        images.log(at.client, run_id, step, grids[step], there.get(step))
+        images.log(at, run_id, step, grids[step], there.get(step))
         manifest[images.name_of(step)] = digests[step]
-        holdings.write(at.client, run_id, manifest)
+        holdings.write(at, run_id, manifest)
     return len(missing)
 
 
-def add_files(at: "Connection", run_id: str, files: Mapping[str, Path], manifest: dict[str, str]) -> int:
-    """Logs the files that are not in the list, or have changed."""
+def add_files(at: Connection, run_id: str, files: Mapping[str, Path], manifest: dict[str, str]) -> int:
     digests = {name: sha256(file) for name, file in files.items()}
     changed = [name for name in files if manifest.get(name) != digests[name]]
     for name in changed:
-        _add_file(at.client, run_id, Path(name), files[name])
+        path, file = Path(name), files[name]
+        with tempfile.TemporaryDirectory() as folder:  # MLflow takes the name from the file: another is copied
+            copy = file if file.name == path.name else Path(shutil.copyfile(file, Path(folder) / path.name))
+            at.client.log_artifact(run_id, str(copy), str(path.parent) if path.parent.name else None)
         manifest[name] = digests[name]
     return len(changed)
 
 
-def add_strip(at: "Connection", run_id: str, content: Publication, manifest: dict[str, str]) -> int:
+def add_strip(at: Connection, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
     """Logs what a finished run's description shows of its last grid."""
     if not content.line or not content.grids:
         return 0
@@ -144,10 +140,3 @@ def add_strip(at: "Connection", run_id: str, content: Publication, manifest: dic
         at.client.log_artifact(run_id, str(images.strip(last, Path(folder))))
     manifest[images.STRIP] = digest
     return 1
-
-
-def _add_file(client: "MlflowClient", run_id: str, name: Path, file: Path) -> None:
-    """Logs a file; MLflow takes its name from the file, so one that is to be called otherwise is copied."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = file if file.name == name.name else Path(shutil.copyfile(file, Path(folder) / name.name))
-        client.log_artifact(run_id, str(copy), str(name.parent) if name.parent.name else None)

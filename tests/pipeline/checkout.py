@@ -17,7 +17,7 @@ from mnistgan.metrics.looks import COLUMNS
 from mnistgan.rulers import cards
 from pipeline import runtime
 from pipeline.dvcfiles import digests, dvc_yaml, layout
-from pipeline.results import lookup, pins
+from pipeline.results import consistency, lookup
 from pipeline.runs import machine
 from tests.committed import CODE, SETTINGS, lay_out
 from tests.comparison.made_up import figures, report, seeds_around
@@ -57,8 +57,8 @@ class Checkout(Repository):
     @property
     def pins(self) -> str:
         """Of an evaluation by the rulers that are here."""
-        rulers = {name: cards.read(self.root / "pretrained", name)[1] for name in pins.RULERS}
-        return pins.pins_of(rulers, self.params["evaluate"])
+        rulers = {name: cards.read(self.root / "pretrained", name)[1] for name in consistency.RULERS}
+        return consistency.pins_of(rulers, self.params["evaluate"])
 
     @property
     def params(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from mnistgan.families.dcgan.networks import Discriminator, generator
 from mnistgan.rulers import cards, classifier, pixels
 from pipeline.__main__ import main
 from pipeline.dvcfiles import dvc_yaml
-from pipeline.results import pins
+from pipeline.results import consistency
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +69,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake"
     (folder / "metrics/training.csv").write_text(f"{header}\n0.5,50,0.9,1.2,0.6,0.4\n1,100,0.9,1.2,0.6,0.4\n")
     (folder / "metrics/classes.csv").write_text("class,share,prior\n" + "".join(f"{d},0.1,0.1\n" for d in range(10)))
-    by = {name: cards.read(folder / "pretrained", name)[1] for name in pins.RULERS}
-    evaluated = {"samples": 1000, "pins": pins.pins_of(by, {"samples": 1000, "latent_seed": 1})}
+    by = {name: cards.read(folder / "pretrained", name)[1] for name in consistency.RULERS}
+    evaluated = {"samples": 1000, "pins": consistency.pins_of(by, {"samples": 1000, "latent_seed": 1})}
     files.write_json(folder / "metrics/evaluation.json", {"fid": {"value": 7.0, "floor": 0.5}, **evaluated})
     return folder
 

@@ -11,7 +11,7 @@ from pipeline import ROOT
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.engines import planning
 from pipeline.engines.planning import Plan
-from pipeline.results import checkout, lookup, pins
+from pipeline.results import checkout, consistency, lookup
 from tests.committed import lay_out
 from tests.pipeline.repository import Repository, recorded, repository
 
@@ -133,7 +133,7 @@ def test_the_digest_is_that_of_the_committed_result(tmp_path: Path) -> None:
     lay_out(tmp_path, *DECLARED, "dvc.lock", "metrics", "pretrained")
     parts = dvc_lock.parts_of((tmp_path / "dvc.lock").read_text("utf-8"))
     written = json.loads((tmp_path / "metrics" / "evaluation.json").read_text("utf-8"))["pins"]
-    assert pins.pins_to_write(parts, tmp_path) == written
+    assert consistency.pins_to_write(parts, tmp_path) == written
     assert checkout.recipe_digest(parts, written) == lookup.read(str(tmp_path)).side.recipe
 
 
@@ -145,7 +145,7 @@ def test_a_spread_recorded_before_families_is_that_of_the_recipe_as_it_stands_no
     parts = {stage: dvc_yaml.part_of(stage, known=known["prepare"].outs) for stage in ("train", "evaluate")}
     rows = seeds.loads((prepared / "metrics" / "seeds.csv").read_text("utf-8"), "seeds.csv")
     recorded = {row.digest for row in rows if row.recipe == "fast"}
-    assert checkout.recipe_digest({**known, **parts}, pins.pins_to_write(parts)) in recorded
+    assert checkout.recipe_digest({**known, **parts}, consistency.pins_to_write(parts)) in recorded
 
 
 @pytest.mark.usefixtures("prepared")

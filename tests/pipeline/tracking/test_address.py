@@ -12,7 +12,7 @@ from mnistgan.errors import UsageError
 from pipeline.commands import sync
 from pipeline.dvcfiles import layout
 from pipeline.runs import journal
-from pipeline.tracking import address, finding, reading
+from pipeline.tracking import address, reading
 from pipeline.tracking.connection import connect
 from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
@@ -141,7 +141,7 @@ def test_a_store_that_may_only_be_read_is_read(workspace: Workspace, generator: 
         connection.execute("DELETE FROM experiment_tags")  # what publishing would set anew
         connection.commit()
     read_only(str(file.parent))
-    assert finding.named(connect(workspace.root), key).info.status == "FINISHED"
+    assert reading.named(connect(workspace.root), key).info.status == "FINISHED"
 
 
 @pytest.mark.parametrize("held", ["models/final.npz", "models/generator.npz"])
@@ -150,7 +150,7 @@ def test_a_runs_weights_are_fetched_by_the_name_that_they_had(
 ) -> None:
     run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
     monkeypatch.setattr(reading, "connect", lambda _root: SimpleNamespace(client=None))
-    monkeypatch.setattr(reading.finding, "named", lambda _at, _run: run)
+    monkeypatch.setattr(reading, "named", lambda _at, _run: run)
     monkeypatch.setattr(reading.holdings, "read", lambda _client, _run_id: {held, "dvc.lock"})
     monkeypatch.setattr(reading, "_download", lambda _at, _run_id, artifact, folder: folder / artifact)
     assert reading.download_generator("1", tmp_path) == tmp_path / held

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runs import journal, keys
-from pipeline.tracking import finding, lease, publication
+from pipeline.tracking import lease, publication, reading
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.gathering import gather
 from pipeline.tracking.sources import while_running
@@ -105,7 +105,7 @@ def test_a_run_that_another_process_or_another_clone_publishes_to_is_not_closed(
     assert done is not None
     with lease.publishing(workspace.root, sources.state.run_key):
         assert store.close_abandoned() == []  # its follower is about to say how it ended
-    client.set_tag(done.run_id, finding.CLONE, "another")
+    client.set_tag(done.run_id, reading.CLONE, "another")
     assert store.close_abandoned() == []
     assert client.get_run(done.run_id).info.status == "RUNNING"
 

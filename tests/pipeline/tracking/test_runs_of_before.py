@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Metric
 
-from pipeline.tracking import reading, registry, shown
+from pipeline.tracking import publication, reading, registry
 from pipeline.tracking.connection import connect
 from pipeline.tracking.gathering import gather
 from pipeline.tracking.publication import FIGURES, NOTE
@@ -57,6 +57,6 @@ def test_its_files_are_read_by_the_paths_that_they_have_in_it(workspace: Workspa
 
 def test_a_name_tells_family_recipe_and_seed_of_a_state_from_before_families_too() -> None:
     assert (
-        shown.name({"train.recipe": "fast", "train.seed": 3}, "lated-dhow", "123456")
+        publication.name({"train.recipe": "fast", "train.seed": 3}, "lated-dhow", "123456")
         == "dcgan/fast/3 · lated-dhow · 123456"
     )

@@ -1,6 +1,6 @@
 """What of an evaluation and of params a run shows, and in which order."""
 
-from pipeline.tracking import shown
+from pipeline.tracking import publication
 
 
 def test_the_scores_come_first_and_what_only_goes_with_a_metric_is_left_to_the_file() -> None:
@@ -12,14 +12,14 @@ def test_the_scores_come_first_and_what_only_goes_with_a_metric_is_left_to_the_f
         "fid.relative": 0.09,
         "samples": 9.0,
     }
-    told = dict(shown.figures(leaves))
+    told = dict(publication.figures(leaves))
     assert list(told) == ["scores/fid", "scores/fid.relative", "whole evaluation/kid"]
 
 
 def test_at_most_a_dozen_figures_are_scores() -> None:
-    assert 0 < len(shown.deciding()) <= 12
+    assert 0 < len(publication.deciding()) <= 12
 
 
 def test_the_params_that_are_shown_are_family_recipe_seed_and_knobs() -> None:
     held = {"train.family": "dcgan", "train.seed": 1, "train.threads": 2, "recipe.epochs": 9, "evaluate.samples": 100}
-    assert shown.params(held) == {"train.family": "dcgan", "train.seed": "1", "recipe.epochs": "9"}
+    assert publication.params(held) == {"train.family": "dcgan", "train.seed": "1", "recipe.epochs": "9"}
