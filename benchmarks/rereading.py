@@ -29,7 +29,7 @@ from mnistgan.families.sampling import MNIST, Sampler, latents
 from mnistgan.files import read_arrays, write_bytes
 from mnistgan.metrics.looks import COLUMNS, Look
 from mnistgan.nn import weights
-from mnistgan.nn.batchnorm import recompute_batchnorm
+from mnistgan.nn.layers import recompute_batchnorm
 from mnistgan.rulers import classifier, pixels
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import STATISTICS_LATENTS, STATISTICS_STREAM

@@ -41,7 +41,7 @@ from mnistgan.families.sampling import MNIST, Sampler, latents  # noqa: E402
 from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
 from mnistgan.metrics.fid import fid  # noqa: E402
 from mnistgan.metrics.manifold import manifold  # noqa: E402
-from mnistgan.nn.batchnorm import recompute_batchnorm  # noqa: E402
+from mnistgan.nn.layers import recompute_batchnorm  # noqa: E402
 from mnistgan.rulers import classifier, pixels  # noqa: E402
 from mnistgan.rulers.real import RealData, without_class  # noqa: E402
 from mnistgan.training.loop import STATISTICS_LATENTS, STATISTICS_STREAM  # noqa: E402

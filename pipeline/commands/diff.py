@@ -7,9 +7,8 @@ from typing import Annotated, Any, Self
 import typer
 
 from mnistgan.comparison import wording
-from mnistgan.comparison.changes import Change, changes
 from mnistgan.comparison.compare import Compared, Comparison, Value, compare
-from mnistgan.comparison.sides import Side
+from mnistgan.comparison.sides import Change, Side, changes
 from pipeline import output
 from pipeline.results import lookup
 from pipeline.results.checkout import Results
@@ -117,7 +116,7 @@ class DiffResult(output.Result):
             "measured_otherwise": found.otherwise,
             "headline": self.headline,
             "basis": found.basis.value,
-            "level": found.level,
+            "level": found.collapses.level,
             "margin": found.margin,
             "more_seeds": {"low": found.more_seeds.low, "high": found.more_seeds.high} if found.more_seeds else None,
             "collapsed": {"a": of.a, "of_a": of.of_a, "b": of.b, "of_b": of.of_b, "p": of.p},

@@ -55,7 +55,6 @@ def evaluate(
     with running("evaluate") as params, console.progress() as progress:
         from mnistgan import files
         from mnistgan.datasets.arrays import load
-        from mnistgan.evaluation import scores as of_scores
         from mnistgan.evaluation import verdict
         from mnistgan.evaluation.outside import read
         from mnistgan.rulers.pins import pins
@@ -73,7 +72,6 @@ def evaluate(
                 raise DataError(f"{path}: {len(split)} images; needs {needed}, the `evaluate.samples` of params.yaml")
         load_tensorflow(verbose, params.train.threads)
         from mnistgan.evaluation import measuring
-        from mnistgan.evaluation.smoothness import smoothness
         from mnistgan.families import sampling
         from mnistgan.families.contract import Ask
         from mnistgan.rulers import classifier, pixels
@@ -90,14 +88,14 @@ def evaluate(
         assert images is not None
         seen = trained_on or params.recipe.images
         found = reference.measure(images, seen, progress=progress)
-        walked = {"interpolation": smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
+        walked = {"interpolation": measuring.smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
         report = found.report | walked
         judged = verdict.verdict(report, thresholds.limits)
         which = {"images": outside.drawn} if outside else {}
         figures = {"verdict": judged, **report, **which, "pins": str(pinned)}
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))
         table = "\n".join(["class,share,prior", *rows, ""]).encode()
-        deciding = of_scores.scores(figures)
+        deciding = verdict.scores(figures)
         files.write_all({metrics: files.as_json(figures), scores: files.as_json(deciding), classes: table})
         told = f"{samples}, {outside.drawn}: " if outside else ""
         console.summary(f"{told}{_summary(found)}; {judged}")

@@ -127,10 +127,10 @@ def _frames(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
 
 
 def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: str) -> bytes:
-    from mnistgan.drawing.pictures import animation, encoding
+    from mnistgan.drawing.pictures import digits, encoding
 
     durations = [milliseconds] * (len(frames) - 1) + [milliseconds * HOLD]
-    return encoding.gif(animation.frames(frames), durations, digest)
+    return encoding.gif(digits.frames(frames), durations, digest)
 
 
 def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Iterable[Chart]], dict[str, Image]]":

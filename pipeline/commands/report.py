@@ -114,12 +114,12 @@ def _curves(title: str, path: Path, charts: "Sequence[Chart]", a: "Exhibits", b:
 
 
 def _shares(result: diff.DiffResult, a: "Exhibits", b: "Exhibits") -> "Shares":
-    from mnistgan.drawing.report import class_shares
+    from mnistgan.drawing.report import dots
     from mnistgan.drawing.report.page import Shares
 
     (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
     samples = int(result.found.a.members[0].figures.leaves.get("samples", 0))
-    return Shares(tuple(class_shares.rows(of_a, of_b, samples)), samples, (*notes_a, *notes_b))
+    return Shares(tuple(dots.share_rows(of_a, of_b, samples)), samples, (*notes_a, *notes_b))
 
 
 def _grids(a: "Exhibits", b: "Exhibits") -> "Grids":

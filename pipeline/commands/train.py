@@ -78,7 +78,7 @@ def train(
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
         from mnistgan.datasets import arrays
         from mnistgan.drawing import grids as grid_files
-        from mnistgan.training.selection import selected
+        from mnistgan.training.batches import selected
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
         data = selected(params.recipe, labelled, held_out, _place(params), str(train))

@@ -89,7 +89,7 @@ def _of_scores(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
     path = part.options.get("scores")
     if path is None or not (workspace / path).is_file():
         return
-    from mnistgan.evaluation.scores import scores
+    from mnistgan.evaluation.verdict import scores
     from mnistgan.files import read_json
 
     try:
@@ -104,7 +104,7 @@ def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
     path = part.options.get("classes")
     if path is None or not (workspace / path).is_file():
         return
-    from mnistgan.drawing.report.class_shares import Shares
+    from mnistgan.drawing.report.dots import Shares
 
     try:
         held = Shares.parse((workspace / path).read_text("utf-8", "replace"), str(path))

@@ -17,8 +17,8 @@ from pipeline.runs.journal import Kind
 if TYPE_CHECKING:
     import numpy as np
 
-    from mnistgan.drawing.report.class_shares import Shares
     from mnistgan.drawing.report.curves import Table
+    from mnistgan.drawing.report.dots import Shares
     from pipeline.results.checkout import Place, Results
 
 CURVES = Path("metrics/training.csv")
@@ -62,7 +62,7 @@ class Exhibits:
 
     def shares(self) -> "tuple[Shares | None, list[str]]":
         """Reads the shares of the classes. Raises FormatError where the file holds something else."""
-        from mnistgan.drawing.report.class_shares import Shares
+        from mnistgan.drawing.report.dots import Shares
 
         content, notes = self._read(CLASSES, "evaluate")
         return (Shares.parse(_text(content), f"{self.name}, {CLASSES}") if content is not None else None), notes

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from mnistgan import reading
 from mnistgan.comparison import seeds
-from mnistgan.comparison.seeds import SeedRow
-from mnistgan.comparison.summary import Summary, summarise
+from mnistgan.comparison.seeds import SeedRow, Summary, summarise
 from mnistgan.errors import DataError
 from mnistgan.metrics.catalog import PRIMARY, Scale, Shown, shown
 from mnistgan.metrics.rounding import rounded

@@ -1,28 +1,4 @@
-"""The project's exceptions: every error raised on purpose.
-
-::
-
-    MnistganError              exit code 2 unless said otherwise
-    ├── ParamsError            params.yaml: every problem at once
-    ├── GateError              gate.yaml: every problem at once
-    ├── DataError              data that is missing, broken or not what was promised
-    │   ├── SourceError        no source gave the file; names each source and why it failed
-    │   ├── DigestError        bytes that are not the pinned ones
-    │   └── FormatError        an IDX, NPZ, JSON or image file that breaks its format
-    ├── TrainingError          training can't go on
-    │   ├── DivergedError      a loss or a weight became NaN or infinite
-    │   └── CheckpointError    a checkpoint can't be read, written, or belongs to another state
-    ├── MetricError            a metric that these samples can't give
-    ├── RulerError             a feature network that isn't the pinned one
-    │   └── PinsError          two figures measured by different rulers
-    ├── TrackingError          MLflow's store can't be used
-    ├── GitError               git can't be asked; tells what git says
-    ├── UsageError             a command called with what it can't take
-    ├── DifferenceError        what was made or is there is not what was recorded; exit code 1
-    └── Interrupted            stopped on request, resumable; exit code 130
-
-A message says what came, where, what is taken, and how to mend it.
-"""
+"""The project's exceptions. A message says what came, where, what is taken, and how to mend it."""
 
 MOST_LINES = 200
 MOST_COLUMNS = 4000

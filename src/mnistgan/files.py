@@ -17,8 +17,7 @@ import numpy as np
 from mnistgan import reading
 from mnistgan.errors import DataError, FormatError
 
-MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
-"""The first that a ZIP can name."""
+MEMBER_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a ZIP can name
 
 
 @contextmanager
@@ -102,10 +101,7 @@ def as_json(content: Any) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Reads a JSON file.
-
-    Raises DataError when it is missing and FormatError when it does not parse.
-    """
+    """Reads a JSON file. Raises DataError when it is missing and FormatError when it does not parse."""
     try:
         return reading.json_document(reading.content(path), str(path))
     except FileNotFoundError as error:

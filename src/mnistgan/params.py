@@ -1,7 +1,5 @@
 """Reads params.yaml and recipes/FAMILY.yaml strictly: every problem at once, before any heavy library is loaded."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,10 +119,7 @@ def load(path: Path, *, every_family: bool = False) -> Params:
 
 
 def parse(text: str, recipes: Mapping[str, str], name: str) -> Params:
-    """Checks the text of a params file and, by family, those of files of recipes.
-
-    ``name`` stands for the params file in messages. Raises ParamsError as :func:`load` does.
-    """
+    """Checks a params file's text (``name`` in messages) and, by family, those of recipes. Raises as :func:`load`."""
     return _check(_document(text, name, _SECTIONS), recipes, name)
 
 
@@ -143,7 +138,6 @@ def _check(document: Any, recipes: Mapping[str, str], name: str) -> Params:
 
 
 def _recipes(family: str, text: str) -> tuple[dict[str, Any], list[str]]:
-    """A family's recipes by their names, unchecked where there are problems, and these."""
     document = _document(text, recipes_file(family), "recipes, each by its name")
     knobs = families.find(family).recipe
     schema = Annotated[dict[Annotated[str, AfterValidator(_recipe_name)], knobs], Field(min_length=1)]  # type: ignore[valid-type]

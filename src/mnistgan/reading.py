@@ -43,10 +43,7 @@ def demand_plain(path: Path, refusal: type[MnistganError] = FormatError) -> None
 
 
 def content(path: Path, most: int = MOST_TEXT, refusal: type[MnistganError] = FormatError) -> bytes:
-    """Reads the bytes of a plain file.
-
-    Raises ``refusal`` where it is none or larger than ``most`` bytes; OSError where it can't be opened.
-    """
+    """Reads a plain file's bytes. Raises ``refusal`` where it is none or larger than ``most``; OSError as ``open``."""
     demand_plain(path, refusal)
     with path.open("rb") as file:
         found = file.read(most + 1)
@@ -78,10 +75,7 @@ def decoded(content: bytes, name: str) -> str:
 
 
 def json_document(content: str | bytes, name: str) -> Any:
-    """Parses JSON text; ``name`` stands in messages.
-
-    Raises FormatError where it is no JSON, too large, nested too deep, or has a number of too many digits.
-    """
+    """Parses JSON text. Raises FormatError where it is none, too large, nested too deep, or has too long a number."""
     try:
         if len(content) > MOST_TEXT:
             raise ValueError(f"larger than the {MOST_TEXT:,} bytes that are taken")

@@ -3,11 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from mnistgan.comparison.changes import Change, changes
 from mnistgan.comparison.compare import Basis, Collapses, Compared, Comparison, Verdict, compare, judge
-from mnistgan.comparison.differences import Difference
-from mnistgan.comparison.power import SeedsNeeded
-from mnistgan.comparison.sides import Side, Trained
+from mnistgan.comparison.differences import Difference, SeedsNeeded
+from mnistgan.comparison.sides import Change, Side, Trained, changes
 from mnistgan.comparison.wording import headline, notes, says, value
 from mnistgan.errors import PinsError
 from mnistgan.metrics.catalog import PRIMARY

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from mnistgan.comparison.differences import SeedSpread
-from mnistgan.comparison.power import SeedsNeeded, deviation_range, power, power_of_one, seeds_needed
+from mnistgan.comparison.differences import SeedsNeeded, SeedSpread, deviation_range, power, power_of_one, seeds_needed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "comparing.md"
 # The difference, in standard deviations between seeds, that is seen four times in five.

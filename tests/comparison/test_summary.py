@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mnistgan.comparison.summary import summarise
+from mnistgan.comparison.seeds import summarise
 from tests.comparison.made_up import COLLAPSED, figures
 
 FIDS = (math.exp(2.0), math.exp(2.2), math.exp(2.4))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import MetricError
+from mnistgan.evaluation.faults import SPOILED
 from mnistgan.evaluation.measuring import Evaluation, Reference, Seen, class_rows
-from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset

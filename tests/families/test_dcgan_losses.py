@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistgan.families.dcgan.features import SMALL, Features
 from mnistgan.families.dcgan.losses import (
     balance_loss,
     discriminator_loss,
@@ -13,7 +12,7 @@ from mnistgan.families.dcgan.losses import (
     realness,
     shares,
 )
-from mnistgan.families.dcgan.shares import Shares
+from mnistgan.families.dcgan.shares import SMALL, Features, Shares
 
 
 def test_losses_are_the_cross_entropies_by_hand():

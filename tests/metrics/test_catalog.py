@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistgan.evaluation.scores import scores
-from mnistgan.evaluation.verdict import EVIDENCE
+from mnistgan.evaluation.verdict import EVIDENCE, scores
 from mnistgan.metrics.catalog import COMPANIONS, KNOWN, METRICS, Better
 from mnistgan.metrics.looks import COLUMNS
 
@@ -27,7 +26,7 @@ from mnistgan.comparison.sides import Side, Trained
 from mnistgan.comparison.compare import compare
 from mnistgan.drawing.pictures import tables
 from mnistgan.drawing.report.dots import metric_rows
-from mnistgan.evaluation import measuring, scores
+from mnistgan.evaluation import measuring, verdict
 from mnistgan.files import write_json
 from mnistgan.metrics.rounding import rounded
 
@@ -41,7 +40,7 @@ a, b = (Side(name, (Trained(name, figures),)) for name in "ab")
 found = next(row for row in metric_rows(compare(a, b)) if row.name == "pixels.sharpness")
 assert found.better == "higher is better" and found.real.value == 0.5
 assert judge(parse({"pixels.sharpness": "at least 0.9 of real"}, "gate.yaml"), a, b, ())[0].outcome == "pass"
-assert scores.scores(report)["pixels"] == {"sharpness": measured["sharpness"]}
+assert verdict.scores(report)["pixels"] == {"sharpness": measured["sharpness"]}
 write_json(Path("evaluation.json"), report)
 assert "sharpness" in [measure.name for measure in tables.metrics(Path("evaluation.json")).measures]
 """

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 
 from mnistgan.families.dcgan.networks import generator
-from mnistgan.nn.batchnorm import recompute_batchnorm
+from mnistgan.nn.layers import recompute_batchnorm
 
 
 def test_fresh_batchnorm_statistics_make_inference_equal_a_training_pass_over_the_same_latents():

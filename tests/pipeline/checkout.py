@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow
-from mnistgan.evaluation.scores import scores
+from mnistgan.evaluation.verdict import scores
 from mnistgan.metrics.looks import COLUMNS
 from mnistgan.rulers import cards
 from pipeline import runtime

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mnistgan.evaluation.scores import scores
+from mnistgan.evaluation.verdict import scores
 from mnistgan.files import as_json
 from pipeline.results import former
 

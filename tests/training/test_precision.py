@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistgan.training.precision import products_in
 from mnistgan.training.state import TrainingState
-from mnistgan.training.step import Steps
+from mnistgan.training.step import Steps, products_in
 from pipeline import runtime
 
 needs_bfloat16 = pytest.mark.skipif(

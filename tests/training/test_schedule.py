@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from mnistgan.families.dcgan.networks import generator
-from mnistgan.training.average import Average
-from mnistgan.training.schedule import Schedule
+from mnistgan.training.state import Average
+from mnistgan.training.step import Schedule
 
 
 def test_the_learning_rate_rises_holds_and_falls_to_nothing():

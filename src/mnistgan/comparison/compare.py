@@ -1,25 +1,27 @@
 """Compares two sides: better, worse, can't tell yet, identical or measured otherwise; and every metric."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from statistics import fmean, stdev
+from statistics import fmean
 
-from mnistgan.comparison import distributions
-from mnistgan.comparison.differences import Difference, SeedSpread, difference, fisher, holm, pooled
-from mnistgan.comparison.power import LEVEL, SeedsNeeded, seeds_needed
-from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
-from mnistgan.comparison.sides import (
-    Side,
-    Trained,
-    are_identical,
-    distinct,
-    measured_by_others,
-    measured_otherwise,
+from mnistgan.comparison.differences import (
+    LEVEL,
+    Difference,
+    SeedsNeeded,
+    difference,
+    fisher,
+    half_of_mean,
+    holm,
+    pooled,
+    seeds_needed,
 )
+from mnistgan.comparison.figures import finite
+from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
+from mnistgan.comparison.sides import Side, are_identical, distinct, measured_by_others, measured_otherwise
 from mnistgan.errors import PinsError
-from mnistgan.metrics.catalog import PRIMARY, Better, Metric, metrics_in, sampling_interval
+from mnistgan.metrics.catalog import KNOWN, PRIMARY, Better, Metric, metrics_in, sampling_interval
 from mnistgan.metrics.intervals import Interval
 from mnistgan.rulers.pins import check_same
 
@@ -40,12 +42,9 @@ class Verdict(StrEnum):
 class Basis(StrEnum):
     """Where the size of a chance difference is taken from: a group of seeds, a record, or nowhere."""
 
-    GROUPS = "groups"
-    """Seeds on both sides: Welch's test."""
-    RECORDED = "recorded"
-    """The recorded spread of a recipe, since a side has one seed."""
-    OTHER = "other"
-    """The spread within the other side's seeds, since one side has one seed and nothing is recorded."""
+    GROUPS = "groups"  # seeds on both sides: Welch's test
+    RECORDED = "recorded"  # the recorded spread of a recipe, since a side has one seed
+    OTHER = "other"  # the spread within the other side's seeds, since one side has one seed and nothing is recorded
     NONE = "none"
 
 
@@ -72,10 +71,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric of both sides. ``difference`` is on the metric's scale; ``p`` adjusted by Holm, unless primary.
-
-    Both are None where nothing tells how large a difference chance makes, or chance makes none: ``is_tested`` tells.
-    """
+    """Both sides' metric; ``difference`` on its scale, ``p`` by Holm unless primary; None where chance is unknown."""
 
     metric: Metric
     a: Value
@@ -123,6 +119,11 @@ class Collapses:
         return self.a + self.b > 0
 
     @property
+    def level(self) -> float:
+        """Significance level of the primary metric: 5%, halved with Fisher's test where a seed collapsed."""
+        return LEVEL / 2 if self.any else LEVEL
+
+    @property
     def p(self) -> float:
         """Fisher's exact test, two-sided."""
         return fisher(self.a, self.of_a, self.b, self.of_b)
@@ -144,21 +145,14 @@ class Comparison:
     verdict: Verdict
     basis: Basis
     spread: RecordedSpread | None
-    narrower: RecordedSpread | None
-    """That of the other side's recipe, where it is recorded too."""
+    narrower: RecordedSpread | None  # that of the other side's recipe, where it is recorded too
     primary: Compared
     others: tuple[Compared, ...]
     collapses: Collapses
     margin: float
     more_seeds: SeedsNeeded | None
     notes: tuple[str, ...]
-    otherwise: str | None = None
-    """Why it can't be that both were measured, and alike."""
-
-    @property
-    def level(self) -> float:
-        """The significance level of the primary metric."""
-        return level(self.collapses)
+    otherwise: str | None = None  # why it can't be that both were measured, and alike
 
 
 def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = MARGIN) -> Comparison:
@@ -175,13 +169,11 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
     b, repeated_b = distinct(b)
     rows = list(recorded)
     spread, narrower = spreads(rows, a, b)
-    metrics = metrics_in(name for side in (a, b) for member in side.members for name in member.figures.leaves)
-    if PRIMARY not in [metric.name for metric in metrics]:
-        metrics = metrics_in([PRIMARY, *(metric.name for metric in metrics)])
+    metrics = metrics_in([PRIMARY, *(name for m in (*a.members, *b.members) for name in m.figures.leaves)])
     by_chance = not (otherwise or identical)
     primary, *others = (_compared(metric, a, b, spread, by_chance) for metric in metrics)
     collapses = Collapses(a.collapsed, len(a.members), b.collapsed, len(b.members))
-    values = [_values(primary.metric, side.healthy) for side in (a, b)]
+    values = [finite(primary.metric, (member.figures for member in side.healthy)) for side in (a, b)]
     planned = (spread and spread.of(primary.metric)) or pooled(values)
     return Comparison(
         a=a,
@@ -195,25 +187,16 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
         others=_adjusted(others),
         collapses=collapses,
         margin=margin,
-        more_seeds=_more_seeds(planned, margin, min(map(len, values))),
+        more_seeds=seeds_needed(planned, math.log1p(margin)).beyond(min(map(len, values))) if planned else None,
         notes=(*filter(None, [by_others]), *repeated_a, *repeated_b, *_shared(a, b)),
         otherwise=otherwise,
     )
 
 
-def level(collapses: Collapses) -> float:
-    """Significance level of the primary metric: 5%, halved with Fisher's test where a seed collapsed."""
-    return LEVEL / 2 if collapses.any else LEVEL
-
-
 def judge(primary: Difference | None, collapses: Collapses) -> Verdict:
-    """The overall verdict, wrong at most once in twenty where there is no difference.
-
-    Log FID of the seeds that did not collapse decides, and where any did, their number too. Should the two
-    contradict each other, nothing can be told.
-    """
+    """The verdict, wrong once in twenty at most: by log FID and by collapses, if any; none where they contradict."""
     found = {collapses.verdict}
-    if primary is not None and primary.p < level(collapses):
+    if primary is not None and primary.p < collapses.level:
         found.add(Verdict.BETTER if primary.estimate < 0 else Verdict.WORSE)
     found.discard(Verdict.CANT_TELL)
     return found.pop() if len(found) == 1 else Verdict.CANT_TELL
@@ -231,15 +214,9 @@ def check_pins(a: Side, b: Side) -> None:
 
 def spreads(rows: Sequence[SeedRow], a: Side, b: Side) -> tuple[RecordedSpread | None, RecordedSpread | None]:
     """The recorded spreads of A's and B's recipe, the one in which FID varies more first; None for one that is not."""
-    recipes = dict.fromkeys((a.recipe, b.recipe))
-    known = [spread for recipe in recipes if (spread := spread_of(rows, recipe))]
-    primary = metrics_in([PRIMARY])[0]
-
-    def deviation(spread: RecordedSpread) -> float:
-        found = spread.of(primary)
-        return found.deviation if found else 0.0
-
-    wider, narrower, *_ = (*sorted(known, key=deviation, reverse=True), None, None)
+    known = [spread for recipe in dict.fromkeys((a.recipe, b.recipe)) if (spread := spread_of(rows, recipe))]
+    known.sort(key=lambda spread: of.deviation if (of := spread.of(KNOWN[PRIMARY])) else 0.0, reverse=True)
+    wider, narrower, *_ = (*known, None, None)
     return wider, narrower
 
 
@@ -252,27 +229,29 @@ def _shared(a: Side, b: Side) -> list[str]:
 
 
 def _compared(metric: Metric, a: Side, b: Side, spread: RecordedSpread | None, by_chance: bool) -> Compared:
-    of_a, of_b = _values(metric, a.healthy), _values(metric, b.healthy)
+    of_a, of_b = (finite(metric, (member.figures for member in side.healthy)) for side in (a, b))
     found = difference(of_a, of_b, spread.of(metric) if spread else pooled([of_a, of_b])) if by_chance else None
     return Compared(metric, _value(metric, a), _value(metric, b), found, is_tested=by_chance)
-
-
-def _values(metric: Metric, members: Iterable[Trained]) -> list[float]:
-    """The finite values of a metric, on its scale."""
-    scaled = (metric.scale.of(member.figures.leaves.get(metric.name, math.nan)) for member in members)
-    return [value for value in scaled if math.isfinite(value)]
 
 
 def _value(metric: Metric, side: Side) -> Value:
     """A metric over the healthy members; where none is, over all, since a figure is shown in any case."""
     members = side.healthy or side.members
     leaves = [member.figures.leaves for member in members]
-    values = _values(metric, members)
+    values = finite(metric, (member.figures for member in members))
     missing = sum(metric.name not in held for held in leaves)
     real = [held[metric.real] for held in leaves if metric.real in held] if metric.real else []
+    mean, interval = metric.scale.back(fmean(values)) if values else math.nan, None
+    if len(leaves) == 1:  # the file's own number, to the last digit
+        own = leaves[0].get(metric.name, math.nan)
+        mean, interval = own if math.isfinite(own) else math.nan, sampling_interval(metric, leaves[0])
+    elif len(values) >= 2:  # the 95% interval of the mean over seeds
+        middle, half = fmean(values), half_of_mean(values)
+        low, centre, high = map(metric.scale.back, (middle - half, middle, middle + half))
+        interval = Interval(centre, low, high)
     return Value(
-        mean=_mean(metric, members, values),
-        interval=sampling_interval(metric, leaves[0]) if len(leaves) == 1 else _of_mean(metric, values),
+        mean=mean,
+        interval=interval,
         real=fmean(real) if real else None,
         seeds=len(members),
         missing=missing,
@@ -280,36 +259,10 @@ def _value(metric: Metric, side: Side) -> Value:
     )
 
 
-def _mean(metric: Metric, members: Sequence[Trained], values: Sequence[float]) -> float:
-    """The mean on the metric's scale, turned back; the file's own number, to the last digit, where there is one."""
-    if len(members) == 1:
-        value = members[0].figures.leaves.get(metric.name, math.nan)
-        return value if math.isfinite(value) else math.nan
-    return metric.scale.back(fmean(values)) if values else math.nan
-
-
-def _of_mean(metric: Metric, values: Sequence[float]) -> Interval | None:
-    """The 95% interval of the mean over seeds."""
-    if len(values) < 2:
-        return None
-    middle, half = (
-        fmean(values),
-        distributions.quantile(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values)),
-    )
-    low, centre, high = map(metric.scale.back, (middle - half, middle, middle + half))
-    return Interval(centre, low, high)
-
-
 def _adjusted(others: Sequence[Compared]) -> tuple[Compared, ...]:
     """The metrics that do not decide, with Holm's p over those that have any."""
-    tested = [other for other in others if other.difference]
-    adjusted: Mapping[str, float] = dict(
-        zip(
-            [other.metric.name for other in tested],
-            holm([other.difference.p for other in tested if other.difference]),
-            strict=True,
-        )
-    )
+    tested = {other.metric.name: other.difference.p for other in others if other.difference}
+    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     return tuple(replace(other, p=adjusted.get(other.metric.name)) for other in others)
 
 
@@ -319,7 +272,3 @@ def _basis(values: Sequence[Sequence[float]], primary: Difference | None, spread
     if min(map(len, values)) >= 2:
         return Basis.GROUPS
     return Basis.RECORDED if spread else Basis.OTHER
-
-
-def _more_seeds(spread: SeedSpread | None, margin: float, present: int) -> SeedsNeeded | None:
-    return seeds_needed(spread, math.log1p(margin)).beyond(present) if spread else None

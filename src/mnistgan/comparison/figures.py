@@ -2,21 +2,20 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
 from mnistgan.errors import FormatError
-from mnistgan.metrics.catalog import SECTIONS
+from mnistgan.metrics.catalog import SECTIONS, Metric
 from mnistgan.metrics.looks import REPEATED
 from mnistgan.reading import flatten
 from mnistgan.rulers.pins import Pins
 
 WORDS = PINS, VERDICT = "pins", "verdict"
 HEALTHY = "healthy"
-FINDINGS = (HEALTHY, "collapsed", "memorised", "unsure")
-"""The words that a verdict is made of."""
+FINDINGS = (HEALTHY, "collapsed", "memorised", "unsure")  # the words that a verdict is made of
 DROPPED, REPETITION = "classes.dropped", "repetition.value"
 
 
@@ -71,20 +70,20 @@ class Figures:
         return (self.pins, *sorted((name, repr(value)) for name, value in self.leaves.items()))
 
 
-def verdict_of(report: Mapping[str, Any]) -> str | None:
-    """The verdict of a parsed metrics file with its evidence: ``healthy``, ``unsure: 12% are of no clear class``.
+def finite(metric: Metric, figures: Iterable[Figures]) -> list[float]:
+    """The finite values of a metric, on its scale."""
+    scaled = (metric.scale.of(one.leaves.get(metric.name, math.nan)) for one in figures)
+    return [value for value in scaled if math.isfinite(value)]
 
-    None where it has none.
-    """
+
+def verdict_of(report: Mapping[str, Any]) -> str | None:
+    """The verdict of a parsed metrics file with its evidence, as ``unsure: 12% are of no clear class``, or None."""
     verdict = report.get(VERDICT)
     return None if verdict is None else str(verdict)
 
 
 def _numbers(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Every number by its dotted name. Raises ValueError on a word among the figures of a known metric.
-
-    A class's name may be one; words elsewhere are nobody's business.
-    """
+    """Every number by its dotted name. Raises ValueError on a word, a class's name aside, among known figures."""
     for name, value in flatten(report):
         if value is None:
             yield name, math.nan

@@ -8,27 +8,18 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist, fmean
 from typing import Any
 
-from mnistgan.comparison import distributions
 from mnistgan.comparison.compare import check_pins, spreads
-from mnistgan.comparison.differences import Difference, SeedSpread, difference, pooled
-from mnistgan.comparison.figures import FINDINGS, VERDICT
+from mnistgan.comparison.differences import Difference, difference, pooled, quantile
+from mnistgan.comparison.figures import FINDINGS, VERDICT, finite
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow
-from mnistgan.comparison.sides import Side, Trained, are_identical, distinct, measured_otherwise
+from mnistgan.comparison.sides import Side, are_identical, distinct, measured_otherwise
 from mnistgan.errors import GateError, UsageError
-from mnistgan.metrics.catalog import (
-    KNOWN,
-    Better,
-    Metric,
-    Scale,
-    broken_interval,
-    find,
-    sampling_interval,
-)
+from mnistgan.metrics.catalog import KNOWN, Better, Metric, Scale, broken_interval, find, sampling_interval
 from mnistgan.metrics.intervals import Z
 
 ONE_SIDED = 0.95
@@ -83,9 +74,9 @@ class Bound:
         value, half, basis = _spread_of_head(metric, values, case.head)
         if not half and _sampling_error(metric, case.base):
             return Outcome.INCONCLUSIVE, f"{value:.4g}; {case.head.name} has no interval for it, {case.base.name} has"
-        said = (
-            f"{value:.4g}{_bounds(value - half, value + half)}, {'at least' if self.least else 'at most'} {limit:.4g}"
-        )
+        low, high = value - half, value + half
+        bounds = "" if low == high else f" [{low:.4g}, {high:.4g}]"
+        said = f"{value:.4g}{bounds}, {'at least' if self.least else 'at most'} {limit:.4g}"
         if self.of_real:
             said += f" ({self.limit:g} of {real:.4g})"
         distance = limit - value if self.least else value - limit
@@ -128,13 +119,18 @@ class NoWorse:
         allowed = [sign * factor * value for value in base]
         found = [sign * value for value in head]
         if min(len(base), len(head)) >= 2 and (groups := difference(allowed, found)):
-            return _shifted(groups, shift), f"Welch's test, {len(base)} and {len(head)} seeds"
-        spread, basis = _spread(metric, base, head, case.spread)
+            return replace(groups, estimate=groups.estimate - shift), f"Welch's test, {len(base)} and {len(head)} seeds"
+        estimate = fmean(found) - fmean(allowed) - shift
+        spread, basis = pooled([base, head]), f"spread of the other side's {max(len(base), len(head))} seeds"
+        if case.spread:
+            spread = case.spread.of(metric)
+            seeds = spread.degrees + 1 if spread else 0
+            basis = f"recorded spread of recipe {case.spread.recipe}, {seeds} seeds"
         if spread and spread.deviation > 0:
             error = spread.deviation * math.sqrt(1 / len(head) + factor**2 / len(base))
-            return _shifted(Difference(fmean(found) - fmean(allowed), error, spread.degrees), shift), basis
+            return Difference(estimate, error, spread.degrees), basis
         error = math.hypot(factor * _sampling_error(metric, case.base), _sampling_error(metric, case.head))
-        return _shifted(Difference(fmean(found) - fmean(allowed), error, math.inf), shift), SAMPLING
+        return Difference(estimate, error, math.inf), SAMPLING
 
     def _allowed(self, metric: Metric, base: Sequence[float]) -> tuple[float, float, float]:
         """Sign of what is worse, factor of the base that is still allowed, and what is allowed beyond it."""
@@ -180,8 +176,7 @@ class Case:
     base: Side
     head: Side
     spread: RecordedSpread | None
-    unjudged: str | None = None
-    """Why the figures of the two can't be held against each other."""
+    unjudged: str | None = None  # why the figures of the two can't be held against each other
 
     def metric(self, name: str) -> Metric:
         """The metric that a rule names. Raises UsageError where neither side has it."""
@@ -194,8 +189,7 @@ class Case:
 
     def values(self, metric: Metric, side: Side) -> list[float]:
         """The finite values of a side, on the metric's scale."""
-        leaves = [member.figures.leaves.get(metric.name, math.nan) for member in side.members]
-        return [scaled for scaled in map(metric.scale.of, leaves) if math.isfinite(scaled)]
+        return finite(metric, (member.figures for member in side.members))
 
     def gap(self, metric: Metric, **values: Sequence[float]) -> str | None:
         """Says which side lacks the metric, a number for it, or an interval that holds it; None where neither."""
@@ -218,10 +212,7 @@ class Case:
 
 
 def parse(document: Any, name: str) -> dict[str, tuple[str, Rule]]:
-    """Parses gate.yaml's content into rules, each with its own text, by the figure that it is about.
-
-    Raises GateError with every rule that is not understood, and the forms that there are.
-    """
+    """Parses gate.yaml into rules, each with its text, by figure. Raises GateError with each that is not understood."""
     if not isinstance(document, dict) or not document:
         got = "nothing" if not document else type(document).__name__
         raise GateError(f"{name}: got {got}; should be a line `FIGURE: RULE` or more; rules: {FORMS}")
@@ -287,10 +278,7 @@ def judge(
 
 
 def judge_alone(rules: Mapping[str, tuple[str, Rule]], head: Side) -> Outcome:
-    """Judges the rules about the head alone; those that compare with a base are left out.
-
-    Inconclusive where there are none, or where one names a figure that the head lacks.
-    """
+    """Judges the rules about the head alone; inconclusive where there are none, or it lacks what one names."""
     absolute = {name: (text, rule) for name, (text, rule) in rules.items() if not isinstance(rule, NoWorse)}
     try:
         return overall(judge(absolute, head, head, ())) if absolute else Outcome.INCONCLUSIVE
@@ -314,24 +302,9 @@ def _outcome(low: float, high: float) -> Outcome:
 
 
 def _half(found: Difference) -> float:
-    """Distance from an estimate to its one-sided bound."""
     if math.isinf(found.degrees):
         return _NORMAL * found.standard_error
-    return distributions.quantile(ONE_SIDED, found.degrees) * found.standard_error
-
-
-def _shifted(found: Difference, shift: float) -> Difference:
-    return Difference(found.estimate - shift, found.standard_error, found.degrees)
-
-
-def _spread(
-    metric: Metric, base: Sequence[float], head: Sequence[float], recorded: RecordedSpread | None
-) -> tuple[SeedSpread | None, str]:
-    """Finds the spread between seeds where a side has one: a record's, else the other side's seeds'."""
-    if recorded:
-        spread = recorded.of(metric)
-        return spread, f"recorded spread of recipe {recorded.recipe}, {spread.degrees + 1 if spread else 0} seeds"
-    return pooled([base, head]), f"spread of the other side's {max(len(base), len(head))} seeds"
+    return quantile(ONE_SIDED, found.degrees) * found.standard_error
 
 
 def _spread_of_head(metric: Metric, scaled: Sequence[float], head: Side) -> tuple[float, float, str]:
@@ -346,17 +319,9 @@ def _spread_of_head(metric: Metric, scaled: Sequence[float], head: Side) -> tupl
 
 def _sampling_error(metric: Metric, side: Side, on_scale: bool = True) -> float:
     """Standard error of a side's mean by the sampling of latents; 0 where its files have no interval."""
-    errors = [_error_of(metric, member, on_scale) for member in side.members]
+    errors = []
+    for member in side.members:
+        interval = sampling_interval(metric, member.figures.leaves)
+        error = (interval.high - interval.low) / (2 * Z) if interval else 0.0
+        errors.append(error / interval.value if interval and on_scale and metric.scale is Scale.LOG else error)
     return math.hypot(*errors) / len(errors)
-
-
-def _error_of(metric: Metric, member: Trained, on_scale: bool) -> float:
-    interval = sampling_interval(metric, member.figures.leaves)
-    if interval is None:
-        return 0.0
-    error = (interval.high - interval.low) / (2 * Z)
-    return error / interval.value if on_scale and metric.scale is Scale.LOG else error
-
-
-def _bounds(low: float, high: float) -> str:
-    return "" if low == high else f" [{low:.4g}, {high:.4g}]"

@@ -11,13 +11,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import variance
+from statistics import fmean, stdev, variance
 from typing import Any
 
-from mnistgan.comparison.differences import SeedSpread
-from mnistgan.comparison.figures import PINS, VERDICT, Figures
+from mnistgan.comparison.differences import SeedSpread, half_of_mean
+from mnistgan.comparison.figures import PINS, VERDICT, Figures, finite
 from mnistgan.errors import FormatError
-from mnistgan.metrics.catalog import KNOWN, PRIMARY, Metric, Scale
+from mnistgan.metrics.catalog import KNOWN, PRIMARY, Metric, Scale, metrics_in
 
 FIXED = ("recipe", "digest", "seed", VERDICT, PINS)
 DIGEST = 12  # hex digits
@@ -57,8 +57,7 @@ class RecordedSpread:
 
     def of(self, metric: Metric) -> SeedSpread | None:
         """A metric's spread on its own scale; None where fewer than two healthy seeds have it."""
-        values = [metric.scale.of(row.figures.leaves.get(metric.name, math.nan)) for row in self.healthy]
-        values = [value for value in values if math.isfinite(value)]
+        values = finite(metric, (row.figures for row in self.healthy))
         return SeedSpread(math.sqrt(variance(values)), len(values) - 1) if len(values) >= 2 else None
 
 
@@ -77,13 +76,9 @@ def dumps(rows: Iterable[SeedRow]) -> str:
     table.writerow([*FIXED, *names])
     for row in rows:
         fixed = (row.recipe, row.digest, row.seed, row.figures.verdict or "", row.figures.pins)
-        table.writerow([*fixed, *(_cell(row.figures.leaves.get(name)) for name in names)])
+        values = (row.figures.leaves.get(name) for name in names)  # each as it reads back, empty where it is lacking
+        table.writerow([*fixed, *("" if value is None else repr(value).removesuffix(".0") for value in values)])
     return text.getvalue()
-
-
-def _cell(value: float | None) -> str:
-    """A number that reads back as the same; empty for one that its file lacks."""
-    return "" if value is None else repr(value).removesuffix(".0")
 
 
 def loads(text: str, name: str) -> list[SeedRow]:
@@ -136,3 +131,39 @@ def _is_impossible(name: str, value: float) -> bool:
     """Whether a figure is not above 0, and so has no logarithm to compare seeds by."""
     metric = KNOWN.get(name)
     return metric is not None and metric.scale is Scale.LOG and not 0 < value < math.inf
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One metric over the seeds that have a finite value of it, all on the metric's scale: log FID for FID.
+
+    ``deviation``: between seeds; ``low``, ``high``: the 95% interval of the mean, by Student's t. All three are None
+    for one seed.
+    """
+
+    metric: Metric
+    mean: float
+    deviation: float | None
+    low: float | None
+    high: float | None
+    seeds: int
+
+    @property
+    def name(self) -> str:
+        """The metric with its scale: ``log_fid``, ``coverage``."""
+        return f"log_{self.metric.short}" if self.metric.scale is Scale.LOG else self.metric.short
+
+
+def summarise(figures: Sequence[Figures]) -> list[Summary]:
+    """Each metric of seeds that did not collapse, the primary one first; those are counted, not averaged in."""
+    healthy = [one for one in figures if not one.collapsed]
+    metrics = metrics_in(name for one in healthy for name in one.leaves)
+    return [summary for metric in metrics if (summary := _of(metric, healthy))]
+
+
+def _of(metric: Metric, healthy: Sequence[Figures]) -> Summary | None:
+    values = finite(metric, healthy)
+    if len(values) < 2:
+        return Summary(metric, values[0], None, None, None, 1) if values else None
+    mean, half = fmean(values), half_of_mean(values)
+    return Summary(metric, mean, stdev(values), mean - half, mean + half, len(values))

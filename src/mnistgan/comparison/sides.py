@@ -1,11 +1,10 @@
-"""The two sides of a comparison: one training or a group of seeds each; and whether their records contradict each
-other.
-"""
+"""The two sides of a comparison, one training or a group of seeds each: what differs, and what contradicts."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 from mnistgan.comparison.figures import Figures
 from mnistgan.metrics.catalog import KNOWN, PRIMARY
@@ -25,8 +24,7 @@ class Trained:
 
     name: str
     figures: Figures
-    weights: str | None = None
-    """The digest of its generator."""
+    weights: str | None = None  # the digest of its generator
     measuring: Mapping[str, str] | None = None
     """What measured it, the weights aside: code, rulers, data and params, a digest or a value by name."""
     training: str | None = None
@@ -53,10 +51,7 @@ class Side:
 
 
 def distinct(side: Side) -> tuple[Side, list[str]]:
-    """Leaves out members that are copies of another, with a note: the same seed twice is no second seed.
-
-    Seeds that collapsed to the same picture have the same figures, and are several all the same.
-    """
+    """Leaves out copies of another, with a note: a seed twice is no second. Collapsed ones may look the same."""
     kept: dict[tuple[object, ...], Trained] = {}
     copies = []
     for member in side.members:
@@ -77,10 +72,7 @@ def are_identical(a: Side, b: Side) -> bool:
 
 
 def contradiction(a: Side, b: Side) -> str | None:
-    """Says why the figures of these trainings can't all be believed; None where they can.
-
-    Neither chance nor a change of the training or of what measures it explains it: it is for a person to look at.
-    """
+    """Says why the figures of these trainings can't all be believed, by chance or change; None where they can."""
     return _first(_contradiction, a, b)
 
 
@@ -138,7 +130,6 @@ def _furthest(one: Trained, other: Trained) -> str:
 
 
 def _by_whom(one: Trained, other: Trained) -> str:
-    """Names what measured otherwise, as far as that is recorded."""
     if one.measuring is None or other.measuring is None:
         unknown = [member.name for member in (one, other) if member.measuring is None]
         return f", measured by what {' and '.join(unknown)} does not record" if len(unknown) == 1 else ""
@@ -157,3 +148,27 @@ def _of_real(one: Trained, other: Trained) -> str | None:
                 f"{values[1]:.4g} in {other.name}"
             )
     return None
+
+
+BUDGET = ("recipe.epochs", "recipe.images", "recipe.batch_size")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A name with its value on both sides; None where a side lacks it."""
+
+    name: str
+    before: Any
+    after: Any
+
+    @property
+    def of_budget(self) -> bool:
+        """Whether it changes how much a training computes: more epochs may give better figures by that alone."""
+        return self.name in BUDGET
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Lists what differs: the training budget first, then in the order in which the names come."""
+    names = dict.fromkeys((*before, *after))
+    found = [Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
+    return tuple(sorted(found, key=lambda change: not change.of_budget))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from mnistgan.comparison.compare import Basis, Compared, Comparison, Value, Verdict
-from mnistgan.comparison.power import SeedsNeeded
+from mnistgan.comparison.differences import SeedsNeeded
 from mnistgan.comparison.sides import Side
 from mnistgan.metrics.catalog import Better, Scale
 
@@ -43,7 +43,7 @@ def headline(found: Comparison) -> str:
 
 def _headline_change(found: Comparison) -> str:
     """``-19.4%, 95% interval -27.5% to -10.4%``; the interval that agrees with the verdict."""
-    level = 1 - found.level
+    level = 1 - found.collapses.level
     estimate, bracket, bounds = change(found.primary, level).partition(" [")
     if not bracket:
         return estimate

@@ -17,16 +17,10 @@ CLASS_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 
 _UINT8 = 0x08
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
-_MAGIC_BYTES = 4
-_DIMENSION_BYTES = 4
 
 
 def parse_images(content: bytes, name: str) -> np.ndarray:
-    """Parses an IDX file of images.
-
-    Returns uint8 [N, 28, 28], read-only, 0 is background and 255 full ink; ``name`` stands in messages.
-    Raises FormatError when anything is not exactly so: magic, type, dimensions, truncated, trailing bytes, N = 0.
-    """
+    """Parses images uint8 [N, 28, 28], read-only, 0 background. Raises FormatError unless all is exactly so, N >= 1."""
     images = _parse(content, name, dimensions=3)
     if images.shape[1:] != IMAGE_SHAPE:
         raise FormatError(f"{name}: images of {images.shape[1]}x{images.shape[2]} pixels; MNIST's are 28x28")
@@ -34,11 +28,7 @@ def parse_images(content: bytes, name: str) -> np.ndarray:
 
 
 def parse_labels(content: bytes, name: str) -> np.ndarray:
-    """Parses an IDX file of labels.
-
-    Returns uint8 [N], read-only, each 0 to 9; ``name`` stands in messages.
-    Raises FormatError as :func:`parse_images` does, and on a label above 9.
-    """
+    """Parses labels uint8 [N], read-only, 0 to 9. Raises FormatError as :func:`parse_images`, and on one above 9."""
     labels = _parse(content, name, dimensions=1)
     wrong = np.flatnonzero(labels >= CLASSES)
     if wrong.size:
@@ -48,19 +38,8 @@ def parse_labels(content: bytes, name: str) -> np.ndarray:
 
 
 def _parse(content: bytes, name: str, dimensions: int) -> np.ndarray:
-    shape = _shape(content, name, dimensions)
-    header = _MAGIC_BYTES + _DIMENSION_BYTES * dimensions
-    size = header + math.prod(shape)
-    if len(content) < size:
-        raise FormatError(f"{name}: truncated: {len(content)} bytes, where its header promises {size}")
-    if len(content) > size:
-        raise FormatError(f"{name}: {len(content) - size} trailing bytes after the {size} that its header promises")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
-
-
-def _shape(content: bytes, name: str, dimensions: int) -> tuple[int, ...]:
-    header = _MAGIC_BYTES + _DIMENSION_BYTES * dimensions
-    if len(content) < _MAGIC_BYTES:
+    header = 4 + 4 * dimensions
+    if len(content) < 4:
         raise FormatError(f"{name}: truncated: {len(content)} bytes; an IDX header is {header}")
     if content[:2] != b"\0\0":
         raise FormatError(f"{name}: not an IDX file: starts with {content[:4]!r}, not with two zero bytes")
@@ -71,7 +50,12 @@ def _shape(content: bytes, name: str, dimensions: int) -> tuple[int, ...]:
         raise FormatError(f"{name}: an array of {content[3]} dimensions; should have {dimensions}")
     if len(content) < header:
         raise FormatError(f"{name}: truncated: {len(content)} bytes; its header alone is {header}")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", count=dimensions, offset=_MAGIC_BYTES))
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", count=dimensions, offset=4))
     if 0 in shape:
         raise FormatError(f"{name}: holds nothing: its header says {'x'.join(map(str, shape))}")
-    return shape
+    size = header + math.prod(shape)
+    if len(content) < size:
+        raise FormatError(f"{name}: truncated: {len(content)} bytes, where its header promises {size}")
+    if len(content) > size:
+        raise FormatError(f"{name}: {len(content) - size} trailing bytes after the {size} that its header promises")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

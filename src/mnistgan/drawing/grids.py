@@ -26,10 +26,7 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def untile(grid: np.ndarray) -> np.ndarray:
-    """Cuts a grid [rows*28, columns*28] into images [rows*columns, 28, 28], row by row.
-
-    Raises FormatError when the sides are no multiples of 28.
-    """
+    """Cuts a grid [rows*28, columns*28] into images [rows*columns, 28, 28]. Raises FormatError on other sides."""
     if grid.ndim != 2 or not all(grid.shape) or any(side % SIDE for side in grid.shape):
         raise FormatError(f"a grid of shape {list(grid.shape)}; should be grey, its sides multiples of {SIDE}")
     rows, columns = grid.shape[0] // SIDE, grid.shape[1] // SIDE
@@ -49,10 +46,7 @@ def clear(folder: Path) -> None:
 
 
 def by_epoch(folder: Path) -> dict[int, Path]:
-    """Finds a training's grids, ``epoch_NNNN.png``, by epoch in rising order.
-
-    Raises DataError where the folder is missing or holds none.
-    """
+    """Finds a training's grids by epoch in rising order. Raises DataError where the folder is missing or holds none."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; the train stage writes its grids there")
     matches = ((_EPOCH.fullmatch(path.name), path) for path in folder.iterdir())

@@ -12,8 +12,56 @@ from functools import partial
 import numpy as np
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.rulers.blind_spots import blurred, checkerboard, haze, shifted, thickened
 from mnistgan.rulers.real import MISSING_CLASS, RealData, fixed_order, subset, without_class
+
+SHIFT, STEP = 2, 8  # pixels; grey levels of 255
+
+
+def haze(images: np.ndarray) -> np.ndarray:
+    """Makes every pixel lighter by 8 grey levels."""
+    return _grey(images.astype(np.int16) + STEP)
+
+
+def checkerboard(images: np.ndarray) -> np.ndarray:
+    """Makes every other pixel lighter by 8 grey levels, the rest darker."""
+    rows, columns = np.indices((28, 28))
+    return _grey(images + np.where((rows + columns) % 2, STEP, -STEP).astype(np.int16))
+
+
+def shifted(images: np.ndarray) -> np.ndarray:
+    """Moves images by 2 pixels to the right, where the margin is black."""
+    return np.roll(images, SHIFT, axis=2)
+
+
+def thickened(images: np.ndarray) -> np.ndarray:
+    """Dilates strokes: each pixel becomes the lightest of its 3 x 3 neighbours."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    lightest: np.ndarray = np.max([padded[:, y : y + 28, x : x + 28] for y in range(3) for x in range(3)], axis=0)
+    return lightest
+
+
+def blurred(images: np.ndarray) -> np.ndarray:
+    """Blurs: each pixel becomes the mean of its 3 x 3 neighbours."""
+    padded = np.pad(images.astype(np.float32), ((0, 0), (1, 1), (1, 1)))
+    return _grey(np.rint(sum(padded[:, y : y + 28, x : x + 28] for y in range(3) for x in range(3)) / 9.0))
+
+
+SPOILED: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "untouched": lambda images: images,  # the floor
+    "haze_8": haze,
+    "checkerboard_8": checkerboard,
+    "shifted_2_pixels": shifted,
+    "thickened": thickened,
+    "blurred": blurred,
+    "first_1000_repeated": lambda images: _repeat(images[:1000], len(images)),  # no picture is wrong, variety is gone
+}
+"""Ways that a ruler may not see, to measure what it forgives."""
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    grey: np.ndarray = np.clip(images, 0, 255).astype(np.uint8)
+    return grey
+
 
 DOSES = (0.01, 0.05, 0.2, 0.5)
 NOISE = 96  # grey levels, standard deviation: past what the classifier forgives, so that no digit is sure any more
@@ -48,26 +96,10 @@ def training(real: RealData, count: int, place: int = 0) -> np.ndarray:
     return images
 
 
-def noised(images: np.ndarray) -> np.ndarray:
-    """Adds normal noise of 96 grey levels to every pixel."""
-    added = images + NOISE * _normal(images.shape)
-    noisy: np.ndarray = np.clip(np.rint(added), 0, 255).astype(np.uint8)
-    return noisy
-
-
-def thinned(images: np.ndarray) -> np.ndarray:
-    """Erodes strokes: each pixel becomes the darkest of its 3 x 3 neighbours."""
-    return 255 - thickened(255 - images)
-
-
-def binarised(images: np.ndarray) -> np.ndarray:
-    """Makes every pixel black or white."""
-    return np.where(images > 127, 255, 0).astype(np.uint8)
-
-
-def inverted(images: np.ndarray) -> np.ndarray:
-    """Inverts to black on white."""
-    return 255 - images
+def noised(images: np.ndarray, levels: int = NOISE) -> np.ndarray:
+    """Adds normal noise of so many grey levels to every pixel."""
+    drawn = np.random.Generator(np.random.PCG64(_SEED)).standard_normal(images.shape, np.float32)
+    return _grey(np.rint(images + levels * drawn))
 
 
 def one_digit(real: RealData, count: int, digit: int = MISSING_CLASS) -> np.ndarray:
@@ -79,11 +111,6 @@ def one_digit(real: RealData, count: int, digit: int = MISSING_CLASS) -> np.ndar
 def few_repeated(real: RealData, count: int, few: int) -> np.ndarray:
     """Repeats ``few`` validation images over and over."""
     return _repeat(validation(real, count)[fixed_order(count)[:few]], count)
-
-
-def _faint(copies: np.ndarray) -> np.ndarray:
-    noisy: np.ndarray = np.clip(np.rint(copies + 8 * _normal(copies.shape)), 0, 255).astype(np.uint8)
-    return noisy
 
 
 def _uniform(_real: RealData, count: int) -> np.ndarray:
@@ -105,16 +132,18 @@ CONTROLS: Mapping[str, Control] = {
     "repeated_2000": Control("2,000 images repeated", lambda real, count: few_repeated(real, count, 2000)),
     "blur": Control("blurred, 3x3 mean", _spoiled(blurred)),
     "noise": Control(f"normal noise, {NOISE} of 255", _spoiled(noised)),
-    "binarised": Control("every pixel black or white", _spoiled(binarised)),
-    "inverted": Control("black on white", _spoiled(inverted)),
+    "binarised": Control(
+        "every pixel black or white", _spoiled(lambda images: np.where(images > 127, 255, 0).astype(np.uint8))
+    ),
+    "inverted": Control("black on white", _spoiled(lambda images: 255 - images)),
     "shifted": Control("moved by 2 px", _spoiled(shifted)),
     "haze": Control("every pixel 8 lighter", _spoiled(haze)),
     "checkerboard": Control("checkerboard of +8 and -8", _spoiled(checkerboard)),
     "dilated": Control("strokes thicker by 1 px", _spoiled(thickened)),
-    "eroded": Control("strokes thinner by 1 px", _spoiled(thinned)),
+    "eroded": Control("strokes thinner by 1 px", _spoiled(lambda images: 255 - thickened(255 - images))),
     "copies": Control("training images", training),
     "copies_shifted": Control("training images moved by 1 px", lambda real, n: np.roll(training(real, n), 1, axis=2)),
-    "copies_noised": Control("training images, noise of 8", lambda real, n: _faint(training(real, n))),
+    "copies_noised": Control("training images, noise of 8", lambda real, n: noised(training(real, n), 8)),
 }
 
 
@@ -183,7 +212,3 @@ def _dosed(real: RealData, count: int, dose: float, spoil: Callable[[np.ndarray]
 
 def _repeat(images: np.ndarray, count: int) -> np.ndarray:
     return images[np.arange(count) % len(images)]
-
-
-def _normal(shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.Generator(np.random.PCG64(_SEED)).standard_normal(shape, np.float32)

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
 from mnistgan.evaluation import fitting
+from mnistgan.evaluation.faults import SPOILED
 from mnistgan.metrics.fid import fid
 from mnistgan.metrics.intervals import wilson
 from mnistgan.metrics.rounding import rounded
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers import cards, classifier, pixels
-from mnistgan.rulers.blind_spots import SPOILED
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset, without_class
@@ -58,10 +58,7 @@ def make_classifier(real: RealData, recipe: fitting.Settings, progress: Progress
         "data": _data(real),
         "training": {**asdict(recipe), "chosen_epoch": fit.chosen.number},
         "validation_by_epoch": {str(epoch.number): rounded(epoch.accuracy) for epoch in fit.epochs},
-        "accuracy": {
-            "validation": _accuracy(network, real.validation),
-            "test": _accuracy(network, real.test),
-        },
+        "accuracy": {"validation": _accuracy(network, real.validation), "test": _accuracy(network, real.test)},
         "confusion": {
             "what": "of the test images: key, the true digit; position, the digit that the classifier says",
             **_confusion(network, real.test),

@@ -12,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from mnistgan.errors import MetricError
+from mnistgan.families.sampling import Sampler, latents
 from mnistgan.metrics import fid, kid, novelty, pixel_statistics, repetition
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
 from mnistgan.metrics.classifier_score import classifier_score, unsure, unsure_share
+from mnistgan.metrics.interpolation import interpolation
 from mnistgan.metrics.manifold import expected_coverage, manifold
 from mnistgan.metrics.rounding import rounded
 from mnistgan.progress import Progress, silent
@@ -44,8 +46,6 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """A set of images with both rulers' features of it."""
-
     images: np.ndarray
     classifier: Features
     pixels: np.ndarray
@@ -117,7 +117,13 @@ class Reference:
             **self._distances(samples, progress),
             **self._manifolds(samples, progress),
             **_scores(samples, self._floor),
-            "classes": _classes(balance),
+            "classes": {
+                "divergence": balance.divergence,
+                "expected": balance.expected_divergence,
+                "smallest_class": int(balance.smallest),
+                "smallest_ratio": balance.smallest_ratio,
+                "dropped": len(balance.dropped),
+            },
             **self._novelties(samples, seen, fresh, progress),
             "repetition": self._repetition(samples),
             "pixels": _pixels(samples, self._truth, self._floor),
@@ -182,10 +188,7 @@ class Reference:
         labels = self.real.test.labels
         rows = subset(len(labels), max(self.count, LEAST_FOR_REPETITION), "test")
         found = repetition.repetition(
-            samples.classifier.penultimate,
-            samples.predicted,
-            self._test.classifier.penultimate[rows],
-            labels[rows],
+            samples.classifier.penultimate, samples.predicted, self._test.classifier.penultimate[rows], labels[rows]
         )
         return {
             "value": found.share,
@@ -196,7 +199,6 @@ class Reference:
 
 
 def _of(name: str, progress: Progress) -> Progress:
-    """Prefixes progress with whose task it is."""
 
     def report(task: str, done: int, total: int, note: str = "") -> None:
         progress(f"{name}: {task}", done, total, note)
@@ -216,16 +218,6 @@ def _scores(samples: _Measured, floor: _Measured) -> dict[str, Report]:
             "worst": worst.share,
             "worst_real": highest_share(unsure(real), floor.predicted).share,
         },
-    }
-
-
-def _classes(balance: ClassBalance) -> Report:
-    return {
-        "divergence": balance.divergence,
-        "expected": balance.expected_divergence,
-        "smallest_class": int(balance.smallest),
-        "smallest_ratio": balance.smallest_ratio,
-        "dropped": len(balance.dropped),
     }
 
 
@@ -260,3 +252,15 @@ def class_rows(balance: ClassBalance) -> Iterable[tuple[int, float, float]]:
     """Lists each class with its share among the samples and among the training images, rounded."""
     for name, (share, prior) in enumerate(zip(balance.shares, balance.prior, strict=True)):
         yield name, rounded(share), rounded(prior)
+
+
+PATHS, STEPS = 100, 16  # between pairs of latents
+STREAM = 3  # sets their latents apart from the samples'
+
+
+def smoothness(sampler: Sampler, seed: int) -> Report:
+    """Reports the largest step of walks between latents of ``seed``, as shares of a walk, beside an even one's."""
+    ends = latents([seed, STREAM], 2 * PATHS, sampler.latent_size).reshape(PATHS, 2, -1)
+    found = interpolation(sampler.walks(ends, STEPS, [seed, STREAM]))
+    report: Report = rounded({"largest_step": found.largest_step, "even": found.even})
+    return report

@@ -116,15 +116,10 @@ def _read_rows(stream: IO[bytes], size: int, count: int, where: str) -> tuple[np
             f"{where}: ends after {max(0, size - start):,} bytes of {total:,} images; expected {total * row:,}"
         )
     content = bytearray()
-    for index in _chosen(total, count):
+    for index in subset(total, count, "outside"):
         stream.seek(start + int(index) * row)
         content += stream.read(row)
     return np.frombuffer(content, dtype).reshape(count, 28, 28), total
-
-
-def _chosen(total: int, count: int) -> np.ndarray:
-    """Indices of the images that are taken: all in their order where there are as many as asked for."""
-    return subset(total, count, "outside")
 
 
 def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype, int]:
@@ -163,7 +158,7 @@ def _read_folder(path: Path, count: int, progress: Progress) -> Samples:
     names = sorted(file for file in path.iterdir() if file.suffix.lower() == ".png")
     _demand_count(f"{path} (*.png)", len(names), count)
     images = np.empty((count, 28, 28), np.uint8)
-    for place, index in enumerate(_chosen(len(names), count)):
+    for place, index in enumerate(subset(len(names), count, "outside")):
         if place % 500 == 0:
             progress("reading PNG", place, count)
         images[place] = _read_png(names[index])

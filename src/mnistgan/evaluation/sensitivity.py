@@ -36,9 +36,7 @@ def spreads(real: Report, others: Sequence[Report]) -> dict[str, float]:
     for name in METRICS:
         section, figure = name.split(".")
         if figure == "copied":
-            found[name] = (
-                real[section]["copied_high"] - real[section]["copied_low"]
-            ) / 4  # 95% is 2 deviations each way
+            found[name] = (real[section]["copied_high"] - real[section]["copied_low"]) / 4  # 95%: 2 deviations each way
         else:
             found[name] = float(np.std([report[section][figure] for report in others], ddof=1))
     return {name: rounded(spread) for name, spread in found.items()}

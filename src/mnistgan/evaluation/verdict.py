@@ -1,4 +1,4 @@
-"""Gives the verdict on a generator, with its evidence: healthy, collapsed, memorised or unsure.
+"""Gives the verdict on a generator, with its evidence (healthy, collapsed, memorised or unsure), and picks its scores.
 
 Each piece of evidence is a figure of the report that a dose of a known fault moves. Its threshold lies half-way between
 what the figure is at a dose of 5% and at one of 20%: a generator for which a fifth of the samples is at fault trips it.
@@ -12,6 +12,7 @@ from typing import Any
 
 from mnistgan import files
 from mnistgan.errors import DataError, PinsError, RulerError
+from mnistgan.metrics.catalog import deciding
 from mnistgan.metrics.checks import DIGITS
 from mnistgan.metrics.rounding import is_number, rounded
 from mnistgan.rulers.pins import Pins
@@ -82,10 +83,7 @@ def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[s
 
 
 def load(folder: Path) -> Thresholds:
-    """Loads the pinned thresholds, kept beside the rulers.
-
-    Raises RulerError where they are missing, are none, or say not by which rulers they were set.
-    """
+    """Loads the thresholds pinned beside the rulers. Raises RulerError where they are missing or not whole."""
     path = folder / FILE
     try:
         record = files.read_json(path)
@@ -122,17 +120,12 @@ def _trips(evidence: Evidence, report: Report, limit: float) -> bool:
     section = report[evidence.section]
     value: float = section[evidence.figure]
     if evidence is SMALLEST:
-        # Of few samples chance alone leaves some class short.
-        return value < min(limit, 1 - CHANCE * _deviation(report["samples"]))
+        # Of few samples chance alone leaves some class short: the deviation of a tenth's share over its expectation.
+        share = 1 / len(DIGITS)
+        return value < min(limit, 1 - CHANCE * sqrt((1 - share) / (share * report["samples"])))
     if evidence.verdict == "memorised":
         return value > limit and section["copied_low"] > 0
     return value > limit
-
-
-def _deviation(count: int) -> float:
-    """Standard deviation of a tenth's share over its expectation, for ``count`` draws."""
-    share = 1 / len(DIGITS)
-    return sqrt((1 - share) / (share * count))
 
 
 def _said(evidence: Evidence, report: Report, limit: float) -> str:
@@ -140,3 +133,12 @@ def _said(evidence: Evidence, report: Report, limit: float) -> str:
     name = section.get("smallest_class", section.get("worst_class"))
     said = evidence.sentence.format(value=section[evidence.figure], name=name)
     return f"{said} ({evidence.bound.format(limit)})"
+
+
+def scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Picks metrics/scores.json out of an evaluation: numbers alone, as DVC makes columns; ``healthy`` is 1 or 0."""
+    found: dict[str, Any] = {"healthy": int(evaluation["verdict"] == HEALTHY)}
+    for name in deciding():
+        section, figure = name.split(".")
+        found.setdefault(section, {})[figure] = evaluation[section][figure]
+    return found

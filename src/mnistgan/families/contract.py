@@ -89,26 +89,20 @@ Draw = Callable[[int], "tf.Tensor"]
 class Scalar:
     """One number that a training step reports."""
 
-    name: str
-    """A column of the curves, as ``loss``."""
-    unit: str
-    """As ``nats``, ``probability``; what is of one unit may be drawn on one axis."""
-    title: str
-    """What a person reads in a line or above a chart."""
+    name: str  # a column of the curves, as ``loss``
+    unit: str  # as ``nats``, ``probability``; what is of one unit may be drawn on one axis
+    title: str  # what a person reads in a line or above a chart
 
 
 @dataclass(frozen=True)
 class Chart:
     """A picture of some scalars over epochs."""
 
-    name: str
-    """Of its file, without .png."""
+    name: str  # of its file, without .png
     title: str
     caption: str
-    axis: str
-    """What the vertical axis says."""
-    lines: Mapping[str, str]
-    """The legend's text of each scalar, by its name."""
+    axis: str  # what the vertical axis says
+    lines: Mapping[str, str]  # the legend's text of each scalar, by its name
     levels: tuple[float, ...] = ()
     """Where each line would stand if nothing were learned, or, where there is one, where all would."""
     limits: tuple[float | None, float | None] = (None, None)
@@ -119,11 +113,9 @@ class Chart:
 class Spec:
     """The facts of the data that a family needs to build its networks."""
 
-    side: int
-    """Pixels a side; images are float32 [N, side, side, channels] in [-1, 1]."""
+    side: int  # pixels a side; images are float32 [N, side, side, channels] in [-1, 1]
     channels: int
-    prior: tuple[float, ...]
-    """The share of each class among the data, sum 1; labels are int32, the place in this."""
+    prior: tuple[float, ...]  # the share of each class among the data, sum 1; labels are int32, the place in this
 
     @property
     def classes(self) -> int:
@@ -155,8 +147,7 @@ class Parts:
     """
 
     networks: Mapping[str, keras.Model]
-    sampled: str
-    """Which of the networks draws; its trainable weights are what a recipe's average follows."""
+    sampled: str  # which of the networks draws; its trainable weights are what a recipe's average follows
     optimizers: Mapping[str, Adam]
     variables: Mapping[str, Sequence[tf.Variable]] = field(default_factory=dict)
     """Plain variables, by the name of their group: a buffer, a multiplier."""
@@ -200,12 +191,9 @@ class Family(Protocol[R]):
     given, the others are what suits most.
     """
 
-    recipe: type[R]
-    """Its knobs beside the common ones, their ranges and what they mean."""
-    scalars: tuple[Scalar, ...]
-    """What :meth:`step` gives, in order."""
-    latent_size: int
-    """Numbers in a latent, N(0, 1) each: all that is random in one sample."""
+    recipe: type[R]  # its knobs beside the common ones, their ranges and what they mean
+    scalars: tuple[Scalar, ...]  # what :meth:`step` gives, in order
+    latent_size: int  # numbers in a latent, N(0, 1) each: all that is random in one sample
 
     def charts(self) -> Sequence[Chart]:
         """The pictures of a training's curves; one for each unit that a scalar has."""

@@ -18,8 +18,7 @@ from mnistgan.files import read_arrays, write_arrays
 from mnistgan.nn import weights
 from mnistgan.progress import Progress, silent
 
-CHUNK = 256
-"""Samples a pass: a grid is one."""
+CHUNK = 256  # samples a pass: a grid is one
 MNIST = Spec(side=IMAGE_SHAPE[0], channels=1, prior=tuple(count / sum(CLASS_COUNTS) for count in CLASS_COUNTS))
 _CLASSES_STREAM = 11  # sets the draw of classes apart from that of latents by the same seed
 
@@ -71,7 +70,6 @@ class Sampler:
         return images.reshape(len(ends), steps, *images.shape[1:])
 
     def _classes(self, seed: Seed, count: int) -> np.ndarray:
-        """Classes int32 [count], as often as the data has them."""
         parts = [seed] if isinstance(seed, int) else [*seed]
         generator = np.random.Generator(np.random.PCG64([*parts, _CLASSES_STREAM]))
         return generator.choice(self.spec.classes, count, p=self.spec.prior).astype(np.int32)

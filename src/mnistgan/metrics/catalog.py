@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Any
 
 from mnistgan.metrics.intervals import Interval, Z
 
@@ -67,23 +68,16 @@ class Metric:
     name: str
     title: str
     better: Better
-    real: str | None = None
-    """What real images get."""
-    interval: tuple[str, ...] = ()
-    """The ends of its 95% interval, or its standard error."""
-    also: tuple[str, ...] = ()
-    """What else is told of it."""
+    real: str | None = None  # what real images get
+    interval: tuple[str, ...] = ()  # the ends of its 95% interval, or its standard error
+    also: tuple[str, ...] = ()  # what else is told of it
     scale: Scale = Scale.LINEAR
-    relative: tuple[str, str] | None = None
-    """It over what real images without one class get, and that."""
+    relative: tuple[str, str] | None = None  # it over what real images without one class get, and that
     unit: str = ""
-    of: str = ""
-    """What a share is of."""
-    look: str | None = None
-    """Its column in metrics/looks.csv."""
+    of: str = ""  # what a share is of
+    look: str | None = None  # its column in metrics/looks.csv
     shown: frozenset[Shown] = frozenset()
-    has_dose: bool = True
-    """Whether real images have it too, and a fault moves it by degrees."""
+    has_dose: bool = True  # whether real images have it too, and a fault moves it by degrees
 
     @property
     def short(self) -> str:
@@ -101,97 +95,62 @@ class Metric:
         return (*filter(None, [self.real]), *self.interval, *(self.relative or ()), *self.also)
 
 
-def _fid(section: str, title: str, look: str | None = None, *shown: Shown) -> Metric:
-    return Metric(
-        f"{section}.value",
-        title,
-        Better.LOWER,
-        real=f"{section}.floor",
-        interval=(f"{section}.low", f"{section}.high"),
-        also=(f"{section}.infinity",),
-        scale=Scale.LOG,
-        relative=(f"{section}.relative", f"{section}.missing_class"),
-        look=look,
-        shown=frozenset({Shown.PICTURE, *shown}),
-    )
+def _in(section: str, title: str, better: Better, name: str = "value", **of: Any) -> Metric:
+    """A metric of which each figure is named within its section."""
+    for field in of.keys() & {"real", "interval", "also", "relative"}:
+        of[field] = f"{section}.{of[field]}" if field == "real" else tuple(f"{section}.{each}" for each in of[field])
+    return Metric(f"{section}.{name}", title, better, **of)
 
 
-def _novelty(section: str, title: str, *shown: Shown) -> Metric:
+def _fid(section: str, title: str, shown: frozenset[Shown] = frozenset(), look: str | None = None) -> Metric:
+    beside: Mapping[str, Any] = {"interval": ("low", "high"), "also": ("infinity",), "scale": Scale.LOG, "look": look}
+    relative = ("relative", "missing_class")
+    return _in(section, title, LOWER, real="floor", relative=relative, shown=_PICTURE | shown, **beside)
+
+
+def _novelty(section: str, title: str, shown: frozenset[Shown] = frozenset()) -> Metric:
     also = ("train_share", "null", "null_deviation", "excess")
-    return Metric(
-        f"{section}.copied",
-        title,
-        Better.LOWER,
-        interval=(f"{section}.copied_low", f"{section}.copied_high"),
-        also=tuple(f"{section}.{name}" for name in also),
-        of="share of samples",
-        shown=frozenset(shown),
-    )
+    interval = ("copied_low", "copied_high")
+    return _in(section, title, LOWER, "copied", interval=interval, also=also, of=_SAMPLES, shown=shown)
 
 
 LOWER, HIGHER, NEAR = Better.LOWER, Better.HIGHER, Better.NEAR
 _SCORES, _PICTURE, _SEEDS, _CONTROLS = (frozenset({where}) for where in Shown)
 _ALL, _BOTH, _REAL, _SAMPLES = frozenset(Shown), _SCORES | _PICTURE, "share of real images", "share of samples"
+_WORST: Mapping[str, Any] = {"name": "worst", "also": ("worst_class",)}
 METRICS = (
-    _fid("fid", "FID", "fid", Shown.SCORES, Shown.SEEDS, Shown.CONTROLS),
+    _fid("fid", "FID", _ALL, "fid"),
     _fid("fid_logits", "FID, logits"),
-    _fid("fid_pixels", "FID, pixels", "fid_pixels", Shown.SCORES, Shown.SEEDS, Shown.CONTROLS),
-    Metric("kid.value", "KID", LOWER, "kid.floor", ("kid.standard_error",), shown=_PICTURE),
-    Metric("precision.value", "precision", NEAR, "precision.real", of=_SAMPLES, shown=_BOTH),
-    Metric("recall.value", "recall", HIGHER, "recall.real", of=_REAL, shown=_BOTH | _CONTROLS),
-    Metric("density.value", "density", NEAR, "density.real", shown=_PICTURE),
-    Metric(
-        *("coverage.value", "coverage", HIGHER, "coverage.real", (), ("coverage.expected",)),
-        of=_REAL,
-        look="coverage",
-        shown=_ALL,
-    ),
-    Metric(
-        *(
-            "coverage.worst",
-            "coverage of the worst class",
-            HIGHER,
-            "coverage.worst_real",
-            (),
-            ("coverage.worst_class",),
-        ),
-        of=_REAL,
-    ),
-    Metric("classifier_score.value", "classifier score", NEAR, "classifier_score.real", shown=_PICTURE | _CONTROLS),
-    Metric("unsure.value", "unsure share", NEAR, "unsure.real", of=_SAMPLES, shown=_BOTH | _CONTROLS),
-    Metric(
-        *("unsure.worst", "unsure share of the worst class", NEAR, "unsure.worst_real", (), ("unsure.worst_class",)),
-        of=_SAMPLES,
-    ),
-    Metric(
-        *("classes.divergence", "class divergence", LOWER, "classes.expected"),
+    _fid("fid_pixels", "FID, pixels", _ALL, "fid_pixels"),
+    _in("kid", "KID", LOWER, real="floor", interval=("standard_error",), shown=_PICTURE),
+    _in("precision", "precision", NEAR, real="real", of=_SAMPLES, shown=_BOTH),
+    _in("recall", "recall", HIGHER, real="real", of=_REAL, shown=_BOTH | _CONTROLS),
+    _in("density", "density", NEAR, real="real", shown=_PICTURE),
+    _in("coverage", "coverage", HIGHER, real="real", also=("expected",), of=_REAL, look="coverage", shown=_ALL),
+    _in("coverage", "coverage of the worst class", HIGHER, real="worst_real", of=_REAL, **_WORST),
+    _in("classifier_score", "classifier score", NEAR, real="real", shown=_PICTURE | _CONTROLS),
+    _in("unsure", "unsure share", NEAR, real="real", of=_SAMPLES, shown=_BOTH | _CONTROLS),
+    _in("unsure", "unsure share of the worst class", NEAR, real="worst_real", of=_SAMPLES, **_WORST),
+    _in(
+        *("classes", "class divergence", LOWER, "divergence"),
+        real="expected",
         unit="nats",
         look="class_divergence",
         shown=_PICTURE,
     ),
-    Metric(
-        *("classes.smallest_ratio", "smallest class", HIGHER, None, (), ("classes.smallest_class",)),
+    _in(
+        *("classes", "smallest class", HIGHER, "smallest_ratio"),
+        also=("smallest_class",),
         of="of its share in the data",
         look="smallest_ratio",
         shown=_ALL - _PICTURE,
     ),
-    Metric("classes.dropped", "dropped classes", LOWER, look="dropped", has_dose=False),
-    _novelty("novelty_pixels", "copied, by pixels", Shown.CONTROLS),
+    _in("classes", "dropped classes", LOWER, "dropped", look="dropped", has_dose=False),
+    _novelty("novelty_pixels", "copied, by pixels", _CONTROLS),
     _novelty("novelty_features", "copied, by features"),
-    Metric(
-        *("repetition.value", "repetition", LOWER, "repetition.expected"),
-        of=_SAMPLES,
-        look="repetition",
-        shown=_PICTURE | _CONTROLS,
-    ),
-    Metric(
-        *("repetition.worst", "repetition in the worst class", LOWER, None, (), ("repetition.worst_class",)),
-        of=_SAMPLES,
-        shown=_SCORES,
-    ),
-    Metric(
-        *("interpolation.largest_step", "largest step between latents", LOWER, "interpolation.even"), has_dose=False
-    ),
+    _in("repetition", "repetition", LOWER, real="expected", of=_SAMPLES, look="repetition", shown=_PICTURE | _CONTROLS),
+    _in("repetition", "repetition in the worst class", LOWER, of=_SAMPLES, shown=_SCORES, **_WORST),
+    _in("interpolation", "largest step between latents", LOWER, "largest_step", real="even", has_dose=False),
     Metric("pixels.ink", "ink", NEAR, "pixels.ink_real"),
     Metric("pixels.background", "background", NEAR, "pixels.background_real", shown=_CONTROLS),
     Metric("pixels.spectrum_gap", "spectrum gap", LOWER, "pixels.spectrum_gap_floor", unit="dB", shown=_CONTROLS),

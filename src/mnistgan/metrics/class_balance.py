@@ -1,7 +1,5 @@
 """Measures class balance: whether samples fall into the classes as often as the training data does."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +21,10 @@ class ClassBalance:
 
     shares: Floats
     prior: Floats
-    divergence: float
-    """KL(shares || prior)."""
-    expected_divergence: float
-    """What as many draws from the prior itself would have on average."""
+    divergence: float  # KL(shares || prior)
+    expected_divergence: float  # what as many draws from the prior itself would have on average
     smallest: str
-    smallest_ratio: float
-    """Share over prior of the class that is least of its prior."""
+    smallest_ratio: float  # share over prior of the class that is least of its prior
     dropped: tuple[str, ...]
 
 

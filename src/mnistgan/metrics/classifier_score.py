@@ -28,10 +28,7 @@ def classifier_score(probabilities: NDArray[Any]) -> float:
 
 
 def unsure(probabilities: NDArray[Any], threshold: float = UNSURE_BELOW) -> Bools:
-    """Flags the samples [N] to which the classifier gives no class a probability of ``threshold`` or more.
-
-    Raises MetricError unless the rows are probabilities and the threshold lies in 0..1.
-    """
+    """Flags samples [N] with no class at ``threshold`` (0..1) or more. Raises MetricError for other rows."""
     if not 0 <= threshold <= 1:
         raise MetricError(f"threshold: got {threshold}; expected 0..1")
     result: Bools = checks.probabilities(probabilities).max(axis=1) < threshold

@@ -3,8 +3,6 @@
 Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", arXiv 1706.08500.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,7 +126,6 @@ def _gaussian(values: Floats) -> Gaussian:
 
 
 def _each_left_out(samples: Floats, blocks: int) -> Iterator[Gaussian]:
-    """Computes the Gaussian of all samples but one block, for each block, from sums taken once."""
     centre = samples.mean(axis=0)
     parts = np.array_split(samples - centre, blocks)
     sums = np.stack([part.sum(axis=0) for part in parts])

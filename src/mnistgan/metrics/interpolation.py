@@ -25,10 +25,7 @@ class Interpolation:
 
 
 def interpolation(paths: NDArray[Any]) -> Interpolation:
-    """Measures paths uint8 [P, S, 28, 28], each the images along a line, S of 3 or more; steps are Euclidean.
-
-    Raises MetricError for another shape or dtype.
-    """
+    """Measures paths uint8 [P, S, 28, 28], S of 3 or more, by Euclidean steps. Raises MetricError for another shape."""
     array = np.asarray(paths)
     if array.ndim != 4 or array.shape[1] < 3:
         raise MetricError(f"paths: got shape {list(array.shape)}; expected [P, S, 28, 28] with S of 3 or more")

@@ -1,7 +1,5 @@
 """Confidence intervals of a figure under sampling."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Bińkowski et al., "Demystifying MMD GANs", arXiv 1801.01401.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

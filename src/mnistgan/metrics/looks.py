@@ -12,10 +12,8 @@ from typing import Self, get_type_hints
 
 from mnistgan.errors import FormatError
 
-COLLAPSED_LOOKS = 3
-"""So many collapsed looks in a row are a collapse; one alone may be a bad moment."""
-REPEATED = 0.21
-"""Share of samples that repeat: a fifth, and the hundredth of real images that do so too."""
+COLLAPSED_LOOKS = 3  # so many collapsed looks in a row are a collapse; one alone may be a bad moment
+REPEATED = 0.21  # share of samples that repeat: a fifth, and the hundredth of real images that do so too
 REMEDIES = "what usually helps: another seed, a lower learning_rate, some dropout in the discriminator"
 
 
@@ -25,24 +23,16 @@ class Look:
 
     epoch: int
     step: int
-    fid: float
-    """On the classifier's penultimate layer, against validation."""
-    fid_pixels: float
-    """On the pixel ruler's components, against validation."""
-    class_divergence: float
-    """KL of the samples' classes from the training images', in nats."""
+    fid: float  # on the classifier's penultimate layer, against validation
+    fid_pixels: float  # on the pixel ruler's components, against validation
+    class_divergence: float  # KL of the samples' classes from the training images', in nats
     missing_class: float
     """The class divergence of a generator that lacks the rarest class and is otherwise perfect, in nats."""
-    smallest_ratio: float
-    """Share of the class that is furthest below its prior, over that prior."""
-    dropped: int
-    """How many classes are nearly gone."""
-    dropped_classes: str
-    """Which, with spaces between."""
-    coverage: float
-    """Share of real images that have a sample among their nearest neighbours."""
-    repetition: float
-    """Share of samples nearer to another one than real images stand."""
+    smallest_ratio: float  # share of the class that is furthest below its prior, over that prior
+    dropped: int  # how many classes are nearly gone
+    dropped_classes: str  # which, with spaces between
+    coverage: float  # share of real images that have a sample among their nearest neighbours
+    repetition: float  # share of samples nearer to another one than real images stand
 
     @property
     def is_collapsed(self) -> bool:
@@ -71,8 +61,7 @@ class Collapse:
     """Three or more collapsed looks in a row; as text, the sentence with its evidence."""
 
     looks: Sequence[Look]
-    lasts: bool
-    """Whether the last look of the training is one of them."""
+    lasts: bool  # whether the last look of the training is one of them
 
     @classmethod
     def of(cls, looks: Sequence[Look]) -> Self | None:
@@ -91,10 +80,7 @@ class Collapse:
 
 
 def divergence_without(share: float) -> float:
-    """The class divergence, in nats, of samples that lack one class of prior ``share`` and draw the rest as often.
-
-    Each other class then has its prior over 1 - share, so KL = -log(1 - share): the least that its lack can make.
-    """
+    """Class divergence, in nats, of samples without a class of prior ``share``: KL, with 1 - share of each other."""
     return -math.log1p(-share)
 
 
@@ -113,10 +99,7 @@ def table(looks: Sequence[Look]) -> str:
 
 
 def parse(text: str, name: str = "metrics/looks.csv") -> list[Look]:
-    """Parses the looks that :func:`table` wrote, exactly; ``name`` stands in messages.
-
-    Raises FormatError on other columns, a row of another length, or what is no number.
-    """
+    """Parses what :func:`table` wrote. Raises FormatError on other columns, rows of another length, or no number."""
     try:
         header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
     except csv.Error as error:

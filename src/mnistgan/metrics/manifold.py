@@ -4,8 +4,6 @@ Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Gener
 Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", arXiv 2002.09797.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Finds nearest neighbours, by distances taken in blocks of rows: no N x N matrix is ever held."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from math import isqrt
 from typing import Any
@@ -17,10 +15,7 @@ _QUERIES, _REFERENCES = 1152, 4096  # of float32 scores at once, variants counte
 
 
 def squared_distances(rows: Floats, columns: Floats, progress: Progress, task: str) -> Iterator[tuple[slice, Floats]]:
-    """Yields squared distances of rows [N, D] to columns [M, D], as (which rows, [rows, M]), one buffer reused.
-
-    A distance of zero may come out as rounding, of either sign: compare through :func:`within`.
-    """
+    """Yields squared distances of rows [N, D] to columns [M, D], in blocks; compare them by :func:`within`."""
     left = np.concatenate([rows, _norms(rows), np.ones((len(rows), 1))], axis=1)
     right = np.concatenate([-2 * columns, np.ones((len(columns), 1)), _norms(columns)], axis=1).T.copy()
     buffer = np.empty((min(_ROWS, len(rows)), len(columns)))

@@ -7,8 +7,6 @@ The test is that of Meehan et al., "A Non-Parametric Test to Detect Data-Copying
 arXiv 2004.05675, in its plainest form.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from itertools import product

@@ -4,8 +4,6 @@ The radial power spectrum as a check on generators is that of Durall et al., "Wa
 arXiv 2003.01826: upsampling leaves traces at high frequencies.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +21,8 @@ _ROUNDING = 1 / 12 / 255**2  # variance that rounding to whole grey levels adds:
 class Pixels:
     """Pixel statistics of a set of images, each to be held against those of real images."""
 
-    ink: float
-    """Mean pixel in 0..1, 0 black."""
-    background: float
-    """Share of pixels that are exactly 0."""
+    ink: float  # mean pixel in 0..1, 0 black
+    background: float  # share of pixels that are exactly 0
     spectrum: Floats
     """[21]: mean power at radial frequencies of 0..20 cycles an image, its mean over all frequencies being the mean
     squared pixel in 0..1."""

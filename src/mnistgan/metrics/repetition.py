@@ -4,8 +4,6 @@ The birthday test of Arora and Zhang, "Do GANs Actually Learn the Distribution?"
 own near-doubles in place of the eye.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

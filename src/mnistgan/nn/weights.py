@@ -24,10 +24,7 @@ def load(network: keras.Model, named: dict[str, np.ndarray], source: str) -> Non
 
 
 def check(network: keras.Model, named: dict[str, np.ndarray], source: str) -> None:
-    """Checks weights against the network's names and shapes.
-
-    Raises FormatError where a name is missing or unknown, a shape differs, or a value is not finite.
-    """
+    """Raises FormatError where a name is missing or unknown, a shape differs, or a value is no finite float32."""
     wanted = {name: tuple(weight.shape) for name, weight in zip(names(network), network.weights, strict=True)}
     if missing := sorted(wanted.keys() - named.keys()):
         raise FormatError(f"{source}: lacks {', '.join(missing)}; takes weights of a {network.name} as `train` writes")

@@ -40,11 +40,7 @@ def save(folder: Path, name: str, arrays: Mapping[str, np.ndarray], card: Card) 
 
 
 def read(folder: Path, name: str) -> tuple[Arrays, Card]:
-    """Reads a ruler, its digest checked first.
-
-    Raises RulerError where a file is missing, the card is no JSON or holds no digest, or the arrays' bytes are not
-    those that the card names.
-    """
+    """Reads a ruler, its digest checked first. Raises RulerError where a file is missing or not as the card says."""
     card = _card(card_path(folder, name))
     path = arrays_path(folder, name)
     try:

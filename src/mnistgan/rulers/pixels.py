@@ -46,10 +46,7 @@ class PixelRuler:
 
 
 def fit(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean [784] and components [784, 64], float32, of images uint8 [N, 28, 28]; the widest component first.
-
-    A component's sign is free: the entry that is largest by magnitude is made positive.
-    """
+    """Mean [784] and components [784, 64], float32, of images uint8 [N, 28, 28]; widest first, signs settled."""
     flat = images.reshape(len(images), PIXELS)
     mean = flat.mean(axis=0, dtype=np.float64) / 255.0
     covariance = np.zeros((PIXELS, PIXELS))

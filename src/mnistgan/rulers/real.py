@@ -26,14 +26,10 @@ class RealData:
 
 
 def subset(total: int, count: int, name: str) -> np.ndarray:
-    """Indices of ``count`` of ``total`` images, ascending, the same ones each time.
-
-    The first ones would not do, since MNIST's test images get harder half-way. Raises MetricError where there are
-    fewer.
-    """
+    """Indices of ``count`` of ``total`` images, ascending, always the same. Raises MetricError if there are fewer."""
     if count > total:
         raise MetricError(f"{count} samples, but {total} {name} images; measure {total} samples at most")
-    return np.sort(fixed_order(total)[:count])
+    return np.sort(fixed_order(total)[:count])  # not the first: MNIST's test images get harder half-way
 
 
 def fixed_order(count: int) -> np.ndarray:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnistgan.families.contract import Phase
+from mnistgan.datasets.arrays import Images
+from mnistgan.errors import UsageError
+from mnistgan.families.contract import CommonRecipe, Phase
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,21 @@ def of_phases(phases: Iterable[Phase], count: int, seed: int) -> list[Batches]:
         begin = (found[-1].end_step, found[-1].end_epoch) if found else (0, 0)
         found.append(Batches(count, phase, seed, *begin))
     return found
+
+
+def selected(recipe: CommonRecipe, train: Images, validation: Images, name: str, source: str) -> Images:
+    """Gives all images, those of ``train``, or the first so many of these, as the recipe's ``images`` says.
+
+    ``name``, the recipe's, and ``source``, where ``train`` came from, stand in messages. Raises UsageError where there
+    are fewer images than the recipe asks for, or than one batch of it takes.
+    """
+    if recipe.images == "all":
+        both = (train, validation)
+        train = Images(np.concatenate([part.images for part in both]), np.concatenate([part.labels for part in both]))
+    elif isinstance(recipe.images, int):
+        if recipe.images > len(train):
+            raise UsageError(f"{name}.images: got {recipe.images}; {source} holds {len(train)}")
+        train = train[np.arange(recipe.images)]
+    if recipe.batch_size > len(train):
+        raise UsageError(f"{name}.batch_size: got {recipe.batch_size}; {source} gives {len(train)} images")
+    return train

@@ -30,10 +30,7 @@ class Checkpoints:
         return time.monotonic() - self._saved
 
     def save(self, state: TrainingState) -> Path:
-        """Writes the state, then deletes all but the newest two.
-
-        Raises DivergedError if a weight is not finite, CheckpointError if the disk refuses the file.
-        """
+        """Writes the state, keeps the newest two. Raises DivergedError on NaN, CheckpointError where it can't."""
         path = self.folder / f"step_{state.step:09d}.npz"
         named = state.arrays()
         if broken := sorted(name for name, array in named.items() if array.dtype.kind == "f" and not _finite(array)):

@@ -15,7 +15,7 @@ from mnistgan.families.contract import Ask, CommonRecipe, Family
 from mnistgan.families.sampling import MNIST, Sampler, latents
 from mnistgan.metrics.looks import REMEDIES, Collapse, Look, best
 from mnistgan.nn import weights
-from mnistgan.nn.batchnorm import recompute_batchnorm
+from mnistgan.nn.layers import recompute_batchnorm
 from mnistgan.params import TrainParams
 from mnistgan.training.batches import Batches
 from mnistgan.training.checkpoint import Checkpoints
@@ -96,10 +96,7 @@ class Loop:
         return state
 
     def snapshot(self, state: TrainingState) -> keras.Model:
-        """Copies what draws, as it is judged: averaged and with fresh BatchNorm statistics where the recipe says so.
-
-        Made once a step, since a grid, a look and the end of a training may all want it.
-        """
+        """Copies what draws as it is judged, by the recipe averaged, with fresh BatchNorm; made once a step."""
         if state.step not in self._snapshots:
             self._snapshots.clear()
             self._snapshots[state.step] = self._snapshot(state)
@@ -122,7 +119,6 @@ class Loop:
         return network
 
     def _run_epoch(self, state: TrainingState, steps: Steps) -> None:
-        """Makes what is left of the epoch that the state is in."""
         batches = steps.batches_at(state.step)
         epoch = int(batches.epoch_of(state.step)) + 1
         end = batches.step_of(epoch)
@@ -166,7 +162,6 @@ class Loop:
         self.observer.rows(state.rows)
 
     def _means(self, scalars: np.ndarray) -> dict[str, float]:
-        """The mean of each scalar over steps [n, scalars], in float64."""
         names = (scalar.name for scalar in self.family.scalars)
         return dict(zip(names, scalars.mean(axis=0, dtype=np.float64).tolist(), strict=True))
 

@@ -4,10 +4,7 @@ import time
 
 
 class Speed:
-    """Measures how fast images are trained on, and what share of the time goes elsewhere; since the first report.
-
-    The compilation before that would slow the one and swell the other.
-    """
+    """Measures how fast images are trained on and the time spent elsewhere, from the first report (compilation) on."""
 
     def __init__(self) -> None:
         self._began: float | None = None

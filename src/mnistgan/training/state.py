@@ -14,7 +14,30 @@ from mnistgan.families.contract import CommonRecipe, Family, Parts
 from mnistgan.families.sampling import MNIST
 from mnistgan.metrics.looks import Look
 from mnistgan.nn import weights
-from mnistgan.training.average import Average
+
+
+class Average:
+    """The exponential average of the drawing network's trainable weights over steps.
+
+    It steadies what a GAN's generator draws (Yazıcı et al., arXiv 1806.04498), and most other networks.
+    """
+
+    def __init__(self, network: keras.Model, decay: float):
+        self.network = network
+        self.decay = decay
+        self.weights = [tf.Variable(weight, trainable=False) for weight in network.trainable_variables]
+
+    def update(self, step: tf.Tensor) -> None:
+        """Moves by 1 - min(decay, (1 + t) / (10 + t)), ``step`` t from 0: a ramp by which the first weights fade."""
+        t = tf.cast(step, tf.float32)
+        keep = tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
+        for average, weight in zip(self.weights, self.network.trainable_variables, strict=True):
+            average.assign_sub((1.0 - keep) * (average - weight))
+
+    def copy_to(self, network: keras.Model) -> None:
+        """Sets a network's trainable weights to the average; its BatchNorm statistics stay."""
+        for average, weight in zip(self.weights, network.trainable_variables, strict=True):
+            weight.assign(average)
 
 
 @dataclass
@@ -36,10 +59,7 @@ class TrainingState:
 
     @classmethod
     def start(cls, family: Family[Any], recipe: CommonRecipe, seed: int) -> "TrainingState":
-        """The state before the first step: a function of the recipe and the seed.
-
-        Raises ValueError where a network holds a random state that no checkpoint would keep.
-        """
+        """The state before the first step. Raises ValueError where a network hides a random state from checkpoints."""
         parts = family.build(recipe, MNIST, seed)
         for name, network in parts.networks.items():
             if len(network.variables) != len(network.weights):
@@ -66,10 +86,7 @@ class TrainingState:
         return named
 
     def restore(self, named: dict[str, np.ndarray], source: str) -> None:
-        """Takes the state over from :meth:`arrays`, whole or not at all; ``source`` stands in messages.
-
-        Raises CheckpointError if it lacks a part, FormatError if weights are not these networks'.
-        """
+        """Takes all over, or nothing. Raises CheckpointError without a part, FormatError for other weights."""
         networks = [(network, _of_part(part, named)) for part, network in self.parts.networks.items()]
         for network, own in networks:
             weights.check(network, own, source)
@@ -110,6 +127,5 @@ class TrainingState:
 
 
 def _of_part(part: str, named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with ``part/``, without it."""
     prefix = f"{part}/"
     return {name.removeprefix(prefix): array for name, array in named.items() if name.startswith(prefix)}

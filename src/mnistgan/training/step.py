@@ -1,5 +1,8 @@
 """Runs a family's steps: each a function of (variables, batch, seed, step), several of them in one compiled call."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
@@ -7,14 +10,51 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.families.contract import At, Batch, CommonRecipe, Family
+from mnistgan.families.contract import At, Batch, CommonRecipe, Family, Precision
 from mnistgan.training.batches import Batches, of_phases
-from mnistgan.training.precision import products_in
-from mnistgan.training.schedule import Schedule
 from mnistgan.training.state import TrainingState
 
-STREAMS = 4
-"""So many streams of a seed lie side by side; further ones lie far apart."""
+OPTION = "auto_mixed_precision_onednn_bfloat16"
+
+
+@contextmanager
+def products_in(precision: Precision) -> Iterator[None]:
+    """Has convolutions and matrix products of the compiled functions that are called in this block use this precision.
+
+    TensorFlow's own graph pass puts casts around the operations that gain by it, and may take along what is cheap
+    between them; weights, moments and averages stay float32 (mixed precision, Micikevicius et al., arXiv 1710.03740;
+    bfloat16 has float32's range, so no loss is scaled).
+    """
+    before = tf.config.optimizer.get_experimental_options().get(OPTION, False)
+    tf.config.optimizer.set_experimental_options({OPTION: precision == "bfloat16"})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({OPTION: before})
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning rate: a line from 0 over ``warmup_steps``, ``peak``, from ``decay_from`` (a share) a line to 0."""
+
+    peak: float
+    warmup_steps: int
+    decay_from: float
+    total_steps: int
+
+    def at(self, step: tf.Tensor) -> tf.Tensor:
+        """The learning rate of a step (int64 scalar, from 0), float32 scalar."""
+        position = tf.cast(step, tf.float32)
+        rate = tf.constant(self.peak, tf.float32)
+        if self.warmup_steps:
+            rate *= tf.minimum(1.0, (position + 1) / self.warmup_steps)
+        if self.decay_from < 1:
+            begin = self.decay_from * self.total_steps
+            rate *= tf.clip_by_value((self.total_steps - position) / (self.total_steps - begin), 0.0, 1.0)
+        return rate
+
+
+STREAMS = 4  # so many streams of a seed lie side by side; further ones lie far apart
 
 
 class Steps:
@@ -39,10 +79,7 @@ class Steps:
         return next((batches for batches in self.phases if step < batches.end_step), self.phases[-1])
 
     def run(self, step: int, count: int) -> np.ndarray:
-        """Runs ``count`` steps of one epoch from ``step``; gives their scalars, float32 [count, scalars].
-
-        One call of several steps spares the way back to Python between them.
-        """
+        """Runs ``count`` steps of an epoch from ``step`` in one call; gives their scalars, float32 [count, scalars]."""
         batches = self.batches_at(step)
         order = self._order(batches, int(batches.epoch_of(step)))
         now, many = tf.constant(step, tf.int64), tf.constant(count, tf.int32)

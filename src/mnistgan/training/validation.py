@@ -46,10 +46,7 @@ class Validation:
         return self.measure(sampler.images(Ask(len(self.real), [self.seed, LOOK_STREAM])), epoch, step)
 
     def measure(self, samples: np.ndarray, epoch: int, step: int) -> Look:
-        """Measures samples uint8 [N, 28, 28], as many as there are validation images; figures are rounded.
-
-        Raises MetricError for another number.
-        """
+        """Measures samples uint8 [N, 28, 28], N as of validation; rounded. Raises MetricError for another N."""
         features = self.classifier.features(samples)
         classes = features.logits.argmax(axis=1)
         balance = class_balance(classes, self.prior)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from served import Site, serve
 
+from mnistgan.datasets.fetching.limits import Patience
 from mnistgan.datasets.fetching.raw import RawFile
-from mnistgan.datasets.fetching.timeouts import Patience
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnistgan.datasets.fetching import npm
-from mnistgan.datasets.fetching.timeouts import PATIENCE
+from mnistgan.datasets.fetching.limits import PATIENCE
 from mnistgan.errors import DataError, SourceError
 
 

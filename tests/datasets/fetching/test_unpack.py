@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnistgan.datasets.fetching.unpack import gunzip, is_html
+from mnistgan.datasets.fetching.limits import gunzip, is_html
 from mnistgan.errors import FormatError
 
 CONTENT = bytes(range(256)) * 20

@@ -3,9 +3,8 @@ import math
 import pytest
 
 from mnistgan.comparison.compare import compare
-from mnistgan.drawing.report import class_shares, dots
-from mnistgan.drawing.report.class_shares import Shares
-from mnistgan.drawing.report.dots import Dots, MetricRow
+from mnistgan.drawing.report import dots
+from mnistgan.drawing.report.dots import Dots, MetricRow, Shares
 from tests.comparison.made_up import side
 
 
@@ -70,7 +69,7 @@ def test_what_is_missing_or_nan_has_no_mark() -> None:
 def test_digits_share_one_axis_with_the_band_of_chance() -> None:
     even = Shares((0.1,) * 10, (0.1,) * 10)
     skewed = Shares((0.05, 0.15, *(0.1,) * 8), (0.1,) * 10)
-    drawn = list(class_shares.rows(even, skewed, 10_000))
+    drawn = list(dots.share_rows(even, skewed, 10_000))
     assert len({row.dots.ticks for row in drawn}) == 1
     first = drawn[0].dots
     assert first.band
@@ -81,5 +80,5 @@ def test_digits_share_one_axis_with_the_band_of_chance() -> None:
 
 def test_without_shares_on_a_side_the_other_is_shown_alone() -> None:
     even = Shares((0.1,) * 10, (0.1,) * 10)
-    assert [row.a for row in class_shares.rows(None, even, 0)] == [None] * 10
-    assert list(class_shares.rows(None, None, 0)) == []
+    assert [row.a for row in dots.share_rows(None, even, 0)] == [None] * 10
+    assert list(dots.share_rows(None, None, 0)) == []

@@ -3,8 +3,8 @@ import math
 import pytest
 
 from mnistgan.drawing.report import curves
-from mnistgan.drawing.report.class_shares import Shares
 from mnistgan.drawing.report.curves import Chart
+from mnistgan.drawing.report.dots import Shares
 from mnistgan.errors import FormatError
 
 LOSS = Chart({"loss": ""}, "Loss", "nats")

@@ -23,7 +23,8 @@ from mnistgan.families.contract import Ask
 from mnistgan.files import read_json, sha256
 from mnistgan.metrics.looks import best, parse
 from mnistgan.rulers import classifier, pixels
-from mnistgan.training import loop, precision, step
+from mnistgan.training import loop, step
+from mnistgan.training.step import products_in
 from mnistgan.training.validation import Validation
 from pipeline import runtime
 from pipeline.commands.train import _stop_requests, train
@@ -224,7 +225,7 @@ def test_where_onednn_is_held_to_older_instructions_no_step_is_in_bfloat16(here,
 
     def noted(got):
         precisions.add(got)
-        return precision.products_in(got)
+        return products_in(got)
 
     monkeypatch.setattr(runtime, "_of_cpu", lambda _field: " ".join(runtime.BFLOAT16))
     monkeypatch.setattr(step, "products_in", noted)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from mnistgan.comparison import seeds
-from mnistgan.comparison.changes import changes
 from mnistgan.comparison.compare import Basis, Verdict, compare
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.rules import judge
+from mnistgan.comparison.sides import changes
 from mnistgan.metrics import looks
 from pipeline.dvcfiles import dvc_lock
 from pipeline.results import checkout, former, lookup

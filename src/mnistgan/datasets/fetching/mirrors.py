@@ -9,8 +9,7 @@ from typing import TypeVar
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from mnistgan.datasets.fetching.timeouts import PATIENCE, Patience
-from mnistgan.datasets.fetching.unpack import is_html
+from mnistgan.datasets.fetching.limits import PATIENCE, Patience, is_html
 from mnistgan.errors import FormatError, SourceError
 from mnistgan.progress import Progress
 

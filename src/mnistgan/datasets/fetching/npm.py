@@ -9,8 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from mnistgan.datasets.fetching.timeouts import PATIENCE, Patience
-from mnistgan.datasets.fetching.unpack import gunzip
+from mnistgan.datasets.fetching.limits import PATIENCE, Patience, gunzip
 from mnistgan.errors import SourceError
 
 # Exactly a name and a version: anything else, npm may take for a folder, a URL or a repository.
@@ -84,10 +83,7 @@ def _packed(place: Path, package: str) -> bytes:
 
 
 def _members(packed: bytes, package: str, names: Sequence[str]) -> dict[str, bytes]:
-    """The files ``names`` of the folder ``data`` below the package's top folder, whatever that one is called.
-
-    Only plain files are taken: a link or a sparse file can be more than it is.
-    """
+    """The plain files ``names`` of the folder ``data`` below the package's top; a link can be more than it is."""
     found: dict[str, bytes] = {}
     unpacked = gunzip(packed, package, _UNPACKED_LIMIT)
     try:
@@ -95,15 +91,10 @@ def _members(packed: bytes, package: str, names: Sequence[str]) -> dict[str, byt
             for number, member in enumerate(tar):
                 if number > len(unpacked) // tarfile.BLOCKSIZE:
                     raise ValueError("goes round in circles")  # a size below 0 leads back to the same member
-                name = _name_in_folder(PurePosixPath(member.name))
-                if name in names and member.isreg() and not member.issparse():
-                    found[name] = unpacked[member.offset_data : member.offset_data + member.size]
+                path = PurePosixPath(member.name)  # TOP/data/NAME
+                inside = len(path.parts) == 3 and path.parts[1] == _FOLDER and path.parts[0] not in ("/", "..")
+                if inside and path.name in names and member.isreg() and not member.issparse():
+                    found[path.name] = unpacked[member.offset_data : member.offset_data + member.size]
     except Exception as error:  # tarfile raises more than its own kinds, RecursionError among them
         raise SourceError(f"{package}: a broken package: {error}") from error
     return found
-
-
-def _name_in_folder(path: PurePosixPath) -> str:
-    """The NAME of TOP/data/NAME, empty for any other path."""
-    inside = len(path.parts) == 3 and path.parts[1] == _FOLDER and path.parts[0] not in ("/", "..")
-    return path.name if inside else ""

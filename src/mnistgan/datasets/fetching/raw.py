@@ -31,11 +31,7 @@ class RawFile:
         return hashlib.sha256(content).hexdigest() == self.sha256
 
     def verify(self, content: bytes) -> None:
-        """Checks ``content`` against the digest.
-
-        Raises DigestError, which also says what is wrong inside where that can be told: a truncated download or
-        another data set is easier to mend than a digest.
-        """
+        """Raises DigestError where ``content`` is not the pinned, with what is wrong inside where that can be told."""
         if self.matches(content):
             return
         digest = hashlib.sha256(content).hexdigest()

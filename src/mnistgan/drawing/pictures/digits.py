@@ -1,10 +1,11 @@
-"""Draws the sheets of digits: samples, progress over epochs, interpolation, real beside generated. All in mode L."""
+"""Draws the sheets of digits: samples, progress, interpolation, real beside generated, animation; mode L."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from mnistgan.drawing.pictures import style
 from mnistgan.drawing.pictures.sheets import Panel, Row, rows_by_class, rows_of, sheet
 
 _BY_DIGIT_COLUMNS = 16
@@ -34,10 +35,7 @@ def interpolation(walks: np.ndarray, scale: int) -> Image.Image:
 def real_and_generated(real: np.ndarray, generated: np.ndarray, columns: int, scale: int) -> Image.Image:
     """Draws real images [N, 28, 28] beside as many generated ones."""
     caption = "Test images that no training saw, spread over the whole set, and samples; neither was chosen."
-    panels = [
-        Panel(rows_of(real, columns), columns, "Real"),
-        Panel(rows_of(generated, columns), columns, "Generated"),
-    ]
+    panels = [Panel(rows_of(real, columns), columns, "Real"), Panel(rows_of(generated, columns), columns, "Generated")]
     return sheet("Real beside generated", caption, panels, scale)
 
 
@@ -49,3 +47,30 @@ def by_digit(images: np.ndarray, digits: np.ndarray, scale: int) -> Image.Image:
     )
     panel = Panel(rows_by_class(images, digits, _BY_DIGIT_COLUMNS), _BY_DIGIT_COLUMNS)
     return sheet("Samples as the classifier reads them", caption, [panel], scale)
+
+
+_SCALE = 2
+_MARGIN = 16
+_HEAD = 64
+_BAR = 6
+
+
+def frames(grids: Mapping[int, np.ndarray]) -> Iterator[Image.Image]:
+    """Draws a frame (mode L) for each epoch's grid [H, W] uint8, in order, with its epoch and a progress bar."""
+    last = max(grids)
+    for epoch in sorted(grids):
+        yield _frame(grids[epoch], epoch, last)
+
+
+def _frame(grid: np.ndarray, epoch: int, last: int) -> Image.Image:
+    height, width = (side * _SCALE for side in grid.shape)
+    frame = Image.new("L", (width + 2 * _MARGIN, height + _HEAD + _MARGIN), style.PAGE)
+    frame.paste(Image.fromarray(grid.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)), (_MARGIN, _HEAD))
+    pen = ImageDraw.Draw(frame)
+    pen.text((_MARGIN, 40), f"epoch {epoch}", style.INK, style.font(26, bold=True), anchor="ls")
+    pen.text((_MARGIN + width, 40), f"of {last}", style.MUTED, style.font(18), anchor="rs")
+    top = _HEAD - _BAR - 4
+    pen.rectangle((_MARGIN, top, _MARGIN + width - 1, top + _BAR - 1), fill=220)
+    if epoch:
+        pen.rectangle((_MARGIN, top, _MARGIN + round(width * epoch / last) - 1, top + _BAR - 1), fill=style.MUTED)
+    return frame

@@ -1,7 +1,7 @@
 """Encodes pictures: the same picture gives the same bytes, stamped with the digest of the weights that drew it."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -20,12 +20,9 @@ def png(image: Image.Image, digest: str) -> bytes:
 
 
 def small_png(image: Image.Image, digest: str, limit: int) -> bytes:
-    """Encodes a grey picture (mode L) in at most ``limit`` bytes, with the most of 16, 8, 4 or 2 greys that fit.
-
-    Raises ValueError when not even two greys fit.
-    """
+    """Encodes mode L within ``limit`` bytes, by 16, 8, 4 or 2 greys. Raises ValueError where not even two fit."""
     for greys in _GREYS:
-        content = png(_with_greys(image, greys), digest)
+        content = png(with_greys(image, greys), digest)
         if len(content) <= limit:
             return content
     raise ValueError(f"a picture of {image.width} x {image.height} does not fit {limit} bytes")
@@ -37,7 +34,7 @@ def gif(frames: Iterable[Image.Image], durations: list[int], digest: str) -> byt
     GIF counts hundredths of a second, so durations are rounded to 10 ms. The comment holds ``generator-sha256`` and
     the digest. Frames are taken one at a time.
     """
-    greys = _palette_frames(frames)
+    greys = (with_greys(frame, _GREYS[0]) for frame in frames)
     buffer = io.BytesIO()
     next(greys).save(
         buffer,
@@ -51,12 +48,7 @@ def gif(frames: Iterable[Image.Image], durations: list[int], digest: str) -> byt
     return buffer.getvalue()
 
 
-def _palette_frames(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
-    for frame in frames:
-        yield _with_greys(frame, _GREYS[0])
-
-
-def _with_greys(image: Image.Image, greys: int) -> Image.Image:
+def with_greys(image: Image.Image, greys: int) -> Image.Image:
     """Rounds a grey picture to evenly spaced greys, black and white among them, as a palette picture."""
     levels = np.rint(np.asarray(image, np.float64) * ((greys - 1) / 255)).astype(np.uint8)
     reduced = Image.fromarray(levels).convert("P")

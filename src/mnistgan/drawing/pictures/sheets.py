@@ -41,10 +41,7 @@ def rows_of(images: np.ndarray, columns: int) -> list[Row]:
 
 
 def rows_by_class(images: np.ndarray, digits: np.ndarray, columns: int) -> list[Row]:
-    """Sorts images [N, 28, 28] by the digit [N] that each is read as: ten rows of the first ``columns`` of each digit.
-
-    A row is labelled with its digit and the digit's share of the N; one with too few images says how many there are.
-    """
+    """Sorts images [N, 28, 28] by the digit [N] read in each: ten rows, labelled with the digit and its share of N."""
     rows = []
     for digit in range(10):
         chosen = images[digits == digit]
@@ -88,7 +85,9 @@ class _Sheet:
         image = Image.new("L", (inner + 2 * self._margin, height), style.PAGE)
         pen = ImageDraw.Draw(image)
         pen.text((self._margin, self._margin), title, style.INK, self._title, anchor="lt")
-        self._lines(pen, self._margin, self._margin + round(_TITLE * self._scale * 1.4), lines)
+        below = self._margin + round(_TITLE * self._scale * 1.4)
+        for number, line in enumerate(lines):
+            pen.text((self._margin, below + number * self._line), line, style.MUTED, self._text, anchor="lt")
         left = self._margin
         for panel, width in zip(panels, widths, strict=True):
             self._panel(image, pen, panel, left, head + heading)
@@ -102,23 +101,16 @@ class _Sheet:
             upper = top + number * self._pitch
             middle = upper + self._pitch // 2
             pen.text((tiles - 4 * self._scale, middle), row.label, style.INK, self._text, anchor="rm")
-            self._tiles(image, row.images, tiles, upper)
+            for column, pixels in enumerate(row.images):
+                enlarged = pixels.repeat(self._scale, axis=0).repeat(self._scale, axis=1)
+                image.paste(Image.fromarray(enlarged), (tiles + column * self._pitch, upper))
             if row.note:
                 after = tiles + len(row.images) * self._pitch + (4 * self._scale if len(row.images) else 0)
                 pen.text((after, middle), row.note, style.MUTED, self._text, anchor="lm")
 
-    def _tiles(self, image: Image.Image, images: np.ndarray, left: int, top: int) -> None:
-        for column, pixels in enumerate(images):
-            enlarged = pixels.repeat(self._scale, axis=0).repeat(self._scale, axis=1)
-            image.paste(Image.fromarray(enlarged), (left + column * self._pitch, top))
-
     def _label_width(self, panel: Panel) -> int:
         longest = max(self._text.getlength(row.label) for row in panel.rows)
         return round(longest) + 6 * self._scale if longest else 0
-
-    def _lines(self, pen: ImageDraw.ImageDraw, left: int, top: int, lines: Sequence[str]) -> None:
-        for number, line in enumerate(lines):
-            pen.text((left, top + number * self._line), line, style.MUTED, self._text, anchor="lt")
 
     def _wrapped(self, text: str, width: int) -> list[str]:
         lines: list[str] = []

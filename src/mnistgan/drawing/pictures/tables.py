@@ -63,7 +63,6 @@ def metrics(path: Path) -> Metrics:
 
 
 def _leaves(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Flattens the sections of an evaluation by dotted names."""
     for section, held in report.items():
         if isinstance(held, dict):
             yield from ((f"{section}.{name}", value) for name, value in held.items())
@@ -80,18 +79,12 @@ def _measure(metric: Metric, leaves: Mapping[str, Any], path: Path) -> Measure:
 
 
 def training(path: Path) -> dict[str, np.ndarray]:
-    """Reads the training's curves by column, ``epoch`` among them; a training too short for a row has empty ones.
-
-    Raises DataError when the file is missing, FormatError when it has no epochs or a column is not finite numbers.
-    """
+    """Reads the curves by column. Raises DataError when the file is missing, FormatError where it isn't numbers."""
     return _columns(path, ("epoch",), and_others=True)
 
 
 def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the share of each class among the samples and its prior, both [10].
-
-    Raises DataError when the file is missing, FormatError when it has not one row for each class in order.
-    """
+    """Reads each class's share and prior, both [10]. Raises DataError when missing, FormatError unless one row each."""
     columns = _columns(path, ("class", "share", "prior"))
     if (got := columns["class"].tolist()) != list(range(_CLASSES)):
         raise FormatError(f"{path}: the classes are {got}; should be 0 to {_CLASSES - 1} in order")

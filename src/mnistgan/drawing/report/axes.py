@@ -1,8 +1,10 @@
-"""Maps values to places in a drawing: linear and logarithmic axes with round ticks."""
+"""Maps values to places in a drawing, on linear and logarithmic axes with round ticks, and to text."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from mnistgan.comparison import wording
 
 LARGEST = 1e100  # an axis takes differences of what it shows
 _PAD = 0.06  # of the length, left free at both ends
@@ -43,10 +45,7 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float], start: float, end: float, log: bool = False) -> "Axis":
-        """An axis that shows all ``values`` that can be drawn, with some room around them.
-
-        ``log`` is asked for, and not had where a value is not above 0.
-        """
+        """An axis that shows all ``values`` that can be drawn, with room around; ``log`` only where all are above 0."""
         seen = [value for value in values if can_be_drawn(value)] or [0.0, 1.0]
         log = log and min(seen) > 1 / LARGEST
         low, high = (math.log(seen_end) if log else seen_end for seen_end in (min(seen), max(seen)))
@@ -69,26 +68,37 @@ class Axis:
         power = math.floor(math.log10((self.high - self.low) / most))
         for exponent in (power, power + 1):
             for step in _STEPS:
-                found = self._multiples(step, exponent)
+                width = step * 10.0**exponent
+                numbers = range(math.ceil(self.low / width), math.floor(self.high / width) + 1)
+                found = [float(f"{number * step}e{exponent}") for number in numbers]  # the nearest floats to decimals
                 if len(found) <= most:
                     return found
         return []
 
-    def _multiples(self, step: int, exponent: int) -> list[float]:
-        """The multiples of ``step`` times a power of ten within the axis, each the nearest float to its decimal."""
-        width = step * 10.0**exponent
-        first, last = math.ceil(self.low / width), math.floor(self.high / width)
-        return [float(f"{number * step}e{exponent}") for number in range(first, last + 1)]
-
     def _log_values(self, most: int) -> list[float]:
         """Ones, twos and fives of each power of ten, or fewer of them; none where fewer than two would be left."""
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         for kept in (_STEPS, (1, 3), (1,)):
-            found = self._decades(kept)
+            values = (float(f"{step}e{power}") for power in powers for step in kept)
+            found = [value for value in values if self.low <= value <= self.high]
             if 2 <= len(found) <= most:
                 return found
         return []
 
-    def _decades(self, kept: Sequence[int]) -> list[float]:
-        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        values = (float(f"{step}e{power}") for power in powers for step in kept)
-        return [value for value in values if self.low <= value <= self.high]
+
+@dataclass(frozen=True)
+class Number:
+    """A value and its text."""
+
+    value: float
+    text: str
+
+    @classmethod
+    def of(cls, value: float) -> "Number":
+        """Rounds to four digits."""
+        return cls(value, wording.number(value))
+
+    @classmethod
+    def share(cls, value: float) -> "Number":
+        """Formats in percent."""
+        return cls(value, "NaN" if math.isnan(value) else f"{value:.1%}")

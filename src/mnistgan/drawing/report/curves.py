@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mnistgan.drawing.evenly import evenly
-from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
-from mnistgan.drawing.report.numbers import Number
+from mnistgan.drawing.report.axes import Axis, Number, Tick, can_be_drawn
 from mnistgan.errors import FormatError
 from mnistgan.metrics.catalog import METRICS, Scale
 
@@ -19,8 +18,7 @@ _NAME_WIDTH, _NAME_HEIGHT = 34.0, 12.0
 _MOST_MARKED = 12  # points of a curve that are shown as such
 EPOCH = "epoch"
 
-Table = Mapping[str, Sequence[float]]
-"""Columns of numbers by name, all of one length."""
+Table = Mapping[str, Sequence[float]]  # columns of numbers by name, all of one length
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,11 @@ class Drawn:
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
     lines: tuple[Line, ...]
-    said: str
-    """What they come to, for who can't see the drawing."""
+    said: str  # what they come to, for who can't see the drawing
 
 
 def parse(text: str, name: str) -> Table:
-    """Parses the columns of a CSV of numbers; text that is no number, such as a list of digits, is NaN.
-
-    ``name`` stands in messages. Raises FormatError on a row of another length than the header, or no column of epochs.
-    """
+    """Parses a CSV of numbers, NaN for what is none. Raises FormatError on a row of another length, or no epochs."""
     try:
         header, *rows = [row for row in csv.reader(io.StringIO(text)) if row] or [[]]
     except csv.Error as error:
@@ -158,8 +152,7 @@ class Listing:
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Number, ...], ...]
-    of: int
-    """How many rows the table has."""
+    of: int  # how many rows the table has
 
 
 def listing(charts: Sequence[Chart], table: Table) -> Listing:

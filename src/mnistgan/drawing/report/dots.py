@@ -1,16 +1,19 @@
-"""Draws dot plots: one quantity of two sides on an axis of its own, with intervals and reference values."""
+"""Draws dot plots: one quantity of two sides on an axis of its own, with reference values; so too class shares."""
 
+import csv
+import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from mnistgan.comparison import wording
 from mnistgan.comparison.compare import Compared, Comparison, Value, Verdict
 from mnistgan.comparison.sides import Side
-from mnistgan.drawing.report.axes import Axis, Tick, can_be_drawn
-from mnistgan.drawing.report.numbers import Number
+from mnistgan.drawing.report.axes import Axis, Number, Tick, can_be_drawn
+from mnistgan.errors import FormatError
 from mnistgan.metrics.catalog import Metric, Scale
-from mnistgan.metrics.intervals import Interval
+from mnistgan.metrics.intervals import Interval, Z
 
 WIDTH = 260.0
 _EDGE = 18.0
@@ -159,3 +162,70 @@ def _beside(metric: Metric, leaves: Mapping[str, float], which: int) -> float | 
     """Of a metric's relative figure (0) and what that is over (1); None where it is no finite number."""
     found = leaves.get(metric.relative[which], math.nan) if metric.relative else math.nan
     return found if math.isfinite(found) else None
+
+
+CLASSES = 10
+COLUMNS = ("class", "share", "prior")
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The share [10] of each class among the samples, and in the data, both 0..1."""
+
+    share: tuple[float, ...]
+    prior: tuple[float, ...]
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> Self:
+        """Parses a metrics/classes.csv. Raises FormatError unless it has a row for each class, shares within 0..1."""
+        try:
+            table = csv.DictReader(io.StringIO(text))
+            if lacking := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
+                raise FormatError(f"{name}: has no column {' and no '.join(lacking)}; expected {', '.join(COLUMNS)}")
+            found = [(int(row["class"]), float(row["share"]), float(row["prior"])) for row in table]
+        except (TypeError, ValueError, csv.Error) as error:
+            raise FormatError(f"{name}: not the shares of classes: {error}") from error
+        if [name for name, _, _ in found] != list(range(CLASSES)):
+            raise FormatError(
+                f"{name}: {len(found)} rows; expected one for each class from 0 to {CLASSES - 1}, in order"
+            )
+        if not all(0 <= value <= 1 for _, *values in found for value in values):
+            raise FormatError(f"{name}: a share outside 0 to 1")
+        return cls(tuple(share for _, share, _ in found), tuple(prior for _, _, prior in found))
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """One class, drawn and as text; None where a side has no shares."""
+
+    name: int
+    prior: Number
+    a: Number | None
+    b: Number | None
+    dots: Dots
+
+
+def share_rows(a: Shares | None, b: Shares | None, samples: float) -> Iterator[ShareRow]:
+    """Builds a row for each class, with the band that holds 95% of the shares of as many real images."""
+    known = a or b
+    if known is None:
+        return
+    halves = [Z * math.sqrt(prior * (1 - prior) / samples) if samples > 0 else 0.0 for prior in known.prior]
+    ends = [end for prior, half in zip(known.prior, halves, strict=True) for end in (prior - half, prior + half)]
+    axis = axis_over([*ends, *(share for side in (a, b) if side for share in side.share)])
+    for name, (prior, half) in enumerate(zip(known.prior, halves, strict=True)):
+        of_a, of_b = (side.share[name] if side else None for side in (a, b))
+        yield ShareRow(
+            name=name,
+            prior=Number.share(prior),
+            a=None if of_a is None else Number.share(of_a),
+            b=None if of_b is None else Number.share(of_b),
+            dots=draw(
+                None if of_a is None else (of_a, None),
+                None if of_b is None else (of_b, None),
+                prior,
+                band=(prior - half, prior + half) if half else None,
+                axis=axis,
+                percent=True,
+            ),
+        )

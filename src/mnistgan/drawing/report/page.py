@@ -8,9 +8,8 @@ from pathlib import Path
 
 from mnistgan.comparison.compare import Verdict
 from mnistgan.drawing.report import curves, dots
-from mnistgan.drawing.report.class_shares import ShareRow
 from mnistgan.drawing.report.curves import Drawn, Listing
-from mnistgan.drawing.report.dots import MetricRow
+from mnistgan.drawing.report.dots import MetricRow, ShareRow
 from mnistgan.drawing.report.samples import Ranked
 
 FOLDER = Path(__file__).parent
@@ -25,10 +24,8 @@ class Party:
 
     letter: str
     name: str
-    where: str
-    """The commit, or how many seeds."""
-    verdict: str
-    """Of its own metrics file."""
+    where: str  # the commit, or how many seeds
+    verdict: str  # of its own metrics file
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,7 @@ class Grids:
 
     a: tuple[Frame, ...]
     b: tuple[Frame, ...]
-    stops: tuple[Stop, ...]
-    """The last is what a page without a script shows."""
+    stops: tuple[Stop, ...]  # the last is what a page without a script shows
     notes: tuple[str, ...] = ()
 
 
@@ -110,8 +106,7 @@ class Causes:
     title: str
     differing: tuple[Pair, ...]
     same: tuple[Pair, ...]
-    unknown: str = ""
-    """Why it can't be told."""
+    unknown: str = ""  # why it can't be told
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,7 @@ def html(page: Page) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    script = (FOLDER / SCRIPT).read_text("utf-8")
+    digest = hashlib.sha256((FOLDER / SCRIPT).read_bytes()).digest()  # by it a content security policy names a script
     return environment.get_template(TEMPLATE).render(
         page=page,
         stops=json.dumps([asdict(stop) for stop in page.grids.stops]),
@@ -154,10 +149,5 @@ def html(page: Page) -> str:
         curves=curves,
         style=STYLE,
         script=SCRIPT,
-        script_digest=_digest(script),
+        script_digest=base64.b64encode(digest).decode("ascii"),
     )
-
-
-def _digest(script: str) -> str:
-    """Digest by which a content security policy names a script."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from mnistgan.drawing.grids import SIDE, TRAINING_SIDE
-from mnistgan.drawing.report.numbers import Number
+from mnistgan.drawing.pictures.encoding import with_greys
+from mnistgan.drawing.report.axes import Number
 from mnistgan.errors import FormatError, RulerError
 
 MOST_PIXELS = 4_000_000  # of a picture that is opened
 SHOWN = 12  # samples at each end
-_GREYS = 16
 _LAYERS = ("conv_1", "conv_2", "conv_3")
 
 
@@ -76,41 +76,29 @@ def cut(sheet: np.ndarray) -> np.ndarray | None:
 
 def embedded(pixels: np.ndarray) -> str:
     """Encodes grey pixels uint8 [H, W] as a PNG of 16 greys within a ``data:`` address."""
-    greys = np.rint(pixels * ((_GREYS - 1) / 255)).astype(np.uint8)
-    image = Image.fromarray(greys).convert("P")
-    image.putpalette([level * 17 for level in range(_GREYS) for _ in range(3)])
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", bits=4)
+    with_greys(Image.fromarray(pixels), 16).save(buffer, "PNG", bits=4)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def rank(images: np.ndarray, weights: Mapping[str, np.ndarray]) -> Ranked:
-    """Sorts images uint8 [N, 28, 28] by the classifier's greatest probability, and show the ends.
-
-    Raises RulerError where the weights are not a classifier's.
-    """
+    """Sorts images uint8 [N, 28, 28] by the classifier's greatest probability. Raises RulerError for other weights."""
     shares = probabilities(images, weights)
     confidence = shares.max(axis=1)
     order = np.argsort(confidence, kind="stable")
 
     def shown(places: np.ndarray) -> Iterator[Sample]:
         for place in map(int, places):
-            yield Sample(place, embedded(images[place]), int(shares[place].argmax()), _share(confidence[place]))
+            # Never rounded up to a certainty that a classifier does not have.
+            text = ">99.9%" if confidence[place] > 0.999 else f"{confidence[place]:.1%}"
+            number = Number(float(confidence[place]), text)
+            yield Sample(place, embedded(images[place]), int(shares[place].argmax()), number)
 
     return Ranked(best=tuple(shown(order[::-1][:SHOWN])), worst=tuple(shown(order[:SHOWN])))
 
 
-def _share(confidence: float) -> Number:
-    """Formats in percent, never rounded up to a certainty that a classifier does not have."""
-    text = ">99.9%" if confidence > 0.999 else f"{confidence:.1%}"
-    return Number(float(confidence), text)
-
-
 def probabilities(images: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
-    """p(digit | image) of the classifier ruler, [N, 10], for images uint8 [N, 28, 28]; equal to TensorFlow's to 1e-4.
-
-    Raises RulerError where the weights are not a classifier's.
-    """
+    """p(digit | image) [N, 10] of images uint8 [N, 28, 28], TensorFlow's to 1e-4. Raises as :func:`rank`."""
     try:
         x = images.astype(np.float32)[..., np.newaxis] / np.float32(255)
         for layer in _LAYERS:

@@ -13,10 +13,7 @@ import tensorflow as tf
 
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """Binary cross-entropy of calling real images 1 plus that of calling generated ones 0; scalar >= 0.
-
-    2 log 2 = 1.39 where it can't tell them apart at all.
-    """
+    """Binary cross-entropy of calling real 1 plus generated 0; scalar >= 0, 2 log 2 = 1.39 where it can't tell."""
     return _cross_entropy(real_logits, 1.0) + _cross_entropy(fake_logits, 0.0)
 
 

@@ -12,8 +12,7 @@ from mnistgan.nn.layers import FourierConv2DTranspose, stateless_dropout
 
 LATENT_SIZE = 100
 SLOPE = 0.3
-FEATURES = 7 * 7 * 128
-"""Of the discriminator: what its last layer takes."""
+FEATURES = 7 * 7 * 128  # of the discriminator: what its last layer takes
 
 
 def generator(seed: int, *, plain: bool = False) -> keras.Model:

@@ -7,7 +7,6 @@ import keras
 import tensorflow as tf
 
 from mnistgan.families.contract import At, Batch, Draw, Parts
-from mnistgan.families.dcgan.features import Features
 from mnistgan.families.dcgan.losses import (
     balance_loss,
     discriminator_loss,
@@ -20,7 +19,7 @@ from mnistgan.families.dcgan.losses import (
 )
 from mnistgan.families.dcgan.networks import FEATURES, LATENT_SIZE, Discriminator, generator
 from mnistgan.families.dcgan.recipe import Recipe
-from mnistgan.families.dcgan.shares import Shares
+from mnistgan.families.dcgan.shares import Features, Shares
 from mnistgan.nn.adam import Adam
 
 NOISE, DROPOUT_REAL, DROPOUT_FAKE = range(3)  # what a draw is for; each has its own stream
@@ -116,5 +115,4 @@ def penalty(parts: Pair, real: tf.Tensor, now: tf.Tensor, draw: Draw) -> tf.Tens
 
 
 def _values(network: keras.Model) -> list[Any]:
-    """The TensorFlow variables behind a Keras network's trainable weights."""
     return [weight.value for weight in network.trainable_variables]

@@ -1,9 +1,26 @@
-"""Unpacks downloaded files within limits."""
+"""Limits of a download: of time, and of what it may unpack to."""
 
 import zlib
+from dataclasses import dataclass
 
 from mnistgan.errors import FormatError
 
+
+@dataclass(frozen=True)
+class Patience:
+    """Limits in seconds, and how many times a host is asked."""
+
+    connect: float = 5.0  # one address of a host
+    answer: float = 8.0  # from the name look-up to the answer's headers, over all of a host's addresses
+    client: float = 10.0  # a package client's first answer, its own start included
+    silence: float = 10.0  # between two pieces of a file
+    file: float = 300.0  # a whole file or package
+    tries: int = 3
+    unanswered: float = 8.0  # a host that was silent for so long is not asked again
+    pause: float = 0.5  # before the second try; doubles from there
+
+
+PATIENCE = Patience()
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _GZIP_OVERHEAD = 64 * 1024
@@ -15,11 +32,7 @@ def packed_limit(size: int) -> int:
 
 
 def gunzip(content: bytes, name: str, limit: int) -> bytes:
-    """Unpacks one .gz file of at most ``limit`` bytes.
-
-    Raises FormatError when it isn't gzip, is truncated or corrupt, goes on after its end, or unpacks to more than
-    ``limit`` bytes; it stops there, however much would come.
-    """
+    """Unpacks one .gz file. Raises FormatError where it is broken or goes on, and at one byte past ``limit``."""
     if not content.startswith(_GZIP_MAGIC):
         raise FormatError(_not_gzip(content, name))
     stream = zlib.decompressobj(wbits=_GZIP_WINDOW)
