@@ -21,7 +21,7 @@ from mnistgan.files import write_bytes
 from mnistgan.metrics.looks import Look, parse
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.results import former
-from pipeline.runs import journal, keys, versions
+from pipeline.runs import journal, keys, machine
 from pipeline.runs.journal import Event, Kind
 
 
@@ -59,7 +59,7 @@ class Trained:
         looks_path = part.options["looks"]
         if rev is None and digests.md5_of(folder / looks_path) != part.outs[str(looks_path)]:
             raise DataError(f"{folder / looks_path}: not the one that {layout.LOCK} records; `dvc repro` makes it anew")
-        key = keys.train_key(part, versions.recorded(part, folder))
+        key = keys.train_key(part, machine.recorded_versions(part, folder))
         path = journal.path_of(layout.main_root(folder), key)
         events = journal.read(path)
         if not events:

@@ -18,7 +18,7 @@ from benchmarks.spread import Spread
 from mnistgan.errors import FormatError
 from mnistgan.files import read_json
 from pipeline import runtime
-from pipeline.dvcfiles import tree
+from pipeline.dvcfiles import git
 
 RESULTS = ROOT / "benchmarks" / "results.json"
 MEASUREMENTS = "measurements"
@@ -81,8 +81,8 @@ class Measurement:
         return cls(
             time=datetime.now(UTC).isoformat(timespec="seconds"),
             command=command,
-            commit=tree.commit(ROOT),
-            dirty=tree.is_dirty(ROOT),
+            commit=git.commit("HEAD", ROOT),
+            dirty=git.is_dirty(ROOT),
             processor=runtime.cpu_model(),
             cores=len(os.sched_getaffinity(0)),
             memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
