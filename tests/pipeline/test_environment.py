@@ -3,7 +3,6 @@
 import getpass
 import os
 import pwd
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,13 +19,11 @@ IDENTITY = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "M
 
 
 @pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """What is settled ends with the test."""
-    with monkeypatch.context() as patch:
-        for name in (*environment.PATHS, "no_proxy", "NO_PROXY", *IDENTITY):
-            patch.setenv(name, os.environ.get(name, "") if name in IDENTITY else "")
-        patch.setenv("DVC_ROOT", str(tmp_path))
-        yield
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is settled ends with the test; all is undone by the one monkeypatch, so in order."""
+    for name in (*environment.PATHS, "no_proxy", "NO_PROXY", *IDENTITY):
+        monkeypatch.setenv(name, os.environ.get(name, "") if name in IDENTITY else "")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", environment.PATHS)

@@ -244,8 +244,8 @@ def test_a_lock_that_dvc_made_of_a_commits_is_a_record_though_the_outs_are_the_s
 ) -> None:
     workspace.finish(generator)
     commit_all()
-    params = Path("params.yaml")
-    params.write_text(params.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
+    recipes = Path("recipes/dcgan.yaml")
+    recipes.write_text(recipes.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
     workspace.lock("train")
     with pytest.raises(FormatError):
         of_lock()
@@ -266,8 +266,8 @@ def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_w
     workspace: Workspace, generator: Path
 ) -> None:
     workspace.finish(generator)
-    params = Path("params.yaml")
-    params.write_text(params.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
+    recipes = Path("recipes/dcgan.yaml")
+    recipes.write_text(recipes.read_text().replace("fast: {epochs: 2", "fast: {epochs: 3"))
     sources = while_running("train", time.time())
     with journal.recording(journal.path_of(workspace.root, sources.state.train_key), "train"):
         workspace.train(generator)

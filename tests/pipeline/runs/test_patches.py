@@ -45,7 +45,8 @@ def repository(workspace: Workspace) -> Workspace:
 
 def make_dirty() -> None:
     """Change, add, delete and stage code and params; and what is in no patch: outs and notes."""
-    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("epochs: 2", "epochs: 3"))
+    recipes = Path("recipes/dcgan.yaml")
+    recipes.write_text(recipes.read_text().replace("epochs: 2", "epochs: 3"))
     Path("src/code.py").write_text("pass  # ünïcode\n")
     Path("src/new folder").mkdir()
     Path("src/new folder/mödule.py").write_text("added = True\n")
