@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan.errors import DataError, PinsError
+from mnistgan.errors import DataError, FormatError, PinsError
 from pipeline import console
 from pipeline.places import Out, tried
 from pipeline.runtime import load_tensorflow
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from mnistgan.drawing.pictures.tables import Metrics
-    from mnistgan.families.contract import Chart, Family
+    from mnistgan.families.contract import Chart
+    from mnistgan.families.sampling import Sampler
     from mnistgan.params import EvaluateParams, Params
     from mnistgan.progress import Progress
     from mnistgan.rulers.classifier import Classifier
@@ -40,9 +41,8 @@ ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is n
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a family drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
+    """What a model drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
 
-    family: "Family[Any]"
     samples: "np.ndarray"
     digits: "np.ndarray"
     walks: "np.ndarray"
@@ -74,6 +74,7 @@ def render(
         from mnistgan.datasets import arrays
         from mnistgan.drawing.grids import TRAINING_SIDE, by_epoch
         from mnistgan.drawing.pictures import digits, encoding, tables
+        from mnistgan.families import sampling
 
         # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
         try:
@@ -87,11 +88,12 @@ def render(
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
         reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
-        drawn = _draw(weights, reader, params, report)
+        sampler = sampling.load(weights)
+        of_family = charts(sampler.family.charts())
+        drawn = _draw(sampler, reader, params, report)
         animation = _animation(frames, params.render.frame_milliseconds, digest)
         grid = drawn.samples[: TRAINING_SIDE**2]
 
-        of_family = charts(drawn.family.charts())
         images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **of_family}
         small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
         contents = {pictures / "training.gif": animation}
@@ -144,11 +146,19 @@ def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Itera
     ratio = metrics.smallest_ratio
     if ratio is not None and abs((share - ratio * prior).min()) > ROUNDED:
         raise DataError(f"{classes}: of another evaluation: the metrics' smallest share is {ratio} of its prior")
-    return lambda of_family: {
-        **{f"{chart.name}.png": charts.curves(chart, training) for chart in of_family},
-        "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
-        "metrics.png": charts.metrics(metrics.measures, metrics.samples),
-    }
+
+    def draw(of_family: "Iterable[Chart]") -> "dict[str, Image]":
+        try:
+            found = {f"{chart.name}.png": charts.curves(chart, training) for chart in of_family}
+        except FormatError as error:
+            raise FormatError(f"{curves}: {error}") from None
+        return {
+            **found,
+            "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
+            "metrics.png": charts.metrics(metrics.measures, metrics.samples),
+        }
+
+    return draw
 
 
 def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pins") -> "Classifier":
@@ -169,15 +179,15 @@ def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pin
     return reader
 
 
-def _draw(weights: Path, reader: "Classifier", params: "Params", report: "Progress") -> Drawn:
+def _draw(sampler: "Sampler", reader: "Classifier", params: "Params", report: "Progress") -> Drawn:
     from mnistgan.families import sampling
     from mnistgan.families.contract import Ask
 
-    sampler, seed = sampling.load(weights), params.train.grid_seed
+    seed = params.train.grid_seed
     samples = sampler.images(Ask(SAMPLES, seed), report)
     ends = sampling.latents(seed, 2 * WALKS, sampler.latent_size).reshape(2, WALKS, -1).swapaxes(0, 1)
     digits = reader.features(samples).logits.argmax(axis=1)
-    return Drawn(sampler.family, samples, digits, sampler.walks(ends, params.render.interpolation_steps, seed))
+    return Drawn(samples, digits, sampler.walks(ends, params.render.interpolation_steps, seed))
 
 
 def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":

@@ -94,7 +94,7 @@ def test_one_level_is_grey_and_those_of_each_line_have_its_colour() -> None:
 
 
 def test_a_column_that_the_curves_lack_is_named() -> None:
-    with pytest.raises(FormatError, match=r"the curves lack the columns \['third'\]; have \['epoch', 'one', 'other'\]"):
+    with pytest.raises(FormatError, match=r"lacks the columns \['third'\]; has \['epoch', 'one', 'other'\]"):
         charts.curves(replace(TWO, lines={"third": ""}), training())
 
 

@@ -44,7 +44,7 @@ class Measure:
 def curves(chart: "Chart", columns: Mapping[str, np.ndarray]) -> Image.Image:
     """Draws a chart's columns [N] over ``epoch``, its levels dashed. Raises FormatError where a column is missing."""
     if missing := [name for name in chart.lines if name not in columns]:
-        raise FormatError(f"the curves lack the columns {missing}; have {list(columns)}")
+        raise FormatError(f"lacks the columns {missing}; has {list(columns)}")
     epoch, one = columns["epoch"], len(chart.levels) == 1
     drawing = _Drawing()
     with drawing.axes(chart.title, chart.caption) as axes:
