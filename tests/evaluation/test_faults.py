@@ -74,7 +74,7 @@ def test_a_dose_of_a_missing_class_takes_that_share_of_its_images(small: RealDat
 @pytest.mark.parametrize(
     ("name", "word"),
     [
-        ("one_digit", "collapsed: digit"),
+        ("one_digit", "collapsed: class"),
         ("no_8", "collapsed: class 8 at 0.0"),
         ("black", "collapsed"),
         ("uniform_noise", "collapsed"),

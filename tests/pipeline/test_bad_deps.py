@@ -31,6 +31,7 @@ from tests import committed
 ROOT = Path(__file__).resolve().parents[2]
 UNPICKLED = Path("unpickled")
 BEFORE = b"from before"
+HELD = {"models/parts": "discriminator.npz", "models/grids": "epoch_0000.png"}  # by folder; others hold a picture
 
 Damage = Callable[[Path], None]
 
@@ -52,10 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "pretrained", folder / "pretrained")
     committed.lay_out_params(folder, committed.params().replace("samples: 10000", "samples: 1000"))
     for out in dvc_yaml.outs(folder):
-        if (folder / out).suffix:
-            files.write_bytes(folder / out, BEFORE)
-        else:
-            files.write_bytes(folder / out / "epoch_0000.png", BEFORE)
+        files.write_bytes(folder / out if (folder / out).suffix else folder / out / HELD.get(out, "old.png"), BEFORE)
     draw = np.random.default_rng(0)
     for part, count in (("train", 128), ("validation", 1000), ("test", 1000)):
         arrays.save(
@@ -264,9 +262,9 @@ def test_a_split_that_can_not_be_measured_by_is_refused_before_anything_is_train
     message: str,
 ) -> None:
     damage(Path(path))
-    params = Path("params.yaml").read_text("utf-8")
-    params = params.replace("images: train", "images: 16").replace("batch_size: 64", "batch_size: 16")
-    Path("params.yaml").write_text(params, "utf-8")
+    recipes = Path("recipes/dcgan.yaml")
+    small = recipes.read_text("utf-8").replace("images: train", "images: 16")
+    recipes.write_text(small.replace("batch_size: 64", "batch_size: 16"), "utf-8")
     error = refusal(stage, monkeypatch, capsys)
     assert path in error.partition(": ")[2].partition(": ")[0]
     assert message in error
@@ -300,8 +298,8 @@ NO_GENERATOR: dict[str, tuple[Damage, str]] = {
     "torn": (torn, "not a whole NPZ"),
     "pickle": (pickled, "not a whole NPZ of plain arrays: begins with "),
     "pickled kind": (pickled_member("kind"), "not a whole NPZ of plain arrays: holds Python objects, which are never"),
-    "other kind": (kind("vae"), "is of kind 'vae'; takes a generator of kind dcgan"),
-    "no kind": (other("pretrained/classifier.npz"), "is of kind ''; takes a generator of kind dcgan"),
+    "other kind": (kind("vae"), "is of family 'vae'; takes one of: dcgan"),
+    "no kind": (other("pretrained/classifier.npz"), "is of family ''; takes one of: dcgan"),
     "discriminator": (other("models/parts/discriminator.npz"), "lacks "),
     "other shape": (weight(lambda array: array[:-1]), "has shape"),
     "other dtype": (weight(lambda array: array.astype(np.float64)), "holds float64; takes finite float32"),

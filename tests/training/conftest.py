@@ -45,7 +45,7 @@ def recipe(family):
 
 @pytest.fixture(scope="session")
 def params():
-    return TrainParams(recipe="small", seed=0, grid_seed=0, report_every=4, threads=2)
+    return TrainParams(family="dcgan", recipe="small", seed=0, grid_seed=0, report_every=4, device="cpu", threads=2)
 
 
 @pytest.fixture(scope="session")

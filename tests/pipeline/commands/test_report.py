@@ -1,4 +1,6 @@
+import base64
 import csv
+import hashlib
 import json
 import math
 import os
@@ -402,8 +404,9 @@ def test_what_can_not_be_compared_or_written_leaves_no_report(repository: Reposi
 
 def test_the_script_is_the_one_that_the_page_allows(html: str) -> None:
     script = (pages.FOLDER / pages.SCRIPT).read_text()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"<script>{script}</script>" in html
-    assert f"'sha256-{pages._digest(script)}'" in html.replace("&#39;", "'").replace("&#43;", "+")
+    assert f"'sha256-{digest}'" in html.replace("&#39;", "'").replace("&#43;", "+")
 
 
 def test_it_loads_neither_tensorflow_nor_mlflow_nor_a_plotting_library(repository: Repository) -> None:

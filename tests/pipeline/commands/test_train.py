@@ -201,11 +201,11 @@ def test_the_kept_best_weights_are_those_that_got_the_lowest_fid(trained):
 
 
 def test_a_collapse_that_lasts_is_warned_of_and_told_in_the_summary(here, capsys):
-    write_params(here, epochs=3, images=16, grid_every=3)  # three steps: it draws no digit yet
+    write_params(here, epochs=3, images=16, grid_every=3)  # three steps: it draws no class yet
     run()
     said = capsys.readouterr()
-    assert said.err.count("warning: the generator has collapsed from epoch 1: digits") == 1
-    assert "; collapsed from epoch 1: digits" in said.out
+    assert said.err.count("warning: the generator has collapsed from epoch 1: classes") == 1
+    assert "; collapsed from epoch 1: classes" in said.out
 
 
 def test_without_instructions_for_bfloat16_it_trains_in_float32_and_says_so(here, monkeypatch, capsys):
