@@ -69,11 +69,16 @@ def test_the_run_is_finished_and_named_so_that_a_person_can_tell_it(run):
     assert "fast" in run.info.run_name
 
 
-def test_the_run_holds_every_param_of_the_state(run):
-    assert run.data.params["recipe.images"] == "512"
-    assert run.data.params["recipe.learning_rate"] == "0.0014"
-    assert run.data.params["train.seed"] == "0"
-    assert run.data.params["evaluate.samples"] == "1000"
+def test_the_run_shows_family_recipe_seed_and_knobs_and_its_files_hold_every_param_of_the_state(made, run):
+    recorded = keys.state_of_lock(dvc_lock.read(made.root), made.root).params
+    shown = {name: recorded[name] for name in recorded if name.startswith("recipe.")}
+    shown |= {"train.family": "dcgan", "train.recipe": "fast", "train.seed": 0}
+    assert run.data.params == {name: str(value) for name, value in shown.items()}
+    assert (run.data.params["recipe.images"], run.data.params["recipe.learning_rate"]) == ("512", "0.0014")
+    assert recorded["evaluate.samples"] == 1000
+    for name in ("params.yaml", "recipes/dcgan.yaml"):
+        held = made.store.download_artifacts(run.info.run_id, name)
+        assert Path(held).read_bytes() == (made.root / name).read_bytes()
 
 
 def test_the_curves_in_mlflow_are_those_in_the_file(made, run):
