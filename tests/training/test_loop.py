@@ -131,7 +131,7 @@ def test_a_collapse_is_said_once_when_it_has_lasted_and_again_after_a_recovery(p
     loop.run()
     first, second = loop.observer.warnings
     assert first.startswith("the generator has collapsed from epoch 1: 50% of samples repeat")
-    assert second.startswith("the generator has collapsed from epoch 6: digit 4 nearly gone")
+    assert second.startswith("the generator has collapsed from epoch 6: class 4 nearly gone")
     assert "what usually helps" in first
 
 
