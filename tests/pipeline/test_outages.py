@@ -91,7 +91,7 @@ def held(address: str, run_key: str, folder: Path) -> dict[str, Any]:
         "status": run.info.status,
         "started": run.info.start_time if "mnistgan.host" in run.data.tags else None,
         "params": run.data.params,
-        "tags": {name: value for name, value in run.data.tags.items() if "history" not in name},
+        "tags": {name: value.replace(run_id, "") for name, value in run.data.tags.items() if "history" not in name},
         "points": {metric: points(client, run_id, metric) for metric in run.data.metrics},
         "inputs": [each.dataset.digest for each in run.inputs.dataset_inputs],
         "pictures": sorted((name.split("+")[2], Path(name).suffix, sha256(pictures[name])) for name in pictures),

@@ -239,7 +239,7 @@ def test_an_experiment_is_a_second_run_of_the_same_store_and_its_difference_show
     assert len(names) == 2
     changed = json.loads(made.dvc("params", "diff", "--json"))
     assert changed == {"recipes/dcgan.yaml": {"fast.epochs": {"old": 2, "new": 1, "diff": -1}}}
-    differing = json.loads(made.dvc("metrics", "diff", "--json"))["metrics/evaluation.json"]
+    differing = json.loads(made.dvc("metrics", "diff", "--json"))["metrics/scores.json"]
     assert "fid.value" in differing
     cells = [str(value) for change in differing.values() for value in change.values()]
     assert max(map(len, cells)) <= len("collapsed, memorised, unsure")  # so the table keeps narrow
