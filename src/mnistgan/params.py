@@ -140,7 +140,8 @@ def _check(document: Any, recipes: Mapping[str, str], name: str) -> Params:
 def _recipes(family: str, text: str) -> tuple[dict[str, Any], list[str]]:
     document = _document(text, recipes_file(family), "recipes, each by its name")
     knobs = families.find(family).recipe
-    schema = Annotated[dict[Annotated[str, AfterValidator(_recipe_name)], knobs], Field(min_length=1)]  # type: ignore[valid-type]
+    named = dict[Annotated[str, AfterValidator(_recipe_name)], knobs]  # type: ignore[valid-type]  # known at run time
+    schema = Annotated[named, Field(min_length=1)]
     recipes, problems = _by_schema(schema, knobs, document)
     return recipes or document, [f"{recipes_file(family)}: {problem}" for problem in problems]
 

@@ -58,7 +58,7 @@ class DCGAN(Family[Recipe]):
         """Both losses, and what the discriminator believes."""
         return LOSSES, PROBABILITIES
 
-    def build_sampled(self, spec: Spec, seed: int, *, plain: bool = False) -> keras.Model:  # noqa: ARG002
+    def build_sampled(self, spec: Spec, seed: int, *, plain: bool = False) -> keras.Model:  # noqa: ARG002 - one size
         """The generator; the article's layers make 28x28 images of one channel and no other."""
         from mnistgan.families.dcgan.networks import generator
 
