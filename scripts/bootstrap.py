@@ -125,8 +125,8 @@ def _interpreter() -> str:
 
 def _lacking(venv: Path, lock: Path) -> list[str]:
     """Lists the lock's packages that are not in ``venv``; those that some platforms leave out are not looked for."""
-    folders = (venv / "lib").glob("python3*/site-packages/*.dist-info")
-    held = {_plain(folder.name.removesuffix(".dist-info")) for folder in folders}
+    infos = (venv / "lib").glob("python3*/site-packages/*-info")  # .egg-info: by a pip before 23.1, of a source
+    held = {_plain(re.sub(r"(-py3\.\d+)?\.(dist|egg)-info$", "", info.name)) for info in infos}
     wanted = re.findall(r"^([\w.-]+)==([^\s;]+)[ \\]*$", lock.read_text("utf-8"), re.MULTILINE)
     return [f"{name} {version}" for name, version in wanted if _plain(f"{name}-{version}") not in held]
 

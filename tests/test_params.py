@@ -349,24 +349,23 @@ def test_of_other_families_recipes_are_read_where_all_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A family of a folder elsewhere, with a knob of its own; params.yaml stays with the DCGAN."""
-    (tmp_path / "toy").mkdir()
-    (tmp_path / "toy" / "__init__.py").write_text(TOY)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "__init__.py").write_text(OTHER)
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "mnistgan.families.toy", raising=False)
     lay_out(tmp_path, GOOD, RECIPES)
-    (tmp_path / "recipes" / "toy.yaml").write_text("fast: {spread: 2}\n", "utf-8")
+    (tmp_path / "recipes" / "other.yaml").write_text("fast: {spread: 2}\n", "utf-8")
     assert load(tmp_path / "params.yaml").recipe.epochs == 9
-    with pytest.raises(ParamsError, match=r"recipes/toy\.yaml: fast\.spread: got 2; should be less than 1"):
+    with pytest.raises(ParamsError, match=r"recipes/other\.yaml: fast\.spread: got 2; should be less than 1"):
         load(tmp_path / "params.yaml", every_family=True)
-    (tmp_path / "params.yaml").write_text(GOOD.replace("family: dcgan", "family: toy"), "utf-8")
-    with pytest.raises(ParamsError, match=r"recipes/toy\.yaml: fast\.images: missing"):
+    (tmp_path / "params.yaml").write_text(GOOD.replace("family: dcgan", "family: other"), "utf-8")
+    with pytest.raises(ParamsError, match=r"recipes/other\.yaml: fast\.images: missing"):
         load(tmp_path / "params.yaml")
-    (tmp_path / "recipes" / "toy.yaml").unlink()
-    with pytest.raises(ParamsError, match=r"recipes/toy\.yaml: no such file"):
+    (tmp_path / "recipes" / "other.yaml").unlink()
+    with pytest.raises(ParamsError, match=r"recipes/other\.yaml: no such file"):
         load(tmp_path / "params.yaml")
 
 
-TOY = """
+OTHER = """
 from types import SimpleNamespace
 from pydantic import Field
 from mnistgan.families.contract import CommonRecipe

@@ -162,7 +162,7 @@ def _check(override: str) -> None:
     found = _OVERRIDE.fullmatch(override)
     if found is None:
         raise UsageError(
-            f"--set {override}: takes KEY=VALUE, for instance recipes/dcgan.yaml:fast.learning_rate=5.0e-4"
+            f"--set {override}: takes KEY=VALUE, for instance recipes/FAMILY.yaml:fast.epochs=5"
         )
     if found[1] == SEED:
         raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")

@@ -15,6 +15,7 @@ from mnistgan.metrics.catalog import PRIMARY, deciding, metrics_in
 from pipeline import output
 from pipeline.dvcfiles import layout
 from pipeline.dvcfiles.dvc_yaml import Scalar
+from pipeline.results import former
 from pipeline.runs.keys import State
 
 MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host", "mnistgan.clone": "clone"}
@@ -129,8 +130,8 @@ def params(held: Mapping[str, Scalar]) -> dict[str, str]:
 
 def name(held: Mapping[str, Scalar], experiment: str | None, key: str) -> str:
     """Names a run: family/recipe/seed, the experiment if it was one, and the key."""
-    parts = (held.get(FAMILY, "dcgan"), held[RECIPE], held[SEED])
-    return " · ".join(filter(None, ("/".join(map(str, parts)), experiment, key)))
+    place = "/".join(str(part) for part in (held.get(FAMILY, former.FAMILY), held[RECIPE], held[SEED]))
+    return " · ".join(filter(None, (place, experiment, key)))
 
 
 def summary(verdict: str | None, leaves: Mapping[str, float]) -> str:

@@ -104,6 +104,10 @@ def test_an_environment_that_lacks_a_package_counts_as_none_whatever_its_stamp_s
     lock = place.folder / "more.lock"
     lock.write_text("Tiny==1.0 \\\n    --hash=sha256:00\nno_where==2.0 ; sys_platform == 'win32' \\\ngone==2.0\n")
     assert bootstrap._lacking(place.venv, lock) == ["gone 2.0"]
+    packages = next(place.venv.glob("lib/python3*/site-packages"))
+    (packages / "gone-2.0-py3.11.egg-info").mkdir()  # what Debian's pip 23.0 leaves of a package that has no wheel
+    assert bootstrap._lacking(place.venv, lock) == []
+    (packages / "gone-2.0-py3.11.egg-info").rmdir()
 
 
 def test_a_mirror_its_certificate_and_a_proxy_are_handed_on_by_whatever_way_they_are_set(

@@ -54,7 +54,7 @@ Evaluate = Callable[..., int]
 def evaluate(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     """Runs the stage, its options given or changed by name (None leaves one out), and gives the exit code."""
     monkeypatch.chdir(workspace)
-    for name in ("evaluation.json", "classes.csv"):
+    for name in ("scores.json", "evaluation.json", "classes.csv"):
         (workspace / name).unlink(missing_ok=True)
 
     def run(**changed: str | None) -> int:
@@ -63,6 +63,7 @@ def evaluate(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
             "validation": "validation.npz",
             "test": "test.npz",
             "rulers": "pretrained",
+            "scores": "scores.json",
             "metrics": "evaluation.json",
             "classes": "classes.csv",
             **changed,
@@ -172,7 +173,7 @@ BAD = [
     ({"samples": "large.npy"}, "large.npy: shape is [1000, 32, 32]"),
     ({"samples": "test.npz", "test": "missing.npz"}, "missing.npz: no such file"),
     ({"weights": "missing.npz"}, "missing.npz: no such file"),
-    ({"weights": "test.npz"}, "test.npz: is of kind ''"),
+    ({"weights": "test.npz"}, "test.npz: is of family ''"),
     ({"samples": "fresh.npy", "rulers": "."}, "controls.json: no such file; restore pretrained/ from git"),
 ]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import FormatError, TrainingError, UsageError
-from pipeline import ROOT
 from pipeline.commands import seeds
 from pipeline.commands.check import check
 from pipeline.engines import dvc_queue, readiness
 from pipeline.engines.dvc_queue import lines_backwards
+from tests import committed
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_without_an_identity_nothing_is_queued_and_the_commands_that_give_one_ar
 
 
 def test_check_asks_for_what_experiments_need_where_it_is_told_to(repository: Path) -> None:
-    (repository / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    committed.lay_out_params(repository)
     check()
     with pytest.raises(UsageError, match="nothing is committed here"):
         check(experiments=True)
