@@ -161,9 +161,7 @@ def _text(file: Path) -> str:
 def _check(override: str) -> None:
     found = _OVERRIDE.fullmatch(override)
     if found is None:
-        raise UsageError(
-            f"--set {override}: takes KEY=VALUE, for instance recipes/FAMILY.yaml:fast.epochs=5"
-        )
+        raise UsageError(f"--set {override}: takes KEY=VALUE, for instance recipes/FAMILY.yaml:fast.epochs=5")
     if found[1] == SEED:
         raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")
     if found[1].partition(".")[0] == "prepare":
