@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistgan.metrics.catalog import Shown, shown
+from mnistgan.rulers.pins import pins
 from pipeline import console
 from pipeline.places import Out, tried
 from pipeline.runtime import load_tensorflow
@@ -55,7 +56,6 @@ def controls(
         from mnistgan.evaluation import faults
         from mnistgan.evaluation.measuring import Reference
         from mnistgan.rulers import classifier, pixels
-        from mnistgan.rulers.pins import pins
         from mnistgan.rulers.real import RealData
 
         real = RealData(arrays.load(train), arrays.load(validation), arrays.load(test))

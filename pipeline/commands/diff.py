@@ -133,12 +133,9 @@ def _who(side: Side) -> str:
 
 
 def _listed(changes: Sequence[Change]) -> str:
-    return ", ".join(f"{change.name} {or_none(change.before)} → {or_none(change.after)}" for change in changes)
-
-
-def or_none(value: Any) -> str:
-    """Words a value, or that there is none."""
-    return "(none)" if value is None else str(value)
+    return ", ".join(
+        f"{change.name} {wording.or_none(change.before)} → {wording.or_none(change.after)}" for change in changes
+    )
 
 
 def _file_change(change: Change) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mnistgan.errors import DataError, UsageError
+from mnistgan.rulers.pins import pins
 from pipeline import console
 from pipeline.places import Out, tried
 from pipeline.runtime import load_tensorflow
@@ -57,7 +58,6 @@ def evaluate(
         from mnistgan.datasets.arrays import load
         from mnistgan.evaluation import verdict
         from mnistgan.evaluation.outside import read
-        from mnistgan.rulers.pins import pins
         from mnistgan.rulers.real import RealData
 
         # All that can be refused is, before anything is drawn or measured; most of it before TensorFlow is loaded.

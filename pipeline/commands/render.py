@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistgan.errors import DataError, FormatError, PinsError
+from mnistgan.rulers.pins import Pins, check_same
+from mnistgan.rulers.pins import pins as make
 from pipeline import console
 from pipeline.places import Out, tried
 from pipeline.runtime import load_tensorflow
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from mnistgan.params import EvaluateParams, Params
     from mnistgan.progress import Progress
     from mnistgan.rulers.classifier import Classifier
-    from mnistgan.rulers.pins import Pins
 
 SAMPLES = 1024  # drawn for the rows by digit; the first 256 are the grid
 SIDE_BY_SIDE = 10  # images a side, of the real and of the generated ones
@@ -164,8 +165,6 @@ def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Itera
 def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pins") -> "Classifier":
     """Loads the classifier ruler. Raises DataError where other rulers or params made the evaluation."""
     from mnistgan.rulers import classifier, pixels
-    from mnistgan.rulers.pins import check_same
-    from mnistgan.rulers.pins import pins as make
 
     reader, components = classifier.load(rulers), pixels.load(rulers)
     here = replace(

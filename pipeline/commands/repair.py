@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from mnistgan import reading
 from mnistgan.errors import FormatError, UsageError
 from pipeline import console
 from pipeline.dvcfiles import dvc_lock, git, layout, rwlock
@@ -59,8 +60,6 @@ def _refuse_beside_others() -> None:
 
 
 def _mend_lock() -> str | None:
-    from mnistgan import reading
-
     try:
         content = reading.content(layout.LOCK)
     except FileNotFoundError:

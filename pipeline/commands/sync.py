@@ -15,9 +15,10 @@ from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
 from pipeline import console
 from pipeline.dvcfiles import layout
 from pipeline.runs import journal
+from pipeline.tracking import sources
+from pipeline.tracking.sources import Sources
 
 if TYPE_CHECKING:
-    from pipeline.tracking.sources import Sources
     from pipeline.tracking.store import Store
 
 NICENESS = 10
@@ -45,8 +46,6 @@ def sync(
     """
     root = layout.main_root()
     if follow:
-        from pipeline.tracking import sources
-
         _Following(sources.while_running(follow, since), root).until_end_of_input()
         return
     from pipeline.tracking.store import Store
@@ -59,7 +58,7 @@ def sync(
 
 
 def _publish_state(store: "Store", root: Path) -> None:
-    from pipeline.tracking import gathering, sources
+    from pipeline.tracking import gathering
     from pipeline.tracking.lease import publishing
 
     try:
@@ -99,7 +98,7 @@ def _publish_groups(store: "Store") -> None:
 class _Following:
     """Publishes a running stage's files until the stage is gone."""
 
-    def __init__(self, sources: "Sources", root: Path) -> None:
+    def __init__(self, sources: Sources, root: Path) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # the stage decides what they mean; the pipe's end tells here
             signal.signal(number, signal.SIG_IGN)
         os.nice(NICENESS)

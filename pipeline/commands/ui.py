@@ -14,6 +14,7 @@ import typer
 from mnistgan.errors import UsageError
 from pipeline import console
 from pipeline.dvcfiles import layout
+from pipeline.runs.journal import without_secrets
 
 THIS_MACHINE = "127.0.0.1"
 _MENDS = {
@@ -41,7 +42,6 @@ def ui(
 
     It works before any run too.
     """
-    from pipeline.runs.journal import without_secrets
     from pipeline.tracking import address
     from pipeline.tracking.connection import connect, page
 

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mnistgan.comparison.figures import Figures
 from mnistgan.errors import FormatError, MnistganError
+from mnistgan.metrics.catalog import KNOWN, broken_interval
+from mnistgan.rulers.pins import check_same, pins
 from pipeline.dvcfiles import layout
 from pipeline.dvcfiles.dvc_lock import Part
 
@@ -48,8 +51,6 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
         return
     if figures.get("samples") != asked.get("samples"):
         yield f"{path}: measured {figures.get('samples')} samples, recorded params say {asked.get('samples')}; {REPRO}"
-    from mnistgan.rulers.pins import check_same
-
     try:
         expected = pins_of(rulers, asked)
         check_same(figures["pins"], expected)
@@ -61,9 +62,7 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
 
 def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
     """Checks the metrics file against itself: its verdict, its intervals, and its relative FID."""
-    from mnistgan.comparison.figures import Figures
     from mnistgan.evaluation import verdict
-    from mnistgan.metrics.catalog import KNOWN, broken_interval
 
     path = part.options["metrics"]
     found = Figures.of(figures, str(path))
@@ -122,8 +121,6 @@ def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
 
 
 def pins_of(rulers: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any]) -> str:
-    from mnistgan.rulers.pins import pins
-
     classifier, pixels = (rulers[name] for name in RULERS)
     splits: Sequence[str] = [classifier["data"][split]["sha256"] for split in ("train", "validation", "test")]
     layers = list(classifier["layers"])

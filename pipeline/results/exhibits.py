@@ -6,20 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mnistgan.drawing.evenly import evenly
+from mnistgan.drawing.report import curves, samples
+from mnistgan.drawing.report.curves import Table
+from mnistgan.drawing.report.dots import Shares
 from mnistgan.errors import FormatError
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.results import former, history, kept
+from pipeline.results.checkout import Place, Results
 from pipeline.runs import journal, keys
 from pipeline.runs.journal import Kind
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mnistgan.drawing.report.curves import Table
-    from mnistgan.drawing.report.dots import Shares
-    from pipeline.results.checkout import Place, Results
 
 CURVES = Path("metrics/training.csv")
 LOOKS = Path("metrics/looks.csv")
@@ -38,14 +37,14 @@ class Exhibits:
     """One side's files. What can't be had is None, and its ``notes`` say why."""
 
     letter: str
-    results: "Results"
+    results: Results
 
     @property
     def name(self) -> str:
         return f"{self.letter} ({self.results.side.name})"
 
     @property
-    def place(self) -> "Place | None":
+    def place(self) -> Place | None:
         """Places of its files; None for a group, and for a metrics file alone."""
         return self.results.place
 
@@ -53,40 +52,30 @@ class Exhibits:
     def parts(self) -> Mapping[str, dvc_lock.Part]:
         return self.place.parts if self.place else {}
 
-    def curves(self, path: Path) -> "tuple[Table | None, list[str]]":
+    def curves(self, path: Path) -> tuple[Table | None, list[str]]:
         """Reads the table of a CSV. Raises FormatError where it is none."""
-        from mnistgan.drawing.report import curves
-
         content, notes = self._read(path, "train")
         return (curves.parse(_text(content), f"{self.name}, {path}") if content is not None else None), notes
 
-    def shares(self) -> "tuple[Shares | None, list[str]]":
+    def shares(self) -> tuple[Shares | None, list[str]]:
         """Reads the shares of the classes. Raises FormatError where the file holds something else."""
-        from mnistgan.drawing.report.dots import Shares
-
         content, notes = self._read(CLASSES, "evaluate")
         return (Shares.parse(_text(content), f"{self.name}, {CLASSES}") if content is not None else None), notes
 
     @cached_property
-    def sheet(self) -> "tuple[np.ndarray | None, list[str]]":
+    def sheet(self) -> tuple[np.ndarray | None, list[str]]:
         """Reads the picture of the samples that git keeps, grey [H, W]. Raises FormatError where it is no picture."""
-        from mnistgan.drawing.report import samples
-
         content, notes = self._read(SAMPLES, "render")
         return (samples.read(content, f"{self.name}, {SAMPLES}") if content is not None else None), notes
 
     @cached_property
-    def samples(self) -> "np.ndarray | None":
+    def samples(self) -> np.ndarray | None:
         """Cuts the 256 samples [256, 28, 28] out of it; None where there is no such sheet."""
-        from mnistgan.drawing.report import samples
-
         sheet, _ = self.sheet
         return None if sheet is None else samples.cut(sheet)
 
-    def classifier(self) -> "Mapping[str, np.ndarray] | None":
+    def classifier(self) -> Mapping[str, np.ndarray] | None:
         """Reads the ruler's arrays, checked against the digest in dvc.lock; None where they are not to be had."""
-        import numpy as np
-
         content = self.place.read(RULER) if self.place else None
         recorded = self.parts["train"].deps.get(RULER.as_posix()) if "train" in self.parts else None
         if content is None or digests.md5(content) != recorded:
@@ -97,11 +86,8 @@ class Exhibits:
         except Exception as error:  # NumPy and zipfile raise a dozen kinds
             raise FormatError(f"{self.name}, {RULER}: not a whole NPZ: {error}") from error
 
-    def grids(self) -> "dict[int, np.ndarray]":
+    def grids(self) -> dict[int, np.ndarray]:
         """Reads the training's grids by epoch, at most 24 of them, from the side's folder or DVC's cache."""
-        from mnistgan.drawing.evenly import evenly
-        from mnistgan.drawing.report import samples
-
         chosen = evenly(self._listed_grids(), MOST_GRIDS)
         return {epoch: samples.read(content, f"{self.name}, epoch {epoch}") for epoch, content in chosen}
 

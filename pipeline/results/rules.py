@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
+from mnistgan.comparison import rules
 from mnistgan.errors import GateError
+from pipeline.results import former
 
 RULES = Path("gate.yaml")
 
 
 def read(path: Path) -> Any:
     """Reads and parses a file of rules. Raises GateError where it is missing or holds what is not understood."""
-    from mnistgan import reading
-    from mnistgan.comparison import rules
-    from pipeline.results import former
-
     try:
         text = reading.text(path, GateError)
     except FileNotFoundError as error:

@@ -2,13 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from mnistgan.errors import UsageError
 from pipeline.runs.journal import without_secrets
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 STORE = "mlruns"
@@ -53,10 +52,7 @@ def sqlite_file(address: str) -> Path | None:
     return Path(str(_parsed(address).database)) if address.startswith("sqlite") else None
 
 
-def _parsed(address: str) -> "URL":
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
+def _parsed(address: str) -> URL:
     try:
         url = make_url(address)
     except (ArgumentError, ValueError) as error:
@@ -69,10 +65,8 @@ def _parsed(address: str) -> "URL":
     return url
 
 
-def sqlite_address(file: Path, options: "URL | None" = None) -> str:
+def sqlite_address(file: Path, options: URL | None = None) -> str:
     """The address of an SQLite file, by SQLAlchemy's own escapes."""
-    from sqlalchemy.engine import URL
-
     try:
         url = URL.create("sqlite", database=str(file), query=options.query if options else {})
         address = url.render_as_string(hide_password=False)

@@ -7,6 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from filelock import FileLock
+
 from mnistgan.errors import TrackingError
 from mnistgan.files import replacing
 from pipeline.tracking.address import STORE, database, sqlite_address, sqlite_file, uri
@@ -28,8 +30,6 @@ CREATING_SECONDS = 30.0
 @contextmanager
 def creating(root: Path) -> Iterator[None]:
     """Lets one process alone make the store: a client's first use makes tables, which two at once get wrong."""
-    from filelock import FileLock
-
     (root / STORE).mkdir(parents=True, exist_ok=True)
     with FileLock(root / STORE / ".creating.lock", timeout=CREATING_SECONDS):
         if file := sqlite_file(uri(root)):

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from urllib3.connection import HTTPConnection
+
 from mnistgan.errors import MnistganError, TrackingError
 from pipeline.runs.journal import without_secrets
 from pipeline.tracking.address import VARIABLE
@@ -75,8 +77,6 @@ def _reason(error: Exception) -> str:
 
 def bound_answers() -> None:
     """Bounds every answer that MLflow's client reads in this process; beyond is a TrackingError."""
-    from urllib3.connection import HTTPConnection
-
     HTTPConnection.response_class = _Answer  # http.client's own hook, which urllib3 2.8 keeps
 
 

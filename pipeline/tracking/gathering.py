@@ -12,6 +12,7 @@ from mnistgan import reading
 from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
 from mnistgan.families import recipes_file
+from mnistgan.files import read_json, sha256
 from mnistgan.metrics import looks
 from mnistgan.metrics.catalog import METRICS
 from mnistgan.metrics.looks import Collapse, Look
@@ -31,8 +32,6 @@ LOOK_METRICS = tuple(metric.look for metric in METRICS if metric.look)
 
 def gather(found: Sources, root: Path) -> Publication:
     """Builds what the files say now. Raises DataError or OSError where a stage at work left one torn or gone."""
-    from mnistgan.files import read_json, sha256
-
     now, parts, ended = found.state, dict(found.parts), found.ended
     if found.running and _outcome_of(found.running, now, root, found.since) is Outcome.DONE:
         skipped = sources.skipped() if found.running == "train" else {}
@@ -184,8 +183,6 @@ def _tags(
         **_author_tags(root),
     }
     if is_trained:
-        from mnistgan.files import read_json, sha256
-
         options = parts["train"].options
         path = options.get("machine")  # records from before it was written down have none
         if processor := machine.processor(read_json(path)) if path and path.exists() else None:

@@ -9,6 +9,7 @@ from mnistgan import reading
 from mnistgan.comparison import seeds
 from mnistgan.comparison.seeds import SeedRow, Summary, summarise
 from mnistgan.errors import DataError
+from mnistgan.files import write_bytes
 from mnistgan.metrics.catalog import PRIMARY, Scale, Shown, shown
 from mnistgan.metrics.rounding import rounded
 from pipeline import output
@@ -126,8 +127,6 @@ def read_rows(path: Path) -> list[SeedRow]:
 
 def write(path: Path, group: Group) -> None:
     """Puts a group's rows in place of its recipe's in a seeds file, and leaves those of other recipes."""
-    from mnistgan.files import write_bytes
-
     others = [row for row in read_rows(path) if row.digest != group.digest]
     write_bytes(path, seeds.dumps([*others, *group.rows]).encode())
 

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import PIL.Image
+
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
 
@@ -32,7 +34,6 @@ def stems(paths: Iterable[str]) -> dict[int, str]:
 
 def log(at: Connection, run_id: str, step: int, file: Path, stem: str | None) -> None:
     """Logs a step's picture; over its half-written self where one is there under ``stem``."""
-    import PIL.Image
     from mlflow.tracking.multimedia import compress_image_size
 
     with PIL.Image.open(file) as image:
@@ -50,8 +51,6 @@ def log(at: Connection, run_id: str, step: int, file: Path, stem: str | None) ->
 
 def strip(grid: Path, folder: Path) -> Path:
     """Cuts the first rows of a grid into a picture that a run's description has room for; returns its file."""
-    import PIL.Image
-
     with PIL.Image.open(grid) as image:
         image.crop((0, 0, image.width, image.height * ROWS_SHOWN // ROWS)).save(folder / STRIP)
     return folder / STRIP
@@ -73,8 +72,6 @@ def _files(stem: str) -> tuple[str, str]:
 
 def _pixels(file: Path) -> bytes | None:
     """Reads a picture's pixels; None where it is torn."""
-    import PIL.Image
-
     try:
         with PIL.Image.open(file) as image:
             return image.tobytes()

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
 from mnistgan.errors import TrackingError
 from pipeline.runs import journal
 from pipeline.runs.journal import Kind
@@ -41,8 +43,6 @@ class LockedError(TrackingError):
 @contextmanager
 def publishing(root: Path, run_key: str, wait_seconds: float = 0.0) -> Iterator[None]:
     """Lets one process of this clone publish to a key's runs. Raises LockedError where another does."""
-    from filelock import FileLock, Timeout
-
     path = root / journal.FOLDER / f"{run_key}.publishing"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

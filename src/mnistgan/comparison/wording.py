@@ -23,6 +23,11 @@ def number(value: float) -> str:
     return "NaN" if math.isnan(value) else f"{value:.4g}"
 
 
+def or_none(value: object) -> str:
+    """Words a value, or that there is none."""
+    return "(none)" if value is None else str(value)
+
+
 def headline(found: Comparison) -> str:
     """The verdict, the figures that decided it, and on can't tell yet how many more seeds it would take."""
     word = WORDS[found.verdict]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from PIL import Image
 
 from mnistgan.errors import DataError, FormatError
 from mnistgan.progress import Progress, silent
@@ -167,8 +168,6 @@ def _read_folder(path: Path, count: int, progress: Progress) -> Samples:
 
 
 def _read_png(path: Path) -> np.ndarray:
-    from PIL import Image
-
     try:
         demand_plain(path)
         if (size := path.stat().st_size) > LARGEST_PNG:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from mnistgan.comparison.compare import Verdict
 from mnistgan.drawing.report import curves, dots
 from mnistgan.drawing.report.curves import Drawn, Listing
@@ -131,8 +133,6 @@ class Page:
 
 def html(page: Page) -> str:
     """Renders the page as one HTML file, all text escaped; it may run no script but its own, and load nothing."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,

@@ -1,0 +1,161 @@
+"""Lays two results out as the report's page: figures, curves, pictures, causes, and where both come from."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnistgan import families
+from mnistgan.comparison import wording
+from mnistgan.comparison.compare import Comparison
+from mnistgan.comparison.sides import changes
+from mnistgan.drawing.grids import TRAINING_SIDE, tile
+from mnistgan.drawing.report import curves, dots, samples
+from mnistgan.drawing.report.curves import Chart
+from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop
+from pipeline.dvcfiles import layout
+from pipeline.results import exhibits
+from pipeline.results.checkout import Results
+from pipeline.results.exhibits import Exhibits
+
+GRID_SEED = "train.grid_seed"
+FINAL = "final weights"
+NOT_HERE = "not on this machine"
+
+
+def page(headline: str, lines: Iterable[str], notes: Iterable[str], found: Comparison, a: Results, b: Results) -> Page:
+    """Lays out a comparison of two results; ``headline``, ``lines`` and ``notes`` are what `diff` says of it."""
+    of_a, of_b = Exhibits("A", a), Exhibits("B", b)
+    word, _, reason = headline.partition(": ")
+    return Page(
+        verdict=found.verdict,
+        word=word,
+        reason=reason,
+        a=Party(of_a.letter, a.side.name, of_a.where(), of_a.verdict()),
+        b=Party(of_b.letter, b.side.name, of_b.where(), of_b.verdict()),
+        lines=tuple(lines),
+        notes=tuple(_notes(found, notes)),
+        metrics=tuple(dots.metric_rows(found)),
+        curves=(
+            _curves("While training", exhibits.CURVES, _of_scalars(), of_a, of_b),
+            _curves("Looks at validation", exhibits.LOOKS, curves.LOOKS, of_a, of_b),
+        ),
+        grids=_grids(of_a, of_b),
+        shares=_shares(found, of_a, of_b),
+        ends=_ends(of_a, of_b),
+        causes=tuple(_causes(a, b)),
+        provenance=tuple(_provenance(of_a, of_b)),
+    )
+
+
+def _notes(found: Comparison, notes: Iterable[str]) -> Iterator[str]:
+    """Lists the notes, but for a single training's verdict, which stands in the head of the page."""
+    alone = [side.members[0] for side in (found.a, found.b) if len(side.members) == 1]
+    shown = {f"{member.name} is {member.figures.verdict}" for member in alone}
+    yield from (note for note in notes if note not in shown)
+
+
+def _of_scalars() -> list[Chart]:
+    """Lays out a chart for each scalar of any family; those that neither side reports are not drawn."""
+    scalars = {scalar.name: scalar for name in families.names() for scalar in families.find(name).scalars}
+    return [Chart({name: ""}, of.title[0].upper() + of.title[1:], of.unit) for name, of in scalars.items()]
+
+
+def _curves(title: str, path: Path, charts: Sequence[Chart], a: Exhibits, b: Exhibits) -> Curves:
+    (of_a, notes_a), (of_b, notes_b) = a.curves(path), b.curves(path)
+    drawings = (curves.draw(chart, of_a, of_b) for chart in charts)
+    rows_a, rows_b = (None if table is None else curves.listing(charts, table) for table in (of_a, of_b))
+    return Curves(title, tuple(filter(None, drawings)), rows_a, rows_b, (*notes_a, *notes_b))
+
+
+def _shares(found: Comparison, a: Exhibits, b: Exhibits) -> Shares:
+    (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
+    count = int(found.a.members[0].figures.leaves.get("samples", 0))
+    return Shares(tuple(dots.share_rows(of_a, of_b, count)), count, (*notes_a, *notes_b))
+
+
+def _grids(a: Exhibits, b: Exhibits) -> Grids:
+    """Collects the final pictures of both sides, and before them those of the epochs that both sides have."""
+    notes = [*a.sheet[1], *b.sheet[1], *_latents(a, b)]
+    of_a, of_b = ({}, {}) if None in (a.place, b.place) else (a.grids(), b.grids())
+    lacking = [side.name for side, of in ((a, of_a), (b, of_b)) if side.place and not of]
+    if lacking:
+        notes.append(
+            f"the grids over the epochs are {NOT_HERE} for {' and '.join(lacking)} (DVC's cache lacks them; "
+            "`dvc pull` fetches what was pushed)"
+        )
+        of_a, of_b = {}, {}
+    return Grids(
+        a=tuple(_frames(a, of_a)), b=tuple(_frames(b, of_b)), stops=tuple(_stops(a, b, of_a, of_b)), notes=tuple(notes)
+    )
+
+
+def _latents(a: Exhibits, b: Exhibits) -> Iterator[str]:
+    seeds = [side.results.params.get(GRID_SEED) for side in (a, b)]
+    if None in (a.place, b.place):
+        return
+    if None in seeds:
+        yield f"whether both sides drew the same latents is unknown: {GRID_SEED} is not recorded on both"
+    elif seeds[0] != seeds[1]:
+        yield f"the latents are NOT the same: {GRID_SEED} is {seeds[0]} for A and {seeds[1]} for B"
+
+
+def _frames(side: Exhibits, grids: Mapping[int, np.ndarray]) -> Iterator[Frame]:
+    for epoch, pixels in grids.items():
+        last = " (its last)" if epoch == max(grids) else ""
+        yield Frame(
+            samples.embedded(pixels), f"epoch {epoch}{last}", f"256 digits drawn by {side.name} after epoch {epoch}"
+        )
+    sheet, _ = side.sheet
+    if sheet is not None:
+        whole = sheet if side.samples is None else tile(side.samples, TRAINING_SIDE)
+        yield Frame(samples.embedded(whole), FINAL, f"256 digits drawn by the {FINAL} of {side.name}")
+
+
+def _stops(a: Exhibits, b: Exhibits, of_a: Mapping[int, np.ndarray], of_b: Mapping[int, np.ndarray]) -> Iterator[Stop]:
+    """Lists the places of the slider: every epoch of either side, then the final weights."""
+
+    def frame(epochs: Iterable[int], epoch: int) -> int:
+        return max(0, sum(each <= epoch for each in epochs) - 1)
+
+    for epoch in sorted({*of_a, *of_b}):
+        yield Stop(f"epoch {epoch}", frame(of_a, epoch), frame(of_b, epoch))
+    if a.sheet[0] is not None or b.sheet[0] is not None:
+        last = [len(of) if side.sheet[0] is not None else max(0, len(of) - 1) for side, of in ((a, of_a), (b, of_b))]
+        yield Stop(FINAL, *last)
+
+
+def _ends(a: Exhibits, b: Exhibits) -> Ends:
+    notes = [_why_no_samples(side) for side in (a, b) if side.samples is None]
+    weights = next((found for side in (a, b) if side.place and (found := side.classifier()) is not None), None)
+    if weights is None and len(notes) < 2:
+        notes.append(f"the classifier's weights that {layout.LOCK} records are {NOT_HERE}")
+    drawn = (side.samples for side in (a, b))
+    of_a, of_b = (None if weights is None or images is None else samples.rank(images, weights) for images in drawn)
+    return Ends(of_a, of_b, tuple(notes))
+
+
+def _why_no_samples(side: Exhibits) -> str:
+    if side.place is None:
+        return side.why_nothing
+    return f"{side.name}: {NOT_HERE}, since there is no sheet of 16 by 16 samples to cut them from"
+
+
+def _causes(a: Results, b: Results) -> Iterator[Causes]:
+    unknown = [side.side.name for side in (a, b) if not side.recorded]
+    for kind in ("params", "data", "code"):
+        if unknown:
+            yield Causes(kind.capitalize(), (), (), f"not recorded for {' and '.join(unknown)}")
+            continue
+        held: tuple[Mapping[str, Any], Mapping[str, Any]] = getattr(a, kind), getattr(b, kind)
+        changed = [change.name for change in changes(*held)]
+        names = dict.fromkeys((*changed, *held[0], *held[1]))
+        pairs = {name: Pair(name, *(wording.or_none(side.get(name)) for side in held)) for name in names}
+        yield Causes(kind.capitalize(), tuple(pairs.pop(name) for name in changed), tuple(pairs.values()))
+
+
+def _provenance(a: Exhibits, b: Exhibits) -> Iterator[Pair]:
+    of_a, of_b = dict(a.provenance()), dict(b.provenance())
+    for name in sorted({*of_a, *of_b}, key=[*of_a, *of_b].index):
+        yield Pair(name, of_a.get(name, wording.NOTHING), of_b.get(name, wording.NOTHING))
