@@ -21,15 +21,10 @@ def two_sided(t: float, degrees: float) -> float:
     return _incomplete_beta(degrees / (degrees + t * t), degrees / 2, 0.5)
 
 
+@lru_cache(maxsize=256)
 def quantile(probability: float, degrees: float) -> float:
     """The value that Student's t stays below with ``probability`` (within 0.5..1), to ten digits."""
-    return _upper_quantile(2 * (1 - probability), degrees)
-
-
-@lru_cache(maxsize=256)
-def _upper_quantile(outside: float, degrees: float) -> float:
-    """The t beyond which, both ways, ``outside`` of the probability lies."""
-    low, high = 0.0, 1.0
+    low, high, outside = 0.0, 1.0, 2 * (1 - probability)
     while two_sided(high, degrees) > outside:
         low, high = high, 2 * high
     while high - low > 1e-11 * high:
@@ -55,13 +50,9 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
     )  # x^a (1-x)^b / B(a, b)
     value, numerator, denominator = 1.0, 1.0, 0.0
     for term in range(_TERMS):
-        half = term // 2
-        if term == 0:
-            step = 1.0
-        elif term % 2 == 0:
-            step = half * (b - half) * x / ((a + term - 1) * (a + term))
-        else:
-            step = -(a + half) * (a + b + half) * x / ((a + term - 1) * (a + term))
+        half, is_odd = divmod(term, 2)
+        factors = -(a + half) * (a + b + half) if is_odd else half * (b - half)
+        step = factors * x / ((a + term - 1) * (a + term)) if term else 1.0
         denominator = 1 / _away_from_zero(1 + step * denominator)
         numerator = _away_from_zero(1 + step / numerator)
         value *= numerator * denominator
@@ -161,7 +152,6 @@ MOST = 50
 _SURE = 0.8  # of the interval of the deviation, which makes the range
 _STEPS = 100  # of the sums that stand for integrals
 _ANGLES = 12
-_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
@@ -182,10 +172,10 @@ class SeedsNeeded:
         return SeedsNeeded(*more)
 
 
-def power(effect: float, seeds: int, level: float = LEVEL) -> float:
+def power(effect: float, seeds: int) -> float:
     """Computes how often Welch's test of ``seeds`` (2 or more) a side shows a difference of ``effect`` deviations.
 
-    At the significance ``level``. Both sides have one spread. Their total and the part b of the first are independent,
+    At the significance of 5%. Both sides have one spread. Their total and the part b of the first are independent,
     and b makes the degrees of freedom, so the noncentral t is averaged over b ~ Beta((n-1)/2, (n-1)/2), written as
     sin^2 of an angle.
     """
@@ -194,14 +184,9 @@ def power(effect: float, seeds: int, level: float = LEVEL) -> float:
     found = 0.0
     for angle, weight in zip(angles, weights, strict=True):
         degrees = (seeds - 1) / (math.sin(angle) ** 4 + math.cos(angle) ** 4)
-        threshold = quantile(1 - level / 2, degrees)
+        threshold = quantile(1 - LEVEL / 2, degrees)
         found += weight * _beyond(effect * math.sqrt(seeds / 2), 2 * seeds - 2, threshold)
     return found / sum(weights)
-
-
-def power_of_one(effect: float, degrees: int, level: float = LEVEL) -> float:
-    """Computes the same for one seed a side, judged by a recorded spread of ``degrees`` of freedom."""
-    return _beyond(effect / math.sqrt(2), degrees, quantile(1 - level / 2, degrees))
 
 
 def _beyond(shift: float, degrees: float, threshold: float) -> float:
