@@ -102,9 +102,9 @@ def noised(images: np.ndarray, levels: int = NOISE) -> np.ndarray:
     return _grey(np.rint(images + levels * drawn))
 
 
-def one_digit(real: RealData, count: int, digit: int = MISSING_CLASS) -> np.ndarray:
+def one_digit(real: RealData, count: int) -> np.ndarray:
     """Repeats one digit alone: as many images as there are in validation and train, over and over."""
-    images = np.concatenate([part.images[part.labels == digit] for part in (real.validation, real.train)])
+    images = np.concatenate([part.images[part.labels == MISSING_CLASS] for part in (real.validation, real.train)])
     return _repeat(images, count)
 
 
@@ -113,17 +113,16 @@ def few_repeated(real: RealData, count: int, few: int) -> np.ndarray:
     return _repeat(validation(real, count)[fixed_order(count)[:few]], count)
 
 
-def _uniform(_real: RealData, count: int) -> np.ndarray:
-    return np.random.Generator(np.random.PCG64(_SEED)).integers(0, 256, (count, 28, 28), np.uint8)
-
-
 def _spoiled(spoil: Callable[[np.ndarray], np.ndarray]) -> Callable[[RealData, int], np.ndarray]:
     return lambda real, count: spoil(validation(real, count))
 
 
 CONTROLS: Mapping[str, Control] = {
     "real": Control("real validation images: the floor", validation),
-    "uniform_noise": Control("every pixel drawn evenly from 0 to 255", _uniform),
+    "uniform_noise": Control(
+        "every pixel drawn evenly from 0 to 255",
+        lambda _real, n: np.random.Generator(np.random.PCG64(_SEED)).integers(0, 256, (n, 28, 28), np.uint8),
+    ),
     "black": Control("black images", lambda _real, count: np.zeros((count, 28, 28), np.uint8)),
     "no_8": Control("no 8 among them", lambda real, count: without_class(real, count).images),
     "one_digit": Control("8s alone", one_digit),
@@ -158,11 +157,6 @@ def repeated(real: RealData, count: int, dose: float) -> np.ndarray:
     return _dosed(real, count, dose, lambda some: _repeat(kept, len(some)))
 
 
-def spoiled_by_noise(real: RealData, count: int, dose: float) -> np.ndarray:
-    """Adds noise to a share ``dose`` of the images."""
-    return _dosed(real, count, dose, noised)
-
-
 def class_removed(real: RealData, count: int, dose: float) -> np.ndarray:
     """Replaces a share ``dose`` of the 8s by other digits, of validation and then of train."""
     rows = subset(len(real.validation), count, "validation")
@@ -177,7 +171,7 @@ def class_removed(real: RealData, count: int, dose: float) -> np.ndarray:
 DOSED: Mapping[str, Callable[[RealData, int, float], np.ndarray]] = {
     "copied": copied,
     "repeated": repeated,
-    "noised": spoiled_by_noise,
+    "noised": lambda real, count, dose: _dosed(real, count, dose, noised),
     "class_removed": class_removed,
 }
 
