@@ -15,9 +15,9 @@ from mnistgan import reading
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
 from pipeline import console, places
-from pipeline.dvcfiles import git
+from pipeline.dvcfiles import cache, git
 from pipeline.places import Out
-from pipeline.results import former, history, kept
+from pipeline.results import former, history
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose
 
@@ -158,7 +158,7 @@ def _of_commit(rev: str, folder: Path) -> Path:
         raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
     outs = history.outs_at(commit)
     path = next((path for path in former.paths(WEIGHTS) if path.as_posix() in outs), WEIGHTS)
-    here = kept.cached(outs.get(path.as_posix(), "none"))
+    here = cache.place(outs.get(path.as_posix(), "none"))
     return here if here.is_file() else _by_dvc(rev, commit, path, folder)
 
 

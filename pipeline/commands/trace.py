@@ -1,5 +1,6 @@
 """Traces a result to all that belongs to it: run, commit, params, data, weights, rulers."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,8 @@ def trace(
     be reached.
     """
     records = history.records()
-    found = _of_file(Path(what), records) if _is_file(what) else _of_name(what, records)
+    is_file = os.path.isfile(what)  # noqa: PTH113 - Path's raises where it is too long for a name
+    found = _of_file(Path(what), records) if is_file else _of_name(what, records)
     runs = _Runs()
     if found is None:
         found = _of_run(what, records, runs)
@@ -60,13 +62,6 @@ def trace(
     if not found.states:
         lines += _lines_of_run(runs.named(found.asked), runs)
     console.summary("\n".join(lines))
-
-
-def _is_file(what: str) -> bool:
-    try:
-        return Path(what).is_file()
-    except (OSError, ValueError):  # too long for a name, say
-        return False
 
 
 def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:

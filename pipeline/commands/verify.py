@@ -15,8 +15,8 @@ import typer
 
 from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
 from pipeline import console, runtime
-from pipeline.dvcfiles import digests, layout
-from pipeline.results import differing, kept
+from pipeline.dvcfiles import cache, digests, layout
+from pipeline.results import differing
 from pipeline.results.recorded import Record
 from pipeline.runs import journal, keys, machine
 from pipeline.runs.journal import Kind
@@ -53,7 +53,7 @@ def verify(
     if not stages:
         raise DataError(f"{layout.PIPELINE}, {layout.LOCK}: no stages, so nothing to look at; restore both with git")
     if found := record.findings(stages):
-        raise DifferenceError(_listed("not as recorded", [str(finding) for finding in found]))
+        raise DifferenceError(_listed("not as recorded", found))
     if fast:
         here, away = record.looked_at(stages)
         told = f"{layout.LOCK} agrees with what is here: {', '.join(stages)}; {len(here)} files and folders looked at"
@@ -95,7 +95,7 @@ class _Scratch:
         needed = {path: read for stage in self.stages for path, read in self.record.parts[stage].deps.items()}
         for path, read in sorted(needed.items()):  # a folder before the files in it that another stage names
             if path not in made and not (self.root / path).exists():
-                kept.bring(path, read, self.root / path)
+                cache.bring(path, read, self.root / path)
 
     def run(self, stage: str) -> None:
         """Runs a stage. Raises DataError where it fails."""
@@ -141,7 +141,7 @@ class _Scratch:
     def _recorded(self, path: str) -> Path:
         digests = {path: made for part in self.record.parts.values() for path, made in part.outs.items()}
         place = self.root / ".recorded" / path
-        kept.bring(path, digests[path], place)
+        cache.bring(path, digests[path], place)
         return place
 
     def facts_of_machine(self) -> Mapping[str, str]:

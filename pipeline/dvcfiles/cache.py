@@ -1,23 +1,61 @@
-"""Finds DVC's cache and the bytes in it by their MD5, from DVC's own config files, without importing DVC."""
+"""Finds DVC's cache by DVC's own config files, and in it the bytes that dvc.lock records; without importing DVC."""
 
+import json
 import os
+import shutil
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mnistgan.errors import FormatError
+from mnistgan.errors import DataError, FormatError
+from pipeline.dvcfiles import digests, layout
+
+_FOLDER = ".dir"
 
 
-def place(root: Path, digest: str) -> Path:
-    """Path at which the cache of the repository at ``root`` has, or would have, the bytes of an MD5.
+def place(digest: str) -> Path:
+    """Path at which DVC's cache has, or would have, the bytes of an MD5.
 
     Raises FormatError where one of DVC's config files can't be read.
     """
-    return folder(root) / "files" / "md5" / digest[:2] / digest[2:]
+    return folder() / "files" / "md5" / digest[:2] / digest[2:]
 
 
-def folder(root: Path) -> Path:
+def bring(path: str, digest: str, to: Path) -> None:
+    """Copies the file or folder recorded with an MD5 to ``to``. Raises DataError where neither place has it."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    here = Path(path)
+    if digests.md5_if_there(here) == digest:
+        if here.is_dir():
+            shutil.copytree(here, to, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        else:
+            shutil.copyfile(here, to)
+        return
+    try:
+        if not digest.endswith(_FOLDER):
+            shutil.copyfile(place(digest), to)
+            return
+        for name, md5 in _listing(digest):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place(md5), to / name)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path}: not here as {layout.LOCK} records it, nor in DVC's cache; run `dvc checkout` or `dvc pull`"
+        ) from error
+
+
+def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
+    """Lists a recorded out's files with their MD5s; a folder's are read in DVC's cache, none where it lacks them."""
+    yield path, digest
+    if digest.endswith(_FOLDER) and place(digest).is_file():
+        for name, md5 in _listing(digest):
+            yield f"{path}/{name}", md5
+
+
+def folder() -> Path:
     """The cache's folder: ``.dvc/cache``, unless ``dvc cache dir`` moved it for this clone, this project or all."""
+    root = layout.main_root()
     written = tuple((path, path.stat().st_mtime_ns) for path in _configs(root) if path.is_file())
     return _named(written) or root / ".dvc" / "cache"
 
@@ -48,3 +86,11 @@ def _cache_of(path: Path) -> dict[str, Any]:
         raise FormatError(f"{path}: not a config file of DVC: {error}") from error
     found = [section for name, section in sections.items() if name.lower() == "cache" and isinstance(section, dict)]
     return {key.lower(): value for section in found for key, value in section.items()}
+
+
+def _listing(digest: str) -> list[tuple[str, str]]:
+    """Reads the files of a folder and their MD5s from DVC's cache. Raises FormatError where that list is torn."""
+    try:
+        return [(str(entry["relpath"]), str(entry["md5"])) for entry in json.loads(place(digest).read_bytes())]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{place(digest)}: no list of a folder; delete it, then `dvc repro`") from error

@@ -14,8 +14,8 @@ from mnistgan.drawing.report import curves, samples
 from mnistgan.drawing.report.curves import Table
 from mnistgan.drawing.report.dots import Shares
 from mnistgan.errors import FormatError
-from pipeline.dvcfiles import digests, dvc_lock, git, layout
-from pipeline.results import former, history, kept
+from pipeline.dvcfiles import cache, digests, dvc_lock, git, layout
+from pipeline.results import former, history
 from pipeline.results.checkout import Place, Results
 from pipeline.runs import journal, keys
 from pipeline.runs.journal import Kind
@@ -97,7 +97,7 @@ class Exhibits:
         if self.place is None or digest is None:
             return []
         try:
-            files = [(Path(path), md5) for path, md5 in kept.files_of(GRIDS, digest)]
+            files = [(Path(path), md5) for path, md5 in cache.files_of(GRIDS, digest)]
         except FormatError:  # a torn list in the cache
             return []
         named = [(int(match[1]), path, md5) for path, md5 in files if (match := _GRID.fullmatch(path.name))]
@@ -107,7 +107,7 @@ class Exhibits:
 
     def _bytes(self, path: Path, digest: str) -> bytes | None:
         """Reads a recorded file's bytes, from DVC's cache or from the side's folder."""
-        cached = kept.cached(digest)
+        cached = cache.place(digest)
         if cached.is_file():
             return cached.read_bytes()
         content = self.place.read(path) if self.place else None

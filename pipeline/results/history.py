@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
-from pipeline.dvcfiles import digests, dvc_lock, git, layout
+from pipeline.dvcfiles import cache, digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import former, kept
+from pipeline.results import former
 from pipeline.runs import keys, machine
 from pipeline.runs.keys import State
 
@@ -87,7 +87,7 @@ class Recorded:
 
     def read(self, path: str, digest: str) -> bytes | None:
         """Reads a recorded file's bytes, of the workspace, DVC's cache or a commit; None where none has them."""
-        for place in (Path(path), kept.cached(digest)):
+        for place in (Path(path), cache.place(digest)):
             if digest and place.is_file() and digests.md5_of(place) == digest:
                 return place.read_bytes()
         for commit in self.commits:
@@ -121,7 +121,7 @@ class Recorded:
     def files(self) -> list[tuple[str, str]]:
         """Lists every file of every out with its MD5, as far as DVC's cache lists a folder's."""
         outs = [item for part in self.parts.values() for item in part.outs.items()]
-        return [found for path, digest in outs for found in kept.files_of(path, digest)]
+        return [found for path, digest in outs for found in cache.files_of(path, digest)]
 
 
 def records() -> list[Recorded]:

@@ -19,17 +19,6 @@ from pipeline.runs import machine
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that is not as recorded: what came, what was expected, how to mend it."""
-
-    stage: str
-    said: str
-
-    def __str__(self) -> str:
-        return f"{self.stage}: {self.said}"
-
-
-@dataclass(frozen=True)
 class Record:
     """A workspace's dvc.lock and dvc.yaml, read for checking."""
 
@@ -60,8 +49,9 @@ class Record:
         except DataError:
             return {}
 
-    def findings(self, stages: Iterable[str]) -> list[Finding]:
-        return [Finding(stage, said) for stage in stages for said in self._of_stage(stage)]
+    def findings(self, stages: Iterable[str]) -> list[str]:
+        """Says what of these stages is not as recorded: what came, what was expected, how to mend it."""
+        return [f"{stage}: {said}" for stage in stages for said in self._of_stage(stage)]
 
     def looked_at(self, stages: Iterable[str]) -> tuple[list[str], list[str]]:
         """Lists the files and folders of these stages that are here, so checked; and those that are not."""

@@ -11,7 +11,7 @@ from typing import Any
 from mnistgan.errors import DataError, FormatError
 from pipeline.dvcfiles import cache, digests
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.dvcfiles.layout import LOCK, main_root
+from pipeline.dvcfiles.layout import LOCK
 from pipeline.runtime import LIBRARIES
 
 VERSIONS = Path("models/versions.json")
@@ -47,7 +47,7 @@ def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:
     """
     path = train.options.get("versions", VERSIONS).as_posix()
     recorded = train.outs.get(path, "")
-    for place in (workspace / path, cache.place(main_root(), recorded)):
+    for place in (workspace / path, cache.place(recorded)):
         if recorded and digests.md5_if_there(place, workspace) == recorded:
             return parse_versions(place.read_bytes(), path)
     raise DataError(f"{path}: not the one that {LOCK} records, nor in DVC's cache; run `dvc checkout` or `dvc pull`")

@@ -9,7 +9,7 @@ import pytest
 from mnistgan.errors import FormatError
 from mnistgan.files import write_bytes
 from pipeline.dvcfiles import cache, digests, dvc_lock
-from pipeline.results import history, kept
+from pipeline.results import history
 from pipeline.runs import keys
 from tests.pipeline.fabricated import Workspace
 
@@ -36,23 +36,23 @@ def test_it_is_where_dvc_has_it_by_each_of_its_config_files(root: Path, file: st
     path.write_text(
         f"[core]\n    analytics = false\n[Cache]  # moved\n    dir = {place}\n['remote \"a\"']\n    url = b\n"
     )
-    assert str(cache.folder(root)) == Config(str(root / ".dvc"))["cache"]["dir"]
+    assert str(cache.folder()) == Config(str(root / ".dvc"))["cache"]["dir"]
     assert CacheManager.FILES_DIR == "files"
-    assert cache.place(root, "ab" * 16) == cache.folder(root) / "files/md5/ab" / ("ab" * 15)
+    assert cache.place("ab" * 16) == cache.folder() / "files/md5/ab" / ("ab" * 15)
 
 
 def test_the_nearest_of_its_config_files_decides(root: Path) -> None:
-    assert cache.folder(root) == root / ".dvc" / "cache"
+    assert cache.folder() == root / ".dvc" / "cache"
     (root / ".dvc/config").write_text("[cache]\n    dir = projects\n")
-    assert cache.folder(root) == root / ".dvc" / "projects"
+    assert cache.folder() == root / ".dvc" / "projects"
     (root / ".dvc/config.local").write_text('[cache]\n    dir = "clones"\n')
-    assert cache.folder(root) == root / ".dvc" / "clones"
+    assert cache.folder() == root / ".dvc" / "clones"
 
 
 def test_a_config_file_that_is_none_is_named(root: Path) -> None:
     (root / ".dvc/config").write_text("[cache\n")
     with pytest.raises(FormatError, match=r"\.dvc/config: not a config file of DVC"):
-        cache.folder(root)
+        cache.folder()
 
 
 def test_what_lies_in_a_cache_that_was_moved_is_found(workspace: Workspace, generator: Path, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_what_lies_in_a_cache_that_was_moved_is_found(workspace: Workspace, gene
     train = dvc_lock.parts_of(dvc_lock.read())["train"]
     grids = sorted(Path("models/grids").iterdir())
     listing = json.dumps([{"md5": digests.md5_of(path), "relpath": path.name} for path in grids])
-    write_bytes(kept.cached(train.outs["models/grids"]), listing.encode())
+    write_bytes(cache.place(train.outs["models/grids"]), listing.encode())
     for path in (*grids, *map(Path, train.outs)):
         if path.is_file():
             digest = digests.md5_of(path)
@@ -71,8 +71,8 @@ def test_what_lies_in_a_cache_that_was_moved_is_found(workspace: Workspace, gene
     assert found.weights
     assert found.state == keys.state_of_lock(dvc_lock.read())
     assert "models/grids/epoch_0001.png" in [path for path, _ in found.files()]
-    kept.bring("models/grids", train.outs["models/grids"], tmp_path / "brought")
+    cache.bring("models/grids", train.outs["models/grids"], tmp_path / "brought")
     assert len(list((tmp_path / "brought").iterdir())) == 3
-    kept.cached(train.outs["models/grids"]).write_text("[{")
+    cache.place(train.outs["models/grids"]).write_text("[{")
     with pytest.raises(FormatError, match="no list of a folder"):
         found.files()

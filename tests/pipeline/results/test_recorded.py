@@ -30,7 +30,7 @@ def found(checkout: Checkout, lie: Callable[[Figures], object]) -> str:
     lie(figures)
     path.write_text(json.dumps(figures))
     checkout.lock("weights of FID 27.0")
-    said = "\n".join(map(str, Record.of(checkout.root).findings(["evaluate"])))
+    said = "\n".join(Record.of(checkout.root).findings(["evaluate"]))
     path.write_bytes(before)
     return said
 
