@@ -1,7 +1,7 @@
 """Draws the grids, the progress, the animation and the curves."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,15 +40,6 @@ PROGRESS_BYTES = 50_000
 ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is none
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What a model drew: samples [1024, 28, 28], the digit read in each [1024], walks [8, S, 28, 28]."""
-
-    samples: "np.ndarray"
-    digits: "np.ndarray"
-    walks: "np.ndarray"
-
-
 @tried()
 def render(
     weights: Annotated[Path, typer.Option(help="The trained model's weights (.npz).")],
@@ -73,7 +64,8 @@ def render(
     with running("render") as params, console.progress() as report:
         from mnistgan import files
         from mnistgan.datasets import arrays
-        from mnistgan.drawing.grids import TRAINING_SIDE, by_epoch
+        from mnistgan.drawing.evenly import evenly
+        from mnistgan.drawing.grids import TRAINING_SIDE, by_epoch, read, untile
         from mnistgan.drawing.pictures import digits, encoding, tables
         from mnistgan.families import sampling
 
@@ -83,7 +75,10 @@ def render(
         except FileNotFoundError as error:
             raise DataError(f"{weights}: no such file; the train stage writes it") from error
         history = by_epoch(grids)
-        strip, frames = _strip(history), _frames(history)
+        strip = {epoch: untile(read(history[epoch]))[:STRIP_LATENTS] for epoch in evenly([*history], STRIP_EPOCHS)}
+        frames = {epoch: read(history[epoch]) for epoch in evenly([*history], MOST_FRAMES)}
+        durations = [params.render.frame_milliseconds] * len(frames)
+        durations[-1] *= HOLD
         metrics = tables.metrics(evaluation)
         charts = _charts(curves, metrics, classes)
         real = arrays.load(test).images
@@ -91,13 +86,10 @@ def render(
         reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
         sampler = sampling.load(weights)
         of_family = charts(sampler.family.charts())
-        drawn = _draw(sampler, reader, params, report)
-        animation = _animation(frames, params.render.frame_milliseconds, digest)
-        grid = drawn.samples[: TRAINING_SIDE**2]
-
-        images = {"progress.png": digits.progress(strip, LARGE), **_sheets(drawn, grid, real), **of_family}
+        grid, sheets = _sheets(sampler, reader, params, real, report)
+        images = {"progress.png": digits.progress(strip, LARGE), **sheets, **of_family}
         small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
-        contents = {pictures / "training.gif": animation}
+        contents = {pictures / "training.gif": encoding.gif(digits.frames(frames), durations, digest)}
         for number, (name, image) in enumerate(images.items()):
             report("pictures", number, len(images))
             contents[pictures / name] = encoding.png(image, digest)
@@ -110,30 +102,6 @@ def render(
         f"{progress} are {(len(contents[samples]) + len(contents[progress])) / 1e3:.0f} KB; "
         f"epochs {min(history)} to {max(history)}; generator {digest[:12]}"
     )
-
-
-def _strip(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
-    """Picks the first latents' images [12, 28, 28] of at most 12 epochs."""
-    from mnistgan.drawing import grids
-    from mnistgan.drawing.evenly import evenly
-
-    chosen = evenly(sorted(history), STRIP_EPOCHS)
-    return {epoch: grids.untile(grids.read(history[epoch]))[:STRIP_LATENTS] for epoch in chosen}
-
-
-def _frames(history: Mapping[int, Path]) -> "dict[int, np.ndarray]":
-    """Reads the whole grids [448, 448] of at most 60 epochs."""
-    from mnistgan.drawing import grids
-    from mnistgan.drawing.evenly import evenly
-
-    return {epoch: grids.read(history[epoch]) for epoch in evenly(sorted(history), MOST_FRAMES)}
-
-
-def _animation(frames: "Mapping[int, np.ndarray]", milliseconds: int, digest: str) -> bytes:
-    from mnistgan.drawing.pictures import digits, encoding
-
-    durations = [milliseconds] * (len(frames) - 1) + [milliseconds * HOLD]
-    return encoding.gif(digits.frames(frames), durations, digest)
 
 
 def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Iterable[Chart]], dict[str, Image]]":
@@ -178,26 +146,24 @@ def _reader(rulers: Path, params: "EvaluateParams", evaluation: Path, pins: "Pin
     return reader
 
 
-def _draw(sampler: "Sampler", reader: "Classifier", params: "Params", report: "Progress") -> Drawn:
+def _sheets(
+    sampler: "Sampler", reader: "Classifier", params: "Params", real: "np.ndarray", report: "Progress"
+) -> "tuple[np.ndarray, dict[str, Image]]":
+    """Draws the fixed latents' images [256, 28, 28], and by name the sheets of them, more samples and walks."""
+    from mnistgan.drawing.grids import TRAINING_SIDE
+    from mnistgan.drawing.pictures import digits
     from mnistgan.families import sampling
     from mnistgan.families.contract import Ask
 
-    seed = params.train.grid_seed
+    seed, beside = params.train.grid_seed, SIDE_BY_SIDE**2
     samples = sampler.images(Ask(SAMPLES, seed), report)
+    grid = samples[: TRAINING_SIDE**2]
     ends = sampling.latents(seed, 2 * WALKS, sampler.latent_size).reshape(2, WALKS, -1).swapaxes(0, 1)
-    digits = reader.features(samples).logits.argmax(axis=1)
-    return Drawn(samples, digits, sampler.walks(ends, params.render.interpolation_steps, seed))
-
-
-def _sheets(drawn: Drawn, grid: "np.ndarray", real: "np.ndarray") -> "dict[str, Image]":
-    from mnistgan.drawing.grids import TRAINING_SIDE
-    from mnistgan.drawing.pictures import digits
-
-    beside = SIDE_BY_SIDE**2
+    walks = sampler.walks(ends, params.render.interpolation_steps, seed)
     spread = real[:: max(1, len(real) // beside)][:beside]
-    return {
+    return grid, {
         "samples.png": digits.samples(grid, TRAINING_SIDE, LARGE),
-        "interpolation.png": digits.interpolation(drawn.walks, LARGE),
+        "interpolation.png": digits.interpolation(walks, LARGE),
         "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
-        "digits.png": digits.by_digit(drawn.samples, drawn.digits, LARGE),
+        "digits.png": digits.by_digit(samples, reader.features(samples).logits.argmax(axis=1), LARGE),
     }
