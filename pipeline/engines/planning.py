@@ -117,10 +117,14 @@ def _parts(documents: Mapping[Path, Any]) -> dict[str, Part]:
 
 def _overridden(overrides: Sequence[str]) -> dict[Path, str]:
     """Applies overrides to the texts of the params files, by the code that applies those of ``dvc exp run -S``."""
+    from mnistgan import params
+
     recipes = [Path(families.recipes_file(name)) for name in families.names()]
-    texts = {file: _text(file) for file in (layout.PARAMS, *recipes)}
+    texts = {file: params.text_of(file) for file in (layout.PARAMS, *recipes)}
     if not overrides:
         return texts
+    for file, text in texts.items():  # within bounds, which DVC's own reader has none of
+        reading.yaml_document(text, str(file), ParamsError)
     for override in overrides:
         _check(override)
     from dvc.exceptions import DvcException
@@ -146,16 +150,6 @@ def _overridden(overrides: Sequence[str]) -> dict[Path, str]:
                 raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {file}") from error
             texts[file] = copy.read_text("utf-8")
     return texts
-
-
-def _text(file: Path) -> str:
-    """Reads a params file's text, within bounds, which DVC's own reader has none of."""
-    try:
-        text = reading.text(file, ParamsError)
-    except FileNotFoundError as error:
-        raise UsageError(f"{file}: no such file; run from the repository's root") from error
-    reading.yaml_document(text, str(file), ParamsError)
-    return text
 
 
 def _check(override: str) -> None:

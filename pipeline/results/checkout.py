@@ -84,7 +84,7 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
         params=dvc_yaml.flat_params(part.params for part in keys.measuring(parts)),
         data=_data(parts),
         code=_code(parts),
-        machine=_machine(parts, read_bytes),
+        machine=machine.recorded_facts(train, read_bytes),
         seeds=tuple(rows),
         place=Place(read_bytes, parts, commit),
     )
@@ -104,18 +104,6 @@ def _code(parts: Mapping[str, Part]) -> dict[str, str]:
     made = {path for part in parts.values() for path in part.outs}
     deps = {path: digest for part in keys.measuring(parts) for path, digest in part.deps.items()}
     return {path: digest for path, digest in sorted(deps.items()) if path not in made}
-
-
-def _machine(parts: Mapping[str, Part], read_bytes: Read) -> dict[str, str]:
-    """Reads on what the training ran; empty in a record from before that was written down."""
-    train = parts.get("train")
-    path = train.options.get("machine") if train else None
-    content = (read_bytes(path) if path else None) or b""
-    recorded = train.outs.get(str(path)) if train else None
-    try:
-        return machine.facts(json.loads(content)) if digests.md5(content) == recorded else {}
-    except (ValueError, RecursionError):
-        return {}
 
 
 def _measured_by(parts: Mapping[str, Part]) -> dict[str, str] | None:

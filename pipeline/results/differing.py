@@ -110,7 +110,8 @@ def _of_arrays(recorded: Path, made: Path) -> Iterator[str]:
     if before.keys() != now.keys():
         yield f"holds {', '.join(sorted(now))} now, {', '.join(sorted(before))} recorded"
     apart = {name: _apart(before[name], now[name]) for name in before.keys() & now.keys()}
-    differing = sorted((name for name, by in apart.items() if by), key=lambda name: (-_size(apart[name]), name))
+    furthest = {name: by if isinstance(by, float) else float("inf") for name, by in apart.items() if by}
+    differing = sorted(furthest, key=lambda name: (-furthest[name], name))
     if differing:
         yield f"{len(differing)} of {len(apart)} arrays differ, furthest first:"
     for name in differing:
@@ -126,10 +127,6 @@ def _apart(before: "np.ndarray", now: "np.ndarray") -> float | str:
     if before.dtype.kind not in "fiub":
         return "" if np.array_equal(before, now) else "other text"
     return float(np.abs(before.astype(np.float64) - now.astype(np.float64)).max(initial=0.0))
-
-
-def _size(apart: float | str) -> float:
-    return apart if isinstance(apart, float) else float("inf")
 
 
 def _of_pictures(recorded: Path, made: Path) -> Iterator[str]:

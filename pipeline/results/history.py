@@ -68,7 +68,7 @@ class Recorded:
     @cached_property
     def processor(self) -> str | None:
         """The processor that the training ran on; None in a record from before that was written down."""
-        return machine.processor(self.read_json("train", "machine"))
+        return machine.facts(self.read_json("train", "machine")).get("processor")
 
     @cached_property
     def weights(self) -> str | None:

@@ -39,15 +39,12 @@ class Record:
     @property
     def facts_of_machine(self) -> Mapping[str, str]:
         """Reads on what the training is recorded to have run; empty where that file is not here as recorded."""
-        from mnistgan.files import read_json
 
-        if self.machine is None:
-            return {}
-        path, recorded = self.workspace / self.machine, self.parts["train"].outs.get(str(self.machine))
-        try:
-            return machine.facts(read_json(path)) if digests.md5_of(path) == recorded else {}
-        except DataError:
-            return {}
+        def read(path: Path) -> bytes | None:
+            place = self.workspace / path
+            return place.read_bytes() if place.is_file() else None
+
+        return machine.recorded_facts(self.parts.get("train"), read)
 
     def findings(self, stages: Iterable[str]) -> list[str]:
         """Says what of these stages is not as recorded: what came, what was expected, how to mend it."""

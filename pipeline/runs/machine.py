@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,14 @@ def facts(written: Any) -> dict[str, str]:
     return {name: named[name] for name in FACTS if isinstance(named.get(name), str)}
 
 
-def processor(written: Any) -> str | None:
-    """Reads the processor from what :func:`runtime.machine` wrote to a file; None where this is none of it."""
-    return facts(written).get("processor")
+def recorded_facts(train: Part | None, read: Callable[[Path], bytes | None]) -> dict[str, str]:
+    """Reads on what a recorded training ran; none where its file is not there as recorded."""
+    path = train.options.get("machine") if train else None
+    content = (read(path) if path else None) or b""
+    try:
+        return facts(json.loads(content)) if train and digests.md5(content) == train.outs.get(str(path)) else {}
+    except (ValueError, RecursionError):
+        return {}
 
 
 def recorded_versions(train: Part, workspace: Path) -> dict[str, str]:

@@ -35,11 +35,8 @@ def keep(path: Path, workspace: Path = Path()) -> None:
     except GitError:  # which the journal says
         return
     try:
-        if not is_dirty:
-            path.unlink(missing_ok=True)
-            return
-        found = _patch(workspace)
-        if not found:  # dirty by files that no stage reads
+        found = _patch(workspace) if is_dirty else b""
+        if not found:  # clean, or dirty by files that no stage reads
             path.unlink(missing_ok=True)
             return
         if len(found) > LIMIT_BYTES:

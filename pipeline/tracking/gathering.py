@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan import reading
-from mnistgan.comparison.figures import verdict_of
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
 from mnistgan.families import recipes_file
 from mnistgan.files import read_json, sha256
@@ -56,8 +55,6 @@ def gather(found: Sources, root: Path) -> Publication:
         # MLflow lists metrics and tags in the order in which a run got them.
         points = [*(Point(name, 0, value) for name, value in publication.figures(figures)), *points]
         words = {f"mnistgan.{name}": value for name, value in report.items() if isinstance(value, str)}
-        if verdict := verdict_of(report):
-            words["mnistgan.verdict"] = verdict
         told = {**words, **told, FIGURES: json.dumps(figures, separators=(",", ":"))}
     generator = train["final"] if complete else None
     made = "".join(map(sha256, (generator, evaluate["metrics"]))) if generator else ""
@@ -185,7 +182,7 @@ def _tags(
     if is_trained:
         options = parts["train"].options
         path = options.get("machine")  # records from before it was written down have none
-        if processor := machine.processor(read_json(path)) if path and path.exists() else None:
+        if path and path.exists() and (processor := machine.facts(read_json(path)).get("processor")):
             told = {"mnistgan.cpu": processor} | told
         told["mnistgan.weights"] = sha256(former.options("train", parts["train"])["final"])
         told |= _version_tags(read_json(options["versions"]))

@@ -15,17 +15,12 @@ from mnistgan.families import recipes_file
 from mnistgan.families.contract import CommonRecipe, Section
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
 _SOURCE = re.compile(
     r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
     r"|npm:(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*|folder:.+"
 )
-
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-
-
 TRAINING_IMAGES = 60_000  # of MNIST, before validation is set aside
-
 _WORDS = {
     "too_short": "should have one or more",
     "bool_type": "should be true or false",
@@ -113,9 +108,9 @@ def load(path: Path, *, every_family: bool = False) -> Params:
     or with the one problem and its line where a file is no YAML, names a key twice or is past the bounds of
     :mod:`mnistgan.reading`. Once each value is right by itself, those that do not go together are told.
     """
-    document = _document(_read(path), str(path), _SECTIONS)
+    document = _document(text_of(path), str(path), _SECTIONS)
     wanted = [name for name in families.names() if every_family or name == _train(document, "family")]
-    return _check(document, {name: _read(path.parent / recipes_file(name)) for name in wanted}, str(path))
+    return _check(document, {name: text_of(path.parent / recipes_file(name)) for name in wanted}, str(path))
 
 
 def parse(text: str, recipes: Mapping[str, str], name: str) -> Params:
@@ -154,7 +149,8 @@ def _by_schema(schema: Any, keys: type[BaseModel], document: Any) -> tuple[Any, 
         return None, [_problem(detail, keys) for detail in error.errors(include_url=False)]
 
 
-def _read(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Reads a params file's text, within bounds. Raises ParamsError."""
     try:
         return reading.text(path, ParamsError)
     except FileNotFoundError as error:

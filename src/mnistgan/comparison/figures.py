@@ -49,7 +49,7 @@ class Figures:
             raise FormatError(f"{name}, {error}; `dvc repro evaluate` writes it anew") from error
         if not leaves:
             raise FormatError(f"{name}: holds no numbers; `dvc repro evaluate` writes some")
-        return cls(leaves, str(report[PINS]), verdict_of(report))
+        return cls(leaves, str(report[PINS]), None if report.get(VERDICT) is None else str(report[VERDICT]))
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -74,12 +74,6 @@ def finite(metric: Metric, figures: Iterable[Figures]) -> list[float]:
     """The finite values of a metric, on its scale."""
     scaled = (metric.scale.of(one.leaves.get(metric.name, math.nan)) for one in figures)
     return [value for value in scaled if math.isfinite(value)]
-
-
-def verdict_of(report: Mapping[str, Any]) -> str | None:
-    """The verdict of a parsed metrics file with its evidence, as ``unsure: 12% are of no clear class``, or None."""
-    verdict = report.get(VERDICT)
-    return None if verdict is None else str(verdict)
 
 
 def _numbers(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -28,8 +28,6 @@ from mnistgan.rulers.real import MISSING_CLASS, RealData, fixed_order, subset, w
 LEAST_FOR_REPETITION = 1500
 
 Report = dict[str, Any]
-
-
 Fresh = Literal["validation", "train"]
 Seen = Literal["all", "train"] | int
 """The real images that a generator has seen, and so could copy: ``train``, the 50,000, or the first so many of them;
@@ -199,11 +197,7 @@ class Reference:
 
 
 def _of(name: str, progress: Progress) -> Progress:
-
-    def report(task: str, done: int, total: int, note: str = "") -> None:
-        progress(f"{name}: {task}", done, total, note)
-
-    return report
+    return lambda task, done, total, note="": progress(f"{name}: {task}", done, total, note)
 
 
 def _scores(samples: _Measured, floor: _Measured) -> dict[str, Report]:

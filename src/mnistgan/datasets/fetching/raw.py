@@ -26,15 +26,11 @@ class RawFile:
             return 16 + self.count * math.prod(idx.IMAGE_SHAPE)
         return 8 + self.count
 
-    def matches(self, content: bytes) -> bool:
-        """Whether these are the pinned bytes."""
-        return hashlib.sha256(content).hexdigest() == self.sha256
-
     def verify(self, content: bytes) -> None:
         """Raises DigestError where ``content`` is not the pinned, with what is wrong inside where that can be told."""
-        if self.matches(content):
-            return
         digest = hashlib.sha256(content).hexdigest()
+        if digest == self.sha256:
+            return
         raise DigestError(
             f"{self._difference(content)}; not the pinned file: sha256 {digest[:12]}… of {len(content):,} bytes, "
             f"should be {self.sha256[:12]}… of {self.size:,}"

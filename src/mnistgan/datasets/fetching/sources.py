@@ -17,8 +17,6 @@ from mnistgan.progress import Progress, silent
 
 # Gives the files asked for one after another, unpacked, not yet held to their digests.
 _Reader = Callable[[Sequence[RawFile], Progress, Patience], Iterator[tuple[RawFile, bytes]]]
-
-
 Took = Callable[[RawFile, str], None]  # told of each file and the source that it came from
 
 ORIGINS = ".origins.json"  # where a cache keeps which source gave each of its files

@@ -17,6 +17,7 @@ from PIL import Image
 from mnistgan.drawing.pictures import style
 from mnistgan.errors import FormatError
 from mnistgan.metrics.catalog import Better
+from mnistgan.metrics.intervals import Z
 
 if TYPE_CHECKING:
     from mnistgan.families.contract import Chart
@@ -27,7 +28,6 @@ _HEAD = 0.95  # inches of title, caption and legend
 _METRIC_COLUMNS = 2
 _METRIC_INCHES = (12.8, 0.92)  # of the picture's width, of a metric's height
 _READABLE = 0.015  # a bar lower than this share has no room for its number
-_NORMAL_95 = 1.959964  # 95% of a normal lies within so many standard deviations
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def curves(chart: "Chart", columns: Mapping[str, np.ndarray]) -> Image.Image:
 
 def class_histogram(share: np.ndarray, prior: np.ndarray, samples: int) -> Image.Image:
     """Draws each digit's share [10] over its prior [10]; a band holds 95% of the shares of ``samples`` draws."""
-    half = _NORMAL_95 * np.sqrt(prior * (1 - prior) / samples)
+    half = Z * np.sqrt(prior * (1 - prior) / samples)
     digits = np.arange(len(share))
     drawing = _Drawing()
     caption = f"{samples:,} samples, as the classifier reads them, against the share of each digit in MNIST"

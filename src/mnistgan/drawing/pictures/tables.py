@@ -1,6 +1,6 @@
 """Reads what other stages wrote, for drawing: training curves, class shares, metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,6 @@ from mnistgan.rulers.pins import Pins
 
 _CLASSES = 10
 _LARGEST = 1e100  # the chart takes differences of what it draws
-
-
 _METRICS = sorted(shown(Shown.PICTURE), key=lambda metric: metric.better is not Better.LOWER)
 """What is best near zero first, so that the picture has it in one column."""
 
@@ -47,25 +45,21 @@ def metrics(path: Path) -> Metrics:
     samples = report.get("samples") if isinstance(report, dict) else None
     if not is_number(samples) or not isinstance(samples, int) or samples < 1:
         raise FormatError(f"{path}: samples is {samples!r}; should be how many samples were measured")
-    held = [metric for metric in _METRICS if {metric.name, metric.real} <= dict(_leaves(report)).keys()]
+    sections = {section: held for section, held in report.items() if isinstance(held, dict)}
+    leaves = {f"{section}.{name}": value for section, held in sections.items() for name, value in held.items()}
+    held = [metric for metric in _METRICS if {metric.name, metric.real} <= leaves.keys()]
     if not held:
         names = ", ".join(metric.short for metric in _METRICS)
         raise FormatError(f"{path}: holds none of the metrics {names} with its value for real images")
-    measures = tuple(_measure(metric, dict(_leaves(report)), path) for metric in held)
+    measures = tuple(_measure(metric, leaves, path) for metric in held)
     try:
         pins = Pins.parse(str(report.get("pins")))
     except PinsError as error:
         raise FormatError(f"{path}: says not by what it was measured: {error}") from error
     if pins.samples != str(samples):
         raise FormatError(f"{path}: samples is {samples}, and its pins {pins} say {pins.samples}; evaluate again")
-    ratio = dict(_leaves(report)).get("classes.smallest_ratio")
+    ratio = leaves.get("classes.smallest_ratio")
     return Metrics(measures, samples, pins, ratio if is_number(ratio) else None)
-
-
-def _leaves(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for section, held in report.items():
-        if isinstance(held, dict):
-            yield from ((f"{section}.{name}", value) for name, value in held.items())
 
 
 def _measure(metric: Metric, leaves: Mapping[str, Any], path: Path) -> Measure:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from mnistgan.comparison import wording
-from mnistgan.comparison.compare import Compared, Comparison, Value, Verdict
+from mnistgan.comparison.compare import Comparison, Value, Verdict
 from mnistgan.comparison.sides import Side
 from mnistgan.drawing.report.axes import Axis, Number, Tick, can_be_drawn
 from mnistgan.errors import FormatError
@@ -115,28 +115,24 @@ def _ends(interval: Interval | None) -> tuple[float, ...]:
 def metric_rows(found: Comparison) -> Iterator[MetricRow]:
     """Builds a row for each metric, the one that decides first."""
     for compared in (found.primary, *found.others):
-        yield _metric_row(compared, found.a, found.b)
-
-
-def _metric_row(compared: Compared, a: Side, b: Side) -> MetricRow:
-    metric = compared.metric
-    missing_class = _beside(metric, (*a.members, *b.members)[0].figures.leaves, 1)
-    real = next((value.real for value in (compared.a, compared.b) if value.real is not None), None)
-    change, _, bounds = wording.change(compared).partition(" [")
-    return MetricRow(
-        name=metric.short,
-        better=metric.better.words,
-        real=None if real is None else Number.of(real),
-        missing_class=None if missing_class is None else Number.of(missing_class),
-        a=_cell(metric, compared.a, a),
-        b=_cell(metric, compared.b, b),
-        change=change,
-        change_interval=bounds.removesuffix("]").replace(", ", " to "),
-        p=wording.p_value(compared.p),
-        says=wording.says(compared),
-        verdict=compared.verdict,
-        dots=draw(_drawn(compared.a), _drawn(compared.b), real, missing_class, log=metric.scale is Scale.LOG),
-    )
+        metric = compared.metric
+        missing_class = _beside(metric, (*found.a.members, *found.b.members)[0].figures.leaves, 1)
+        real = next((value.real for value in (compared.a, compared.b) if value.real is not None), None)
+        change, _, bounds = wording.change(compared).partition(" [")
+        yield MetricRow(
+            name=metric.short,
+            better=metric.better.words,
+            real=None if real is None else Number.of(real),
+            missing_class=None if missing_class is None else Number.of(missing_class),
+            a=_cell(metric, compared.a, found.a),
+            b=_cell(metric, compared.b, found.b),
+            change=change,
+            change_interval=bounds.removesuffix("]").replace(", ", " to "),
+            p=wording.p_value(compared.p),
+            says=wording.says(compared),
+            verdict=compared.verdict,
+            dots=draw(_drawn(compared.a), _drawn(compared.b), real, missing_class, log=metric.scale is Scale.LOG),
+        )
 
 
 def _drawn(value: Value) -> tuple[float, Interval | None] | None:
