@@ -4,11 +4,11 @@ import json
 import math
 import re
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import typer
 
@@ -73,57 +73,39 @@ EARLIER: Mapping[str, Callable[[str], bool]] = {
 """What tells a file that an option wrote before from a person's own."""
 
 
-class Result(ABC):
+@dataclass(frozen=True)
+class Result:
     """What a comparing command found: a table for a terminal, Markdown for a pull request, JSON for a program."""
 
-    columns: ClassVar[Sequence[str]]
-
-    @property
-    @abstractmethod
-    def headline(self) -> str:
-        """The verdict and what decided it, in a line."""
-
-    @abstractmethod
-    def legend(self) -> str:
-        """Says which results these are, and how to read the table."""
-
-    def lines(self) -> Iterable[str]:
-        """Lines between the headline and the table."""
-        return ()
-
-    @abstractmethod
-    def rows(self) -> Iterable[Sequence[str]]:
-        """Rows of the table."""
-
-    @abstractmethod
-    def notes(self) -> Iterable[str]:
-        """Lists notes for the reader."""
-
-    @abstractmethod
-    def content(self) -> dict[str, Any]:
-        """Everything as JSON holds it; what is NaN or missing becomes null."""
+    headline: str  # the verdict and what decided it, in a line
+    legend: str  # which results these are, and how to read the table
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]  # for the reader
+    content: Mapping[str, Any]  # everything, as JSON holds it; what is NaN or missing becomes null
+    lines: Sequence[str] = ()  # between the headline and the table
 
     def give(self, markdown: Path | None, json: Path | None) -> None:
         """Writes the files that options ask for, and prints the table unless one of them goes to stdout."""
         if STDOUT not in (markdown, json):
             self.show()
         write("--markdown", markdown, self.markdown)
-        write("--json", json, lambda: as_json(self.content()))
+        write("--json", json, lambda: as_json(self.content))
 
     def show(self) -> None:
         """Prints the result on the terminal."""
-        for line in (self.headline, *self.lines()):
+        for line in (self.headline, *self.lines):
             console.summary(line)
-        show_table(self.legend(), self.columns, self.rows())
-        for note in self.notes():
+        show_table(self.legend, self.columns, self.rows)
+        for note in self.notes:
             console.summary(f"note: {note}")
 
     def markdown(self) -> str:
         """Formats the result as Markdown."""
-        between = [f"- {escaped(line)}" for line in self.lines()]
-        lines = [f"**{escaped(self.headline)}**", "", *([*between, ""] if between else []), escaped(self.legend()), ""]
-        lines += [*markdown_table(self.columns, self.rows()), ""]
-        lines += [f"- note: {escaped(note)}" for note in self.notes()]
+        between = [f"- {escaped(line)}" for line in self.lines]
+        lines = [f"**{escaped(self.headline)}**", "", *([*between, ""] if between else []), escaped(self.legend), ""]
+        lines += [*markdown_table(self.columns, self.rows), ""]
+        lines += [f"- note: {escaped(note)}" for note in self.notes]
         return "\n".join(lines).rstrip() + "\n"
 
 

@@ -1,8 +1,7 @@
 """Compares two results: the verdict first, then the causes and figures that differ."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 
@@ -45,7 +44,7 @@ def diff(
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
-    DiffResult.of(a, b, margin).give(markdown, json)
+    result(*compared(a, b, margin)).give(markdown, json)
 
 
 def files_of_run(run: str, names: Sequence[str]) -> Mapping[str, bytes]:
@@ -55,77 +54,56 @@ def files_of_run(run: str, names: Sequence[str]) -> Mapping[str, bytes]:
     return read_files(run, names)
 
 
-@dataclass(frozen=True)
-class DiffResult(output.Result):
-    """A comparison of two sides with what differs in their params, data and code."""
+def compared(a: str, b: str, margin: float) -> tuple[Comparison, Results, Results]:
+    """Compares what two names mean, for a margin in percent."""
+    of_a, of_b = lookup.read(a, files_of_run), lookup.read(b, files_of_run)
+    return compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100), of_a, of_b
 
-    columns = ("metric", "real", "A", "B", "B against A", "p", "says")
-    found: Comparison
-    a: Results
-    b: Results
 
-    @classmethod
-    def of(cls, a: str, b: str, margin: float) -> Self:
-        """Compares what two names mean, for a margin in percent."""
-        of_a, of_b = lookup.read(a, files_of_run), lookup.read(b, files_of_run)
-        return cls(compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100), of_a, of_b)
-
-    @property
-    def headline(self) -> str:
-        return wording.headline(self.found)
-
-    def legend(self) -> str:
-        sides = f"A: {_who(self.found.a)}; B: {_who(self.found.b)}"
-        return f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real"
-
-    def lines(self) -> Iterator[str]:
-        """Lists what differs in params, data and code, the training budget first."""
-        if not (self.a.recorded and self.b.recorded):
-            unknown = [side.side.name for side in (self.a, self.b) if not side.recorded]
-            yield f"params, data, code: not recorded for {' and '.join(unknown)}, so what differs is unknown"
-            return
-        params = self.changed("params")
-        if budget := [change for change in params if change.of_budget]:
-            yield f"the training budget differs: {_listed(budget)}"
-        yield f"params: {_listed([change for change in params if not change.of_budget]) or 'the same'}"
-        for kind in ("data", "code"):
-            yield f"{kind}: {', '.join(_file_change(change) for change in self.changed(kind)) or 'the same'}"
-        yield from self._machine()
-
-    def _machine(self) -> Iterator[str]:
-        """Says whether the processor differs; nothing where neither side records one."""
-        unknown = [side.side.name for side in (self.a, self.b) if not side.machine]
-        if len(unknown) < 2:
-            told = f"not recorded for {unknown[0]}" if unknown else _listed(self.changed("machine")) or "the same"
-            yield f"machine: {told}"
-
-    def changed(self, kind: str) -> Sequence[Change]:
-        """Lists what differs in ``params``, ``data``, ``code`` or ``machine``."""
-        return changes(getattr(self.a, kind), getattr(self.b, kind))
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        yield from map(_row, (self.found.primary, *self.found.others))
-
-    def notes(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self.a.notes, *self.b.notes, *wording.notes(self.found)))
-
-    def content(self) -> dict[str, Any]:
-        found, of = self.found, self.found.collapses
-        return {
+def result(found: Comparison, a: Results, b: Results) -> output.Result:
+    """Words a comparison of two sides, with what differs in their params, data and code."""
+    changed = {kind: changes(getattr(a, kind), getattr(b, kind)) for kind in ("params", "data", "code", "machine")}
+    headline, sides = wording.headline(found), f"A: {_who(found.a)}; B: {_who(found.b)}"
+    notes = list(dict.fromkeys((*a.notes, *b.notes, *wording.notes(found))))
+    more, of, metrics = found.more_seeds, found.collapses, (found.primary, *found.others)
+    return output.Result(
+        headline=headline,
+        legend=f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real",
+        lines=tuple(_lines(a, b, changed)),
+        columns=("metric", "real", "A", "B", "B against A", "p", "says"),
+        rows=[_row(metric) for metric in metrics],
+        notes=notes,
+        content={
             "verdict": found.verdict.value,
             "measured_otherwise": found.otherwise,
-            "headline": self.headline,
+            "headline": headline,
             "basis": found.basis.value,
-            "level": found.collapses.level,
+            "level": of.level,
             "margin": found.margin,
-            "more_seeds": {"low": found.more_seeds.low, "high": found.more_seeds.high} if found.more_seeds else None,
+            "more_seeds": {"low": more.low, "high": more.high} if more else None,
             "collapsed": {"a": of.a, "of_a": of.of_a, "b": of.b, "of_b": of.of_b, "p": of.p},
-            "a": _side(self.a),
-            "b": _side(self.b),
-            **{kind: [_change(each) for each in self.changed(kind)] for kind in ("params", "data", "code", "machine")},
-            "metrics": [_metric(compared) for compared in (found.primary, *found.others)],
-            "notes": list(self.notes()),
-        }
+            "a": _side(a),
+            "b": _side(b),
+            **{kind: [_change(each) for each in listed] for kind, listed in changed.items()},
+            "metrics": [_metric(metric) for metric in metrics],
+            "notes": notes,
+        },
+    )
+
+
+def _lines(a: Results, b: Results, changed: Mapping[str, Sequence[Change]]) -> Iterator[str]:
+    """Lists what differs in params, data and code, the training budget first; the processor, where one records it."""
+    if unknown := [side.side.name for side in (a, b) if not side.recorded]:
+        yield f"params, data, code: not recorded for {' and '.join(unknown)}, so what differs is unknown"
+        return
+    if budget := [change for change in changed["params"] if change.of_budget]:
+        yield f"the training budget differs: {_listed(budget)}"
+    yield f"params: {_listed([change for change in changed['params'] if not change.of_budget]) or 'the same'}"
+    for kind in ("data", "code"):
+        yield f"{kind}: {', '.join(_file_change(change) for change in changed[kind]) or 'the same'}"
+    unknown = [side.side.name for side in (a, b) if not side.machine]
+    if len(unknown) < 2:
+        yield f"machine: {f'not recorded for {unknown[0]}' if unknown else _listed(changed['machine']) or 'the same'}"
 
 
 def _who(side: Side) -> str:

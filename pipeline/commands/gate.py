@@ -1,10 +1,9 @@
 """Judges a result by gate.yaml's rules, beside the result that it would follow."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -48,8 +47,7 @@ def gate(
     measured = sides.measured_otherwise(*pair)
     otherwise = f"measured otherwise: {measured}" if measured else sides.measured_by_others(*pair)
     outcome = judging.overall(judged, [*doubts, *filter(None, [otherwise])])
-    result = GateResult(outcome, judged, of_base, of_head, sides.contradiction(*pair), otherwise)
-    result.give(markdown, json)
+    _result(outcome, judged, of_base, of_head, otherwise).give(markdown, json)
     raise typer.Exit(EXIT_CODES[outcome.value])
 
 
@@ -61,56 +59,42 @@ def _spread(base: Results, head: Results) -> list[SeedRow]:
     return [*(row for row in base.seeds if row.digest in known), *others]
 
 
-@dataclass(frozen=True)
-class GateResult(output.Result):
-    """The rules' outcomes, and whether the figures can be held against each other at all."""
+def _result(
+    outcome: Outcome, judged: Sequence[Judged], base: Results, head: Results, otherwise: str | None
+) -> output.Result:
+    """Words the rules' outcomes; ``otherwise``: why the figures can't be held against each other at all."""
+    order = ("fail", "inconclusive", "pass")
+    headline, notes = _headline(outcome, judged, base, head, otherwise), list(dict.fromkeys((*base.notes, *head.notes)))
+    rows = [(one.outcome.value, one.name, one.rule, one.said) for one in judged]
+    return output.Result(
+        headline=headline,
+        legend=f"head: {head.side.name}; base: {base.side.name}; one-sided 95% bounds",
+        columns=("outcome", "figure", "rule", "found"),
+        rows=sorted(rows, key=lambda row: order.index(row[0])),
+        notes=notes,
+        content={
+            "outcome": outcome.value,
+            "headline": headline,
+            "contradiction": sides.contradiction(base.side, head.side),
+            "measured_otherwise": otherwise,
+            "base_doubts": list(base.doubts),
+            "head_doubts": list(head.doubts),
+            "base": base.side.name,
+            "head": head.side.name,
+            "rules": [{"figure": name, "rule": rule, "outcome": said, "found": why} for said, name, rule, why in rows],
+            "notes": notes,
+        },
+    )
 
-    columns = ("outcome", "figure", "rule", "found")
-    outcome: Outcome
-    judged: Sequence[Judged]
-    base: Results
-    head: Results
-    contradiction: str | None
-    otherwise: str | None
-    """Why the figures can't be held against each other: the contradiction, or what else measured one of the two."""
 
-    @property
-    def headline(self) -> str:
-        counts = {word: sum(one.outcome.value == word for one in self.judged) for word in EXIT_CODES}
-        counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
-        told = f"gate {WORDS[self.outcome.value]}: {counted} of {len(self.judged)} rules"
-        if doubts := (*self.head.doubts, *self.base.doubts):
-            told += f", of figures in doubt: {doubts[0]}"
-        if self.otherwise:
-            return f"{self.otherwise}; {told}"
-        if not doubts and sides.are_identical(self.base.side, self.head.side):
-            return f"{told}; identical to the base: {same(self.base.side, self.head.side)}"
-        return told
-
-    def legend(self) -> str:
-        return f"head: {self.head.side.name}; base: {self.base.side.name}; one-sided 95% bounds"
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        order = ("fail", "inconclusive", "pass")
-        for one in sorted(self.judged, key=lambda one: order.index(one.outcome.value)):
-            yield one.outcome.value, one.name, one.rule, one.said
-
-    def notes(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self.base.notes, *self.head.notes))
-
-    def content(self) -> dict[str, Any]:
-        return {
-            "outcome": self.outcome.value,
-            "headline": self.headline,
-            "contradiction": self.contradiction,
-            "measured_otherwise": self.otherwise,
-            "base_doubts": list(self.base.doubts),
-            "head_doubts": list(self.head.doubts),
-            "base": self.base.side.name,
-            "head": self.head.side.name,
-            "rules": [
-                {"figure": one.name, "rule": one.rule, "outcome": one.outcome.value, "found": one.said}
-                for one in self.judged
-            ],
-            "notes": list(self.notes()),
-        }
+def _headline(outcome: Outcome, judged: Sequence[Judged], base: Results, head: Results, otherwise: str | None) -> str:
+    counts = {word: sum(one.outcome.value == word for one in judged) for word in EXIT_CODES}
+    counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
+    told = f"gate {WORDS[outcome.value]}: {counted} of {len(judged)} rules"
+    if doubts := (*head.doubts, *base.doubts):
+        told += f", of figures in doubt: {doubts[0]}"
+    if otherwise:
+        return f"{otherwise}; {told}"
+    if not doubts and sides.are_identical(base.side, head.side):
+        return f"{told}; identical to the base: {same(base.side, head.side)}"
+    return told

@@ -35,11 +35,12 @@ def report(
     is a run. Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
     output.check_outputs({"--out": out, "--markdown": markdown})
-    result = diff.DiffResult.of(a, b, margin)
+    found, of_a, of_b = diff.compared(a, b, margin)
+    result = diff.result(found, of_a, of_b)
     from mnistgan.drawing.report.page import html
     from pipeline.results import pages
 
-    page = pages.page(result.headline, result.lines(), result.notes(), result.found, result.a, result.b)
+    page = pages.page(result.headline, result.lines, result.notes, found, of_a, of_b)
     output.write("--out", out, lambda: html(page))
     output.write("--markdown", markdown, lambda: _markdown(result, page))
     if output.STDOUT not in (out, markdown):
@@ -47,7 +48,7 @@ def report(
         console.summary(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
 
 
-def _markdown(result: diff.DiffResult, page: "Page") -> str:
+def _markdown(result: output.Result, page: "Page") -> str:
     """Formats what `diff` says, then the rest of the page that is text."""
     shares = (
         (str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))) for row in page.shares.rows
