@@ -88,17 +88,13 @@ class Result:
     def give(self, markdown: Path | None, json: Path | None) -> None:
         """Writes the files that options ask for, and prints the table unless one of them goes to stdout."""
         if STDOUT not in (markdown, json):
-            self.show()
+            for line in (self.headline, *self.lines):
+                console.summary(line)
+            show_table(self.legend, self.columns, self.rows)
+            for note in self.notes:
+                console.summary(f"note: {note}")
         write("--markdown", markdown, self.markdown)
         write("--json", json, lambda: as_json(self.content))
-
-    def show(self) -> None:
-        """Prints the result on the terminal."""
-        for line in (self.headline, *self.lines):
-            console.summary(line)
-        show_table(self.legend, self.columns, self.rows)
-        for note in self.notes:
-            console.summary(f"note: {note}")
 
     def markdown(self) -> str:
         """Formats the result as Markdown."""

@@ -16,7 +16,6 @@ import typer
 from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
 from pipeline import console, runtime
 from pipeline.dvcfiles import cache, digests, layout
-from pipeline.results import differing
 from pipeline.results.recorded import Record
 from pipeline.runs import journal, keys, machine
 from pipeline.runs.journal import Kind
@@ -27,7 +26,6 @@ CODE = ("pipeline", "src", "recipes")
 FRESH = {"train": "--fresh"}  # what makes a stage start from nothing
 MACHINE_INDEPENDENT = ("prepare",)
 """Stages that compute nothing in floating point: their bytes are the same on every machine."""
-
 
 Stage = Literal["prepare", "train", "evaluate", "render"]
 
@@ -136,7 +134,9 @@ class _Scratch:
             before = self._recorded(path)
         except DataError:
             return [f"MD5 {got}, recorded {expected}; the recorded bytes are not here to be compared"]
-        return differing.differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
+        from pipeline.results.differing import differences
+
+        return differences(before, self.root / path) or [f"MD5 {got}, recorded {expected}"]
 
     def _recorded(self, path: str) -> Path:
         digests = {path: made for part in self.record.parts.values() for path, made in part.outs.items()}
@@ -154,13 +154,14 @@ class _Scratch:
     def metrics(self) -> list[str] | None:
         """Lists the metrics outside their intervals; None where that can't be told."""
         from mnistgan.files import read_json
+        from pipeline.results.differing import outside_their_intervals
 
         if "evaluate" not in self.stages:
             return None
         path = self.record.parts["evaluate"].options["metrics"]
         try:
             before = read_json(self._recorded(str(path)))
-            return differing.outside_their_intervals(before, read_json(self.root / path))
+            return outside_their_intervals(before, read_json(self.root / path))
         except DataError:
             return None
 

@@ -4,13 +4,14 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from mnistgan import reading
 from mnistgan.errors import FormatError
-
-if TYPE_CHECKING:
-    import numpy as np
+from mnistgan.files import read_arrays, read_json
 
 SHOWN = 6
 """Lines a file; what is beyond is counted."""
@@ -83,8 +84,6 @@ def _names(folder: Path) -> set[str]:
 
 
 def _of_json(recorded: Path, made: Path) -> Iterator[str]:
-    from mnistgan.files import read_json
-
     before, now = (dict(reading.flatten(read_json(path), "")) for path in (recorded, made))
     for name in [*before, *(name for name in now if name not in before)]:
         if before.get(name) != now.get(name):
@@ -104,8 +103,6 @@ def _of_csv(recorded: Path, made: Path) -> Iterator[str]:
 
 
 def _of_arrays(recorded: Path, made: Path) -> Iterator[str]:
-    from mnistgan.files import read_arrays
-
     before, now = read_arrays(recorded), read_arrays(made)
     if before.keys() != now.keys():
         yield f"holds {', '.join(sorted(now))} now, {', '.join(sorted(before))} recorded"
@@ -118,10 +115,8 @@ def _of_arrays(recorded: Path, made: Path) -> Iterator[str]:
         yield f"  {name}: {apart[name]}"
 
 
-def _apart(before: "np.ndarray", now: "np.ndarray") -> float | str:
+def _apart(before: np.ndarray, now: np.ndarray) -> float | str:
     """Computes the largest absolute difference; words where there is none, 0 where the two are the same."""
-    import numpy as np
-
     if before.shape != now.shape or before.dtype != now.dtype:
         return f"{now.dtype} {list(now.shape)} now, {before.dtype} {list(before.shape)} recorded"
     if before.dtype.kind not in "fiub":
@@ -130,9 +125,6 @@ def _apart(before: "np.ndarray", now: "np.ndarray") -> float | str:
 
 
 def _of_pictures(recorded: Path, made: Path) -> Iterator[str]:
-    import numpy as np
-    from PIL import Image
-
     with Image.open(recorded) as one, Image.open(made) as other:
         texts = dict(one.info), dict(other.info)
         before, now = (np.asarray(picture.convert("RGB"), np.int16) for picture in (one, other))

@@ -2,10 +2,11 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from pipeline.results import former, history
 from pipeline.results.checkout import Place, Results
 from pipeline.runs import journal, keys
 from pipeline.runs.journal import Kind
+
+T = TypeVar("T")
 
 CURVES = Path("metrics/training.csv")
 LOOKS = Path("metrics/looks.csv")
@@ -54,19 +57,16 @@ class Exhibits:
 
     def curves(self, path: Path) -> tuple[Table | None, list[str]]:
         """Reads the table of a CSV. Raises FormatError where it is none."""
-        content, notes = self._read(path, "train")
-        return (curves.parse(_text(content), f"{self.name}, {path}") if content is not None else None), notes
+        return self._read(path, "train", lambda content, name: curves.parse(_text(content), name))
 
     def shares(self) -> tuple[Shares | None, list[str]]:
         """Reads the shares of the classes. Raises FormatError where the file holds something else."""
-        content, notes = self._read(CLASSES, "evaluate")
-        return (Shares.parse(_text(content), f"{self.name}, {CLASSES}") if content is not None else None), notes
+        return self._read(CLASSES, "evaluate", lambda content, name: Shares.parse(_text(content), name))
 
     @cached_property
     def sheet(self) -> tuple[np.ndarray | None, list[str]]:
         """Reads the picture of the samples that git keeps, grey [H, W]. Raises FormatError where it is no picture."""
-        content, notes = self._read(SAMPLES, "render")
-        return (samples.read(content, f"{self.name}, {SAMPLES}") if content is not None else None), notes
+        return self._read(SAMPLES, "render", samples.read)
 
     @cached_property
     def samples(self) -> np.ndarray | None:
@@ -113,7 +113,7 @@ class Exhibits:
         content = self.place.read(path) if self.place else None
         return content if content is not None and digests.md5(content) == digest else None
 
-    def _read(self, path: Path, stage: str) -> tuple[bytes | None, list[str]]:
+    def _read(self, path: Path, stage: str, parse: Callable[[bytes, str], T]) -> tuple[T | None, list[str]]:
         """Reads a file that git keeps, with notes on it."""
         if self.place is None:
             return None, [self.why_nothing]
@@ -121,9 +121,10 @@ class Exhibits:
         if content is None:
             return None, [f"{self.name} has no {path}"]
         recorded = self.parts[stage].outs.get(path.as_posix()) if stage in self.parts else None
+        parsed = parse(content, f"{self.name}, {path}")
         if recorded is not None and digests.md5(content) != recorded:
-            return content, [f"{self.name}: {path} is not the one that {layout.LOCK} records; it may be another run's"]
-        return content, []
+            return parsed, [f"{self.name}: {path} is not the one that {layout.LOCK} records; it may be another run's"]
+        return parsed, []
 
     @property
     def why_nothing(self) -> str:

@@ -1,7 +1,7 @@
 """Fetches the raw files from the first source that has them, checks each against its digest, and caches them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -60,7 +60,8 @@ def fetch(
                 _keep(cache / file.name, content)
                 contents[file] = content
                 origins[file.name] = _USERINFO.sub("", source)
-                _keep_origins(cache, origins)
+                with suppress(OSError):  # the next call does not know it then, which hurts nothing
+                    files.write_json(cache / ORIGINS, dict(sorted(origins.items())))
                 took(file, origins[file.name])
         except (SourceError, DigestError, FormatError) as error:
             failures.append(f"{source}: {error}")
@@ -111,12 +112,6 @@ def _origins(cache: Path) -> dict[str, str]:
         return {}
     known = found.items() if isinstance(found, dict) else ()
     return {name: source for name, source in known if isinstance(source, str)}
-
-
-def _keep_origins(cache: Path, origins: Mapping[str, str]) -> None:
-    """Writes down each file's source; where the disk refuses, the next call does not know it, which hurts nothing."""
-    with suppress(OSError):
-        files.write_json(cache / ORIGINS, dict(sorted(origins.items())))
 
 
 def _reader(source: str) -> _Reader:
