@@ -31,8 +31,6 @@ _IMAGE_NAME = re.compile(r"(?:[0-9]{5}|[1-9][0-9]{5,})\.png")
 
 
 class Format(StrEnum):
-    """The format that images are written in."""
-
     GRID = "grid"
     NPY = "npy"
     IMAGES = "images"

@@ -127,19 +127,15 @@ def _stops(a: Exhibits, b: Exhibits, of_a: Mapping[int, np.ndarray], of_b: Mappi
 
 
 def _ends(a: Exhibits, b: Exhibits) -> Ends:
-    notes = [_why_no_samples(side) for side in (a, b) if side.samples is None]
+    lacking = f"{NOT_HERE}, since there is no sheet of 16 by 16 samples to cut them from"
+    without = [side for side in (a, b) if side.samples is None]
+    notes = [f"{side.name}: {lacking}" if side.place else side.why_nothing for side in without]
     weights = next((found for side in (a, b) if side.place and (found := side.classifier()) is not None), None)
     if weights is None and len(notes) < 2:
         notes.append(f"the classifier's weights that {layout.LOCK} records are {NOT_HERE}")
     drawn = (side.samples for side in (a, b))
     of_a, of_b = (None if weights is None or images is None else samples.rank(images, weights) for images in drawn)
     return Ends(of_a, of_b, tuple(notes))
-
-
-def _why_no_samples(side: Exhibits) -> str:
-    if side.place is None:
-        return side.why_nothing
-    return f"{side.name}: {NOT_HERE}, since there is no sheet of 16 by 16 samples to cut them from"
 
 
 def _causes(a: Results, b: Results) -> Iterator[Causes]:

@@ -33,8 +33,6 @@ PREPARE = "prepare"  # name of prepare's journal: it runs before there is any ke
 
 
 class Kind(StrEnum):
-    """The kind of an event."""
-
     START = "start"
     PROGRESS = "progress"
     END = "end"

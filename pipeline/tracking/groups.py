@@ -37,12 +37,10 @@ class Group:
 
     @property
     def digest(self) -> str:
-        """Digest that names the group."""
         return self.rows[0].digest
 
     @property
     def is_complete(self) -> bool:
-        """Whether all seeds that are wanted are there."""
         return len(self.rows) >= self.wanted
 
     @property

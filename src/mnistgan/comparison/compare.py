@@ -115,7 +115,6 @@ class Collapses:
 
     @property
     def any(self) -> bool:
-        """Whether any seed collapsed."""
         return self.a + self.b > 0
 
     @property

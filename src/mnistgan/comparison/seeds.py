@@ -47,7 +47,6 @@ class RecordedSpread:
 
     @property
     def recipe(self) -> str:
-        """The recipe's name."""
         return self.rows[0].recipe
 
     @property

@@ -46,7 +46,6 @@ class Side:
 
     @property
     def collapsed(self) -> int:
-        """How many trainings collapsed."""
         return len(self.members) - len(self.healthy)
 
 

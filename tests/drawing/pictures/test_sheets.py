@@ -84,7 +84,7 @@ def test_what_a_missing_class_says_is_drawn_where_its_images_would_be() -> None:
 
 def test_a_caption_that_is_too_long_for_a_line_goes_on_below() -> None:
     panel = Panel([Row(noise(4))], 4)
-    one, many = (sheets.sheet("t", words, [panel]) for words in ("word", "word " * 40))
+    one, many = (sheets.Sheet().draw("t", words, [panel]) for words in ("word", "word " * 40))
     assert many.width == one.width
     assert many.height > one.height
 

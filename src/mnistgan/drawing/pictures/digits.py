@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mnistgan.drawing.pictures import style
-from mnistgan.drawing.pictures.sheets import Panel, Row, rows_by_class, rows_of, sheet
+from mnistgan.drawing.pictures.sheets import Panel, Row, Sheet, rows_by_class, rows_of
 
 _BY_DIGIT_COLUMNS = 16
 
@@ -14,7 +14,7 @@ _BY_DIGIT_COLUMNS = 16
 def samples(images: np.ndarray, columns: int, scale: int) -> Image.Image:
     """Draws the fixed latents' images [N, 28, 28] by the final weights as one grid."""
     caption = "The fixed latents that every grid of the training shows, drawn by the final weights; none was chosen."
-    return sheet(f"{len(images)} samples", caption, [Panel(rows_of(images, columns), columns)], scale)
+    return Sheet(scale).draw(f"{len(images)} samples", caption, [Panel(rows_of(images, columns), columns)])
 
 
 def progress(by_epoch: Mapping[int, np.ndarray], scale: int) -> Image.Image:
@@ -22,21 +22,21 @@ def progress(by_epoch: Mapping[int, np.ndarray], scale: int) -> Image.Image:
     rows = [Row(images, f"epoch {epoch}") for epoch, images in sorted(by_epoch.items())]
     columns = max(len(row.images) for row in rows)
     caption = "Each column is one latent; epoch 0 is before training."
-    return sheet(f"{columns} latents over the epochs", caption, [Panel(rows, columns)], scale)
+    return Sheet(scale).draw(f"{columns} latents over the epochs", caption, [Panel(rows, columns)])
 
 
 def interpolation(walks: np.ndarray, scale: int) -> Image.Image:
     """Draws walks between two latents, images [R, S, 28, 28], one walk a row."""
     caption = "Each row goes from one latent (left) to another (right) in even steps along a great circle."
     panel = Panel([Row(walk) for walk in walks], walks.shape[1])
-    return sheet("Walks through the latent space", caption, [panel], scale)
+    return Sheet(scale).draw("Walks through the latent space", caption, [panel])
 
 
 def real_and_generated(real: np.ndarray, generated: np.ndarray, columns: int, scale: int) -> Image.Image:
     """Draws real images [N, 28, 28] beside as many generated ones."""
     caption = "Test images that no training saw, spread over the whole set, and samples; neither was chosen."
     panels = [Panel(rows_of(real, columns), columns, "Real"), Panel(rows_of(generated, columns), columns, "Generated")]
-    return sheet("Real beside generated", caption, panels, scale)
+    return Sheet(scale).draw("Real beside generated", caption, panels)
 
 
 def by_digit(images: np.ndarray, digits: np.ndarray, scale: int) -> Image.Image:
@@ -46,7 +46,7 @@ def by_digit(images: np.ndarray, digits: np.ndarray, scale: int) -> Image.Image:
         "a sample in the wrong row is one that the classifier misreads, or no digit."
     )
     panel = Panel(rows_by_class(images, digits, _BY_DIGIT_COLUMNS), _BY_DIGIT_COLUMNS)
-    return sheet("Samples as the classifier reads them", caption, [panel], scale)
+    return Sheet(scale).draw("Samples as the classifier reads them", caption, [panel])
 
 
 _SCALE = 2

@@ -52,21 +52,18 @@ def rows_by_class(images: np.ndarray, digits: np.ndarray, columns: int) -> list[
     return rows
 
 
-def sheet(title: str, caption: str, panels: Sequence[Panel], scale: int = 2) -> Image.Image:
-    """Draws panels side by side under a title and a caption, every pixel of an image as ``scale`` x ``scale``.
-
-    Returns a picture in mode L. The tiles end one margin above the lower edge.
-    """
-    return _Sheet(scale).draw(title, caption, panels)
-
-
 def margin(scale: int) -> int:
     """Width in pixels of the margin between the tiles and the lower and right edges of a sheet."""
     return _MARGIN * scale
 
 
-class _Sheet:
-    def __init__(self, scale: int) -> None:
+class Sheet:
+    """Draws panels side by side under a title and a caption, every pixel of an image as ``scale`` x ``scale``.
+
+    It gives a picture in mode L. The tiles end one margin above the lower edge.
+    """
+
+    def __init__(self, scale: int = 2) -> None:
         self._scale = scale
         self._margin = margin(scale)
         self._pitch = SIDE * scale + SEAM
