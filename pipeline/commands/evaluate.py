@@ -66,10 +66,10 @@ def evaluate(
             console.warn(f"{samples}: {outside.oddity}")
         real = RealData(load(train), load(validation), load(test))
         thresholds = verdict.load(rulers)
-        needed = params.evaluate.samples
+        count = params.evaluate.samples
         for path, split in ((validation, real.validation), (test, real.test)):
-            if len(split) < needed:
-                raise DataError(f"{path}: {len(split)} images; needs {needed}, the `evaluate.samples` of params.yaml")
+            if len(split) < count:
+                raise DataError(f"{path}: {len(split)} images; needs {count}, the `evaluate.samples` of params.yaml")
         load_tensorflow(verbose, params.train.threads)
         from mnistgan.evaluation import measuring
         from mnistgan.families import sampling
@@ -78,7 +78,7 @@ def evaluate(
 
         network, components = classifier.load(rulers), pixels.load(rulers)
         sampler = sampling.load(weights) if weights else None
-        count, seed = params.evaluate.samples, params.evaluate.latent_seed if sampler else None
+        seed = params.evaluate.latent_seed if sampler else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
         thresholds.demand(pinned)
         with naming(train, validation, test):

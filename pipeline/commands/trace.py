@@ -125,19 +125,16 @@ class _Runs:
 
     def named(self, name: str) -> "TracedRun | None":
         """Finds the run of this id or name, else the newest whose key or weights begin so."""
-        exact = (run for run in self._all() if name in (run.id, run.name))
-        begun = (run for run in self._all() if any(run.tags.get(tag, "").startswith(name) for tag in RUN_HANDLES))
+        exact = (run for run in self.all() if name in (run.id, run.name))
+        begun = (run for run in self.all() if any(run.tags.get(tag, "").startswith(name) for tag in RUN_HANDLES))
         return next(exact, next(begun, None) if len(name) >= FEWEST else None)
 
     def of_key(self, run_key: str) -> "list[TracedRun]":
         """Lists the runs of a key: replicates are several."""
-        return [run for run in self._all() if run.tags.get("mnistgan.run_key") == run_key]
+        return [run for run in self.all() if run.tags.get("mnistgan.run_key") == run_key]
 
-    @property
-    def count(self) -> int:
-        return len(self._all())
-
-    def _all(self) -> "Sequence[TracedRun]":
+    def all(self) -> "Sequence[TracedRun]":
+        """Lists every run, newest first; none where the store can't be asked, as ``problem`` then says."""
         if self._held is None:
             from pipeline.tracking import reading
 
@@ -238,7 +235,7 @@ def _rulers(each: Recorded) -> Iterator[str]:
 
 def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     commits = {commit.id for each in records for commit in each.commits}
-    store = runs.problem or f"MLflow's store ({runs.count} runs)"
+    store = runs.problem or f"MLflow's store ({len(runs.all())} runs)"
     return (
         f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that "
         f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(git.experiments())} of them "

@@ -33,11 +33,6 @@ class Declared:
     outs: Sequence[str]
     in_git: Sequence[str]  # those outs that git keeps, and DVC's cache does not
 
-    @property
-    def options(self) -> dict[str, Path]:
-        """The paths on the command line, by option."""
-        return options_of(self.command, str(PIPELINE))
-
 
 def declared(workspace: Path = Path()) -> dict[str, Declared]:
     """Reads every stage as dvc.yaml and the params files declare it, by its name."""
@@ -75,7 +70,7 @@ def part_of(
         params=found.params,
         deps={path: known.get(path) or digests.md5_of(workspace / path, workspace) for path in deps},
         outs=dict.fromkeys(found.outs, ""),
-        options=found.options,
+        options=options_of(found.command, str(PIPELINE)),
         command=found.command,
     )
 

@@ -67,9 +67,9 @@ def ask(*arguments: str, folder: Path = Path(), told: bytes = b"") -> bytes | No
     return None if done.returncode and not done.stderr.strip() else _answer(done)
 
 
-def line(*arguments: str) -> str:
+def line(*arguments: str, folder: Path = Path()) -> str:
     """Runs a git command; returns what it prints, stripped, as text; empty where git says no. Raises GitError."""
-    return (ask(*arguments) or b"").decode("utf-8", "replace").strip()
+    return (ask(*arguments, folder=folder) or b"").decode("utf-8", "replace").strip()
 
 
 def _done(

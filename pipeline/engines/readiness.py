@@ -26,9 +26,7 @@ def check_ready() -> None:
     if unknown:
         commands = " and ".join(f'`git config user.{name} "..."`' for name in unknown)
         raise UsageError(f"git does not know your {' and '.join(unknown)}, and experiments are commits; run {commands}")
-    untracked = git.ask("ls-files", "--others", "--exclude-standard", "--", *CODE) or b""
-    if untracked:
-        paths = untracked.decode("utf-8", "replace").split("\n")[:-1]
+    if paths := git.line("ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines():
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         raise UsageError(
             f"{', '.join(paths[:3])}{more}: git does not track it, so DVC's queue would leave it out; `git add` it, or "
@@ -74,4 +72,4 @@ def _identity(name: str) -> bool:
     """Whether DVC finds a committer's name or email."""
     if os.environ.get(f"GIT_COMMITTER_{name.upper()}"):
         return True
-    return bool((git.ask("config", f"user.{name}") or b"").strip())
+    return bool(git.line("config", f"user.{name}"))

@@ -67,8 +67,7 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
         raise DataError(f"{name}: has no {METRICS}; `make repro` there makes one")
     figures = figures_of(f"{name}, {METRICS}", content)
     recorded = read_bytes(SEEDS)
-    of_seeds = f"{name}, {SEEDS}"
-    rows = seeds_of(of_seeds, recorded) if recorded is not None else []
+    rows = seeds_of(f"{name}, {SEEDS}", recorded) if recorded is not None else []
     lock = read_bytes(layout.LOCK)
     if lock is None:
         side = Side(name, (Trained(name, figures),))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.comparison.figures import Figures
+from mnistgan.drawing.report.dots import Shares
 from mnistgan.errors import FormatError, MnistganError
 from mnistgan.metrics.catalog import KNOWN, broken_interval
 from mnistgan.rulers.pins import check_same, pins
@@ -103,8 +104,6 @@ def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
     path = part.options.get("classes")
     if path is None or not (workspace / path).is_file():
         return
-    from mnistgan.drawing.report.dots import Shares
-
     try:
         held = Shares.parse((workspace / path).read_text("utf-8", "replace"), str(path))
         of_digits = list(zip(held.share, held.prior, strict=True))

@@ -177,8 +177,8 @@ class Exhibits:
 
     def _commit_line(self) -> str:
         assert self.place is not None
-        told = git.ask("show", "--no-patch", "--format=%cs%x1f%s", str(self.place.commit))
-        date, _, subject = (told or b"").decode("utf-8", "replace").strip().partition("\x1f")
+        told = git.line("show", "--no-patch", "--format=%cs%x1f%s", str(self.place.commit))
+        date, _, subject = told.partition("\x1f")
         if subject.startswith(_OF_DVC):
             subject = "a DVC experiment"  # the rest is a digest
         return ", ".join(filter(None, (f"commit {str(self.place.commit)[: keys.SHORT]}", date, subject)))

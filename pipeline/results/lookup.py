@@ -45,7 +45,7 @@ def everywhere() -> Iterator[Results]:
     head = git.find_commit("HEAD")
     for name, commit in [(WORKSPACE, None), *([("HEAD", head)] if head else []), *others]:
         with suppress(DataError, RulerError):
-            yield checkout.of_place(name, _bytes_of) if commit is None else _of_commit(name, commit)
+            yield checkout.of_place(name, bytes_of) if commit is None else _of_commit(name, commit)
 
 
 def recorded_seeds(*sides: Results) -> list[SeedRow]:
@@ -53,8 +53,7 @@ def recorded_seeds(*sides: Results) -> list[SeedRow]:
 
     Two records of a recipe are never mixed: another commit's may be of other code. Of equals the first counts.
     """
-    path = Path(SEEDS)
-    here = checkout.seeds_of(str(path), reading.content(path)) if path.is_file() else []
+    here = checkout.seeds_of(str(SEEDS), reading.content(SEEDS)) if SEEDS.is_file() else []
     fullest: dict[str, list[SeedRow]] = {}
     for record in (*(side.seeds for side in sides), here):
         for digest in dict.fromkeys(row.digest for row in record):
@@ -67,7 +66,7 @@ def _named(text: str, files_of_run: FilesOfRun | None) -> list[Results]:
     if not text:
         raise UsageError(f"got an empty name; takes {TAKEN}")
     if text == WORKSPACE:
-        return [checkout.of_place(text, _bytes_of)]
+        return [checkout.of_place(text, bytes_of)]
     if text.startswith(RUN):
         return [_of_run(text, files_of_run)]
     path, commit = Path(text), _commit_beside(text)
@@ -104,13 +103,14 @@ def _of_commit(name: str, commit: str) -> Results:
     return checkout.of_place(name, lambda wanted: git.blob(commit, wanted), commit)
 
 
-def _bytes_of(path: Path) -> bytes | None:
+def bytes_of(path: Path) -> bytes | None:
+    """Reads a file's bytes, within bounds; None where there is none."""
     return reading.content(path, LARGEST) if path.is_file() else None
 
 
 def _of_folder(folder: Path) -> list[Results]:
     if (folder / layout.LOCK).is_file() or (folder / METRICS).is_file():
-        return [checkout.of_place(str(folder), lambda wanted: _bytes_of(folder / wanted))]
+        return [checkout.of_place(str(folder), lambda wanted: bytes_of(folder / wanted))]
     found = sorted(folder.glob("*.json")) or sorted(folder.rglob(METRICS.name))
     return _of_files(f"{folder}/*.json", [str(path) for path in found])
 

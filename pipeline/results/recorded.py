@@ -13,7 +13,7 @@ from mnistgan.errors import DataError, GitError
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.dvcfiles.dvc_yaml import Declared
-from pipeline.results import consistency
+from pipeline.results import consistency, lookup
 from pipeline.results.consistency import REPRO
 from pipeline.runs import machine
 
@@ -39,12 +39,7 @@ class Record:
     @property
     def facts_of_machine(self) -> Mapping[str, str]:
         """Reads on what the training is recorded to have run; empty where that file is not here as recorded."""
-
-        def read(path: Path) -> bytes | None:
-            place = self.workspace / path
-            return place.read_bytes() if place.is_file() else None
-
-        return machine.recorded_facts(self.parts.get("train"), read)
+        return machine.recorded_facts(self.parts.get("train"), lambda path: lookup.bytes_of(self.workspace / path))
 
     def findings(self, stages: Iterable[str]) -> list[str]:
         """Says what of these stages is not as recorded: what came, what was expected, how to mend it."""

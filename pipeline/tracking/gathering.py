@@ -250,8 +250,8 @@ def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
 def _author_tags(root: Path) -> dict[str, str]:
     """Names the author, as git knows them here; nothing where it doesn't."""
     with suppress(GitError):
-        if known := git.ask("config", "user.name", folder=root):
-            return {USER: known.decode("utf-8", "replace").strip()}
+        if known := git.line("config", "user.name", folder=root):
+            return {USER: known}
     return {}
 
 
