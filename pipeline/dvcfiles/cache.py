@@ -1,16 +1,22 @@
-"""Finds DVC's cache by DVC's own config files, and in it the bytes that dvc.lock records; without importing DVC."""
+"""Finds in DVC's cache the bytes that dvc.lock records, and what stages ran; without importing DVC.
+
+Private parts of DVC stand here, as SEEN_IN has them: how the cache and its listings of folders are laid out.
+"""
 
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from mnistgan import reading
 from mnistgan.errors import DataError, FormatError
 from pipeline.dvcfiles import digests, layout
 
+SEEN_IN = "3.67"
 _FOLDER = ".dir"
 
 
@@ -51,6 +57,16 @@ def files_of(path: str, digest: str) -> Iterator[tuple[str, str]]:
     if digest.endswith(_FOLDER) and place(digest).is_file():
         for name, md5 in _listing(digest):
             yield f"{path}/{name}", md5
+
+
+def runs() -> Iterator[str]:
+    """Yields the texts of the run cache, one for each run of a stage: the stage as dvc.lock would have it, alone.
+
+    Those that can't be read are left out. Raises FormatError where one of DVC's config files can't be read.
+    """
+    for file in (folder() / "runs").glob("*/*/*"):
+        with suppress(OSError, FormatError):
+            yield reading.text(file)
 
 
 def folder() -> Path:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mnistgan.errors import GitError, UsageError
-from pipeline.dvcfiles import dvc_yaml
+from pipeline.dvcfiles import dvc_yaml, experiment_refs
 from pipeline.dvcfiles.layout import LOCK
 
 _OF_A_HOOK = frozenset(
@@ -39,7 +39,6 @@ _MENDS = {
 }
 """How to mend it, by what git says; of another owner's repository it says that itself."""
 _OBJECT = re.compile(rb"(?P<id>[0-9a-f]+) (?P<type>[a-z]+) (?P<size>[0-9]+)")
-_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(.+)")
 _ALL_BRANCHES = "+refs/heads/*:refs/remotes/origin/*"
 
 
@@ -135,15 +134,10 @@ def find_commit(revision: str) -> str | None:
 def experiments() -> list[tuple[str, str, str]]:
     """Lists DVC's experiments: name, commit and ref of each."""
     refs = (
-        one.split(" ", 1) for one in line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+        one.split(" ", 1)
+        for one in line("for-each-ref", "--format=%(objectname) %(refname)", experiment_refs.EXPERIMENTS).splitlines()
     )
-    return [(found, commit, ref) for commit, ref in refs if (found := experiment_of(ref))]
-
-
-def experiment_of(ref: str) -> str | None:
-    """The name of the experiment that a ref is; None for any other ref."""
-    found = _EXPERIMENT.fullmatch(ref)
-    return found[1] if found else None
+    return [(found, commit, ref) for commit, ref in refs if (found := experiment_refs.name_of(ref))]
 
 
 def is_dirty(workspace: Path = Path()) -> bool | None:

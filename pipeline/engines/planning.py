@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
 from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
 from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.engines import overriding
 from pipeline.results import checkout, consistency, lookup
 
 MEASURING = ("prepare", "train", "evaluate")  # the stages that figures come from
@@ -116,7 +116,7 @@ def _parts(documents: Mapping[Path, Any]) -> dict[str, Part]:
 
 
 def _overridden(overrides: Sequence[str]) -> dict[Path, str]:
-    """Applies overrides to the texts of the params files, by the code that applies those of ``dvc exp run -S``."""
+    """Reads the texts of the params files, with overrides applied as ``dvc exp run -S`` would."""
     from mnistgan import params
 
     recipes = [Path(families.recipes_file(name)) for name in families.names()]
@@ -127,29 +127,7 @@ def _overridden(overrides: Sequence[str]) -> dict[Path, str]:
         reading.yaml_document(text, str(file), ParamsError)
     for override in overrides:
         _check(override)
-    from dvc.exceptions import DvcException
-    from dvc.utils.cli_parse import to_path_overrides
-    from dvc.utils.hydra import apply_overrides, to_hydra_overrides
-
-    with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
-        for name, asked in to_path_overrides(overrides).items():
-            file = Path(name)
-            if file not in texts:
-                raise UsageError(f"--set {', '.join(overrides)}: {name} is none of {', '.join(map(str, texts))}")
-            copy = Path(folder) / file.name
-            copy.write_text(texts[file], "utf-8")
-            try:
-                if any(override.is_sweep_override() for override in to_hydra_overrides(asked)):
-                    raise UsageError(f"--set {', '.join(overrides)}: several values; a group is of one, so give one")
-                apply_overrides(copy, asked)
-            except UsageError:
-                raise
-            except Exception as error:  # DVC lets its parser's own through
-                cause = error.__cause__ if isinstance(error, DvcException) and error.__cause__ else error
-                said = " ".join(str(cause).split()).partition(". To append")[0]
-                raise UsageError(f"--set {', '.join(overrides)}: {said}; takes KEY=VALUE of {file}") from error
-            texts[file] = copy.read_text("utf-8")
-    return texts
+    return overriding.overridden(texts, overrides)
 
 
 def _check(override: str) -> None:

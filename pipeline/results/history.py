@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mnistgan.errors import FormatError, MnistganError
-from pipeline.dvcfiles import cache, digests, dvc_lock, git, layout
+from pipeline.dvcfiles import cache, digests, dvc_lock, experiment_refs, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import former
 from pipeline.runs import keys, machine
 from pipeline.runs.keys import State
 
-_NOT_RESULTS = ("refs/exps/celery/*", "refs/exps/exec/*", "refs/exps/*/stash", "refs/stash", "refs/replace/*")
-"""What DVC's queue and git keep for themselves: experiments still to run, for one."""
+_NO_RESULTS = (*experiment_refs.NO_RESULTS, "refs/stash", "refs/replace/*")
+"""What DVC and git keep for themselves."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _of_workspace() -> tuple[str, str]:
 
 
 def _commits() -> list[Commit]:
-    excluded = [f"--exclude={pattern}" for pattern in _NOT_RESULTS]
+    excluded = [f"--exclude={pattern}" for pattern in _NO_RESULTS]
     told = git.line("log", *excluded, "--all", "--format=%H%x1f%cI%x1f%s", "--", str(layout.LOCK))
     names = _names()
     fields = (line.split("\x1f", 2) for line in told.splitlines())
@@ -187,7 +187,7 @@ def _names() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in lines:
         commit, tagged, ref = line.split(" ", 2)
-        if experiment := git.experiment_of(ref):
+        if experiment := experiment_refs.name_of(ref):
             name = f"experiment {experiment}"
         elif ref.startswith(("refs/heads/", "refs/tags/", "refs/remotes/")):
             name = ref.split("/", 2)[2]

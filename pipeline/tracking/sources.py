@@ -157,9 +157,8 @@ def _committed() -> list[Part]:
 def _cached(parts: Iterable[Part]) -> Iterator[Part]:
     """Reads the run cache's entries that hold an out of one of these."""
     digests = {digest for part in parts for digest in list(part.outs.values())[:1] if digest}
-    for file in (cache.folder() / "runs").glob("*/*/*"):
-        with suppress(OSError, UnicodeDecodeError, FormatError):
-            text = file.read_text("utf-8")
+    for text in cache.runs():
+        with suppress(FormatError):
             if any(digest in text for digest in digests):
                 head = f"schema: '{dvc_lock.SCHEMA}'\nstages:\n  cached:\n"
                 yield from dvc_lock.parts_of(head + indent(text, "    ")).values()
