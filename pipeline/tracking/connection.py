@@ -36,7 +36,24 @@ COLUMNS = {
     "attributes.`Description`": 340,
 }
 """The first columns of the table of runs, and how wide each is in pixels: as many as a window of 1280 has room for."""
-VIEW_STATE = json.dumps({"selectedColumns": [*COLUMNS], "columnOrder": [*COLUMNS], "columnWidths": COLUMNS})
+GRID = "grid"
+"""The key of the pictures that a run's slider shows."""
+_AFTER_OTHERS = ("Model metrics", "System metrics")
+"""Sections of charts that MLflow puts below those of metrics' prefixes, which it adds itself, sorted by name."""
+_GRIDS = {"type": "IMAGE", "uuid": GRID, "metricSectionId": _AFTER_OTHERS[0], "imageKeys": [GRID], "step": 0}
+VIEW_STATE = json.dumps(
+    {
+        "selectedColumns": [*COLUMNS],
+        "columnOrder": [*COLUMNS],
+        "columnWidths": COLUMNS,
+        # Of itself MLflow lists all params of a run above its picture, and so leaves no room for that on the card.
+        "compareRunCharts": [{**_GRIDS, "deleted": False, "isGenerated": True, "showRunParams": False}],
+        "compareRunSections": [
+            {"uuid": name, "name": name, "display": True, "isReordered": False, "deleted": False, "isGenerated": True}
+            for name in _AFTER_OTHERS
+        ],
+    }
+)
 
 # A server that hangs holds MLflow's client for 120 s times 7 retries by default. Of itself it repeats no call: the
 # answer may be what got lost, and a run would be made twice. Who publishes again asks first what is there.

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import PIL.Image
 
-from pipeline.tracking.connection import Connection
+from pipeline.tracking.connection import GRID, Connection
 from pipeline.tracking.holdings import Holdings
 
 FOLDER = "images"
-GRID = "grid"
 STRIP = "samples.png"
 ROWS_SHOWN, ROWS = 3, 16
 """Rows of the last grid that a run's description shows: MLflow folds away what is higher than three."""

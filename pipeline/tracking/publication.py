@@ -1,7 +1,7 @@
 """Describes what one MLflow run is to show of a state: figures and params, in which order, description, tags, files.
 
-Knows nothing of MLflow but its names for things. MLflow sorts what stands before a name's slash: the scores that
-decide, then the curves of training and validation, then the rest of the evaluation.
+Knows nothing of MLflow but its names for things. MLflow sorts its charts by what stands before a name's slash: the
+scores that decide, then the curves of training and validation, then the rest of the evaluation.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,6 +1,7 @@
 """MLflow's own pages, as a person meets them after two real trainings that differ in the seed alone."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from mnistgan.comparison import seeds
 from mnistgan.comparison.figures import DROPPED, REPETITION
 from pipeline.dvcfiles import layout
 from pipeline.tracking import groups
-from pipeline.tracking.publication import NOTE
+from pipeline.tracking.publication import NOTE, OTHERS, SCORES, TRAINING, VALIDATION
 from tests.pipeline.cloning import Clone, clone
 from tests.pipeline.ui_server import serving
 
@@ -166,6 +167,35 @@ def test_one_slider_moves_the_grids_of_both_to_the_same_epoch(
             picture = grids.locator(f'img[src*="step%2B{epoch}%2B"][src$="run_uuid={run.info.run_id}"]')
             picture.evaluate("image => image.decode()")  # fails where it is no picture
         grids.get_by_role("slider").press("ArrowRight")
+
+
+def test_the_card_of_grids_names_the_runs_without_their_params(charts: "Page", children: list[Any]) -> None:
+    grids = card(charts, "grid")
+    for run in children:
+        grids.get_by_text(run.info.run_name).wait_for()
+    assert "recipe." not in grids.inner_text()
+
+
+@pytest.fixture
+def streamed(cloned: Clone, children: list[Any]) -> Iterator[Any]:
+    """A run that got its curves before its scores, as one does that is published while it trains."""
+    store, shown = cloned.store, children[0].data.metrics
+    run = store.create_run(children[0].info.experiment_id)
+    for name in sorted(shown, reverse=True):  # the curves' names come after the scores'
+        store.log_metric(run.info.run_id, name, shown[name])
+    yield run
+    store.delete_run(run.info.run_id)
+
+
+def test_the_charts_of_a_run_lead_with_the_scores_though_its_curves_came_first(
+    page: "Page", address: str, streamed: Any
+) -> None:
+    page.goto(f"{of_run(address, streamed)}/model-metrics")
+    sections = page.get_by_role("button").filter(has_text=re.compile(r"\(\d+\)\s"))
+    sections.filter(has_text="whole evaluation").wait_for()
+    prefixes = [SCORES, TRAINING, VALIDATION, OTHERS]
+    found = [text.splitlines()[0] for text in sections.all_inner_texts()]
+    assert found[: len(prefixes)] == [prefix.removesuffix("/") for prefix in prefixes]
 
 
 def test_the_parent_unfolds_into_its_children_and_each_names_the_other(

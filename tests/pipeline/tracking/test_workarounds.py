@@ -1,5 +1,6 @@
 """MLflow's private parts that are worked around: each is as it was seen. A new version that changes one fails here."""
 
+import re
 import sqlite3
 from contextlib import closing
 from importlib import metadata
@@ -8,14 +9,26 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from pipeline import ROOT
 from pipeline.tracking import SEEN_IN, database, images
-from pipeline.tracking.connection import connect
+from pipeline.tracking.connection import GRID, connect
 from tests.pipeline.fabricated import Workspace
 from tests.pipeline.published import publish
 
 
 def test_they_were_seen_in_the_version_that_is_installed() -> None:
     assert metadata.version("mlflow").startswith(f"{SEEN_IN}.")
+
+
+def test_private_parts_of_mlflow_are_imported_in_two_modules_alone() -> None:
+    public = {"", *(f".{name}" for name in ("entities", "exceptions", "keras", "models", "types.schema"))}
+    found = {
+        (path.stem, name)
+        for path in (ROOT / "pipeline").rglob("*.py")
+        for name in re.findall(r"(?:from|import) mlflow(\S*)", path.read_text("utf-8"))
+        if name not in public
+    }
+    assert found == {("database", ".store.tracking.sqlalchemy_store"), ("images", ".tracking.multimedia")}
 
 
 def test_the_tables_that_hold_where_files_are_are_those_that_follow_a_moved_store(
@@ -42,6 +55,6 @@ def test_the_tables_that_hold_where_files_are_are_those_that_follow_a_moved_stor
 def test_a_logged_picture_is_two_files_whose_names_tell_key_and_step(workspace: Workspace) -> None:
     at = connect(workspace.root)
     run_id = at.client.create_run(at.experiment).info.run_id
-    at.client.log_image(run_id, PIL.Image.new("L", (4, 4)), key=images.GRID, step=7, synchronous=True)
+    at.client.log_image(run_id, PIL.Image.new("L", (4, 4)), key=GRID, step=7, synchronous=True)
     paths = {file.path for file in at.client.list_artifacts(run_id, images.FOLDER)}
     assert paths == set(images._files(images.stems(paths)[7]))
