@@ -248,3 +248,16 @@ def test_an_experiment_is_a_second_run_of_the_same_store_and_its_difference_show
     made.dvc("checkout")
     made.pipeline("sync")
     assert len(made.runs) == 2
+
+
+@pytest.mark.slow
+def test_a_state_that_was_measured_before_comes_out_of_dvcs_run_cache_with_its_metrics(made):
+    files = [made.root / "metrics" / name for name in ("evaluation.json", "scores.json", "classes.csv")]
+    before = [file.read_bytes() for file in files]
+    made.edit("params.yaml", "latent_seed: 1 ", "latent_seed: 2 ")
+    made.dvc("repro")
+    assert all(file.read_bytes() != old for file, old in zip(files, before, strict=True))
+    made.edit("params.yaml", "latent_seed: 2 ", "latent_seed: 1 ")
+    said = made.dvc("repro")
+    assert "Stage 'evaluate' is cached - skipping run, checking out outputs" in said
+    assert [file.read_bytes() for file in files] == before
