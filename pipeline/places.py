@@ -138,7 +138,7 @@ def _probe(path: Path, there: Path) -> None:
 
 
 def _among(path: Path, out: Out, written: Mapping[str, tuple[Path, Out]]) -> str | None:
-    """Says that it lies in a folder which the command fills, and may give a file of its own this name."""
+    """Says why a file can't lie in a folder that the same command fills with such files; None where it doesn't."""
     for option, (folder, other) in written.items():
         if other.folder and other.ending == out.ending and _real(path).parent == _real(folder):
             return f"lies in --{option}, whose files may have that name; name a place outside of it"
@@ -146,7 +146,7 @@ def _among(path: Path, out: Out, written: Mapping[str, tuple[Path, Out]]) -> str
 
 
 def _owned(path: Path, out: Out, others: Sequence[Path]) -> str | None:
-    """Says what it belongs to; None where it is nobody's."""
+    """Says what else writes to a place, or that git tracks it; None where it is free."""
     for other in others:
         if _real(path).is_relative_to(_real(other)):
             return f"belongs to {other}, which another option or command writes; name another place"

@@ -37,8 +37,10 @@ def check_ready() -> None:
 
 
 def check_history(root: Path = Path()) -> None:
-    """Raises UsageError where DVC would lose an experiment that runs in a folder of its own, as those of the queue do:
-    it fetches the result from there, or the code to there, and can do neither where history is missing."""
+    """Raises UsageError where DVC would lose an experiment that runs in a folder of its own, as those of the queue do.
+
+    It fetches the code to there and the result from there, and can do neither where history is missing.
+    """
     check_place(root)
     if git.is_shallow(root):
         raise UsageError(f"DVC would lose the experiment at its end: {git.how_to_fetch()}")
@@ -50,8 +52,10 @@ def check_history(root: Path = Path()) -> None:
 
 
 def check_place(root: Path) -> None:
-    """Raises UsageError where DVC would lose an experiment of its queue or of ``--temp``: it pastes the path into a URL
-    and a config file, unescaped."""
+    """Raises UsageError where DVC would lose an experiment of its queue or of ``--temp`` by what this path is called.
+
+    It pastes the path into a URL and a config file, unescaped.
+    """
     path = str(root.resolve())
     if not path.isascii() or not path.isprintable() or set(path) & set("?#{}") or unquote(path) != path:
         raise UsageError(

@@ -202,7 +202,7 @@ def _other_record(side: Side, seed: Any, rows: Sequence[SeedRow]) -> Iterator[st
 
 
 def _unnamed(name: str, parts: Mapping[str, Part]) -> Iterator[str]:
-    """Lists what the training's command no longer names, so that what it tells of the weights would be overlooked."""
+    """Says where dvc.lock's commands don't name the weights, or files that the training wrote, which so go unread."""
     if not {"train", "evaluate"} <= parts.keys():
         return
     train = parts["train"]

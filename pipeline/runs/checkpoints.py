@@ -1,5 +1,4 @@
-"""Finds and locks the folder of a training's checkpoints: named by its key, under the main repository, outside DVC's
-outs."""
+"""Finds and locks the folder of a training's checkpoints, named by its key, outside DVC's outs."""
 
 import hashlib
 import os

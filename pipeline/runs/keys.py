@@ -58,7 +58,7 @@ class State:
 
 
 def measuring(parts: Mapping[str, Part]) -> list[Part]:
-    """Parts of the stages that figures come from."""
+    """Picks the parts of the stages that figures come from."""
     return [parts[stage] for stage in MEASURING if stage in parts]
 
 

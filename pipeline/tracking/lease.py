@@ -119,8 +119,10 @@ def set_status(at: Connection, run: "Run", status: Status, stopped: datetime | N
 
 
 def _close_if_abandoned(at: Connection, run: "Run") -> str | None:
-    """Sets the status of a run that nobody works on; looked at before its lock is taken and once more under it, since a
-    stage may begin or end meanwhile."""
+    """Sets the status of a run that nobody works on, and says so in a sentence; None where there is nothing to set.
+
+    It is looked at before its lock is taken and once more under it, since a stage may begin or end meanwhile.
+    """
     if _settled(at, run) is None:
         return None
     train_key, run_key = keys(run)

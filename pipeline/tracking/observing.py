@@ -29,7 +29,10 @@ MAKE_UP = "`python -m pipeline sync` fills in what is missing"
 
 @contextmanager
 def observed(stage: str) -> Iterator[None]:
-    """Observes the block as ``stage``, if dvc.yaml's command runs it: others' outs are not the state's."""
+    """Journals the block as ``stage`` and publishes what it writes; nothing where another command than dvc.yaml's runs.
+
+    What such a command writes is no out of the state.
+    """
     since = time.time()
     root = layout.main_root()
     if not _is_declared(stage):
@@ -53,7 +56,7 @@ def observed(stage: str) -> Iterator[None]:
 
 
 def _turn(path: Path) -> AbstractContextManager[object]:
-    """Waits until no other process is in its turn; the block that is entered is this one's.
+    """Waits until no other prepare is at work here; none begins until the block ends.
 
     Two experiments of DVC's queue begin with the same prepare. Should both end at once, both DVCs would put the same
     outs into the one cache, where each may remove what the other is writing: DVC first tries to clone a file to its

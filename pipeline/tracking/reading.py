@@ -82,8 +82,10 @@ def _download(at: Connection, run_id: str, artifact: str, folder: Path) -> Path:
 
 
 def run_for(at: Connection, content: Publication, news: list[str]) -> "Run | None":
-    """Finds the run that holds these results, else an unfinished one of the same clone, else makes one; none while a
-    finished one may yet turn out to hold them. What a person should know of it is added to ``news``."""
+    """Finds the run that holds these results, else an unfinished one of the same clone, else makes one.
+
+    None while a finished one may yet turn out to hold them. What a person should know of it is added to ``news``.
+    """
     condition = f"tags.`mnistgan.run_key` = '{content.state.run_key}'"
     runs = at.search(condition)
     by_age = sorted(runs, key=lambda run: (bool(tag(run, REPLACES)), run.info.start_time, run.info.run_id))

@@ -136,8 +136,10 @@ def _check_proven(parts: Mapping[str, Part]) -> None:
 
 
 def _contradiction(part: Part, known: Part) -> str | None:
-    """Finds the first param that a record of the same outs has otherwise; a param that one of them lacks is none, nor
-    is where the data came from, which changes no out."""
+    """Words the first param that another record of the same outs has otherwise; None where there is none.
+
+    A param that one of them lacks is none, nor is where the data came from, which changes no out.
+    """
     here, there = (dict(reading.flatten(one.params, "")) for one in (part, known))
     for name in sorted(here.keys() & there.keys()):
         short = name.removeprefix(f"{layout.PARAMS}.")

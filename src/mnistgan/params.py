@@ -142,7 +142,7 @@ def _recipes(family: str, text: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def _by_schema(schema: Any, keys: type[BaseModel], document: Any) -> tuple[Any, list[str]]:
-    """A document as its schema takes it, or None, and what is wrong; ``keys`` are those known in it."""
+    """Checks a document; returns it as its schema takes it, or None, and the problems. ``keys``: those known in it."""
     try:
         return TypeAdapter(schema).validate_python(document), []
     except ValidationError as error:
@@ -185,7 +185,7 @@ def _unknown(document: Any, recipes: Mapping[str, Any]) -> list[str]:
 
 
 def _at_odds(params: Params) -> list[str]:
-    """Values that each may be, but not together: the run would end in an error, or in figures that mislead."""
+    """Finds values that don't go together: the run would end in an error, or in figures that mislead."""
     chosen, recipe = f"{recipes_file(params.train.family)}: {params.train.recipe}", params.recipe
     aside = params.prepare.validation_size
     held = TRAINING_IMAGES if recipe.images == "all" else TRAINING_IMAGES - aside

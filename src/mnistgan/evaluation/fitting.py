@@ -57,8 +57,10 @@ def make_deterministic(recipe: Settings) -> None:
 
 
 def fit(train: Images, validation: Images, recipe: Settings, progress: Progress = silent) -> Fit:
-    """Trains the classifier on ``train``; keeps the epoch with the best accuracy on ``validation`` (ties: the lower
-    cross-entropy). Test images are no argument, and can't be looked at."""
+    """Trains the classifier on ``train``; keeps the epoch with the best accuracy on ``validation``.
+
+    Of equal ones that of the lower cross-entropy. Test images are no argument, and can't be looked at.
+    """
     step, averages = _trainer(train, recipe)
     steps_an_epoch = len(train.images) // recipe.batch_size
     total = recipe.epochs * steps_an_epoch

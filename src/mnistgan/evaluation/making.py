@@ -38,17 +38,16 @@ class Ruler:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rulers just saved beside the pinned ones: the pinned accuracy on test, the share of test images that both call
-    the same, and whether each one's arrays are the pinned ones."""
+    """Rulers just made beside the pinned ones, and whether each one's arrays are the same."""
 
-    pinned_accuracy: float
-    agreement: float
+    pinned_accuracy: float  # on test
+    agreement: float  # share of test images that both classifiers call the same
     same_classifier: bool
     same_pixels: bool
 
 
 def make_classifier(real: RealData, recipe: fitting.Settings, progress: Progress = silent) -> Ruler:
-    """Trains the classifier and write its card; test is measured once, after the epoch was chosen."""
+    """Trains the classifier and writes its card; test is measured once, after the epoch was chosen."""
     fit = fitting.fit(real.train, real.validation, recipe, progress)
     network = Classifier(fit.arrays, "not saved yet")
     card = {
@@ -73,7 +72,7 @@ def make_classifier(real: RealData, recipe: fitting.Settings, progress: Progress
 
 
 def make_pixels(real: RealData) -> Ruler:
-    """Fits the pixel ruler and write its card."""
+    """Fits the pixel ruler and writes its card."""
     arrays = pixels.fit(real.train.images)
     ruler = PixelRuler(arrays, "not saved yet")
     card = {
