@@ -191,7 +191,7 @@ def test_the_charts_of_a_run_lead_with_the_scores_though_its_curves_came_first(
     page: "Page", address: str, streamed: Any
 ) -> None:
     page.goto(f"{of_run(address, streamed)}/model-metrics")
-    sections = page.get_by_role("button").filter(has_text=re.compile(r"\(\d+\)\s"))
+    sections = page.get_by_role("button").filter(has_text=re.compile(r"\(\d+\)"))
     sections.filter(has_text="whole evaluation").wait_for()
     prefixes = [SCORES, TRAINING, VALIDATION, OTHERS]
     found = [text.splitlines()[0] for text in sections.all_inner_texts()]
