@@ -15,16 +15,41 @@ def started(recipe, data):
     return Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, data)
 
 
-def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
-    def trained(weight, recipe):
-        named = recipe.model_copy(update={"feature_weight": weight})
-        one = started(named, data)
-        one.run(0, 1)
-        return one.state.arrays()
+def stepped(recipe, data, step=0):
+    """The state after one step on four images alone, uncompiled: compiling takes longer than all else here."""
+    one = started(recipe, data)
+    labels = tf.constant(data.labels[:4].astype(np.int32))
+    one.train(Batch(scaled(data.images[:4]), labels), tf.constant(step, tf.int64))
+    return one.state
 
+
+def test_steps_apart_with_a_restored_state_between_give_the_bits_of_as_many_in_one_call(recipe, data):
+    one = started(recipe.model_copy(update={"batch_size": 4}), data)
+    start = one.state.arrays()
+    together = one.run(6, 4)  # R1 acts at the third of them
+    end = one.state.arrays()
+    one.state.restore(start, "the start")
+    apart = [one.run(6, 1), one.run(7, 1)]
+    kept = one.state.arrays()
+    one.run(8, 2)
+    one.state.restore(kept, "half way")
+    apart += [one.run(8, 1), one.run(9, 1)]
+    assert np.array_equal(together, np.concatenate(apart))
+    again = one.state.arrays()
+    assert [name for name in end if not np.array_equal(again[name], end[name])] == []
+    moved = {name.split("/")[0] for name in end if not np.array_equal(start[name], end[name])}
+    assert moved == {
+        "generator", "generator_first", "generator_second", "discriminator", "discriminator_first",
+        "discriminator_second", "average", "shares", "features",
+    }  # fmt: skip
+
+
+def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
     articles = recipe.model_copy(update={"label_weight": 0.0, "subclasses": 1, "multiplier_rate": 0.0})
     for kept in (recipe, articles):  # with labels and without
-        none, some, more = (trained(weight, kept) for weight in (0.0, 5.0, 50.0))
+        none, some, more = (
+            stepped(kept.model_copy(update={"feature_weight": weight}), data).arrays() for weight in (0.0, 5.0, 50.0)
+        )
         for other in (some, more):
             assert all(np.array_equal(none[name], other[name]) for name in none if name.startswith("discriminator"))
         generators = {arrays["generator/dense/kernel"].tobytes() for arrays in (none, some, more)}
@@ -32,14 +57,11 @@ def test_features_lead_the_generator_alone_and_by_their_weight(recipe, data):
 
 
 def test_the_gradient_penalty_holds_the_discriminator_alone_every_eighth_step(recipe, data):
-    def trained(weight, first):
-        named = recipe.model_copy(update={"gradient_penalty": weight})
-        one = started(named, data)
-        one.run(first, 1)
-        return one.state.arrays()
-
-    for first, taken in ((0, True), (1, False), (5, False), (STEPS_A_PENALTY, True)):
-        without, held = trained(0.0, first), trained(5.0, first)
+    for step, taken in ((0, True), (5, False), (STEPS_A_PENALTY, True)):
+        without, held = (
+            stepped(recipe.model_copy(update={"gradient_penalty": weight}), data, step).arrays()
+            for weight in (0.0, 5.0)
+        )
         differing = {name.split("/")[0] for name in without if not np.array_equal(without[name], held[name])}
         assert differing == ({"discriminator", "discriminator_first", "discriminator_second"} if taken else set())
 
@@ -65,39 +87,32 @@ def test_the_penalty_is_half_the_slope_by_its_weight_and_as_much_heavier_as_it_i
 
 
 def test_multipliers_move_by_the_recipes_rate(recipe, data):
-    def moved(rate):
-        named = recipe.model_copy(update={"multiplier_rate": rate})
-        one = started(named, data)
-        one.run(0, 1)
-        return one.state.parts.shares.multipliers.numpy()
-
-    assert not moved(0.0).any()
-    assert np.abs(moved(0.01)).max() > 0
-    np.testing.assert_allclose(moved(0.02), 2 * moved(0.01), rtol=1e-5)
+    still, moved, further = (
+        stepped(recipe.model_copy(update={"multiplier_rate": rate}), data).parts.shares.multipliers.numpy()
+        for rate in (0.0, 0.01, 0.02)
+    )
+    assert not still.any()
+    assert np.abs(moved).max() > 0
+    np.testing.assert_allclose(further, 2 * moved, rtol=1e-5)
 
 
 def test_labels_teach_a_discriminator_with_a_logit_a_class_and_leave_the_articles_alone(recipe, data):
-    def trained(weight, labels):
+    others = Images(data.images, (data.labels + 1) % 10)
+    for weight, logits, told in ((1.0, 20, False), (0.0, 1, True)):
         named = recipe.model_copy(update={"label_weight": weight})
-        one = started(named, Images(data.images, labels))
-        one.run(0, 1)
-        return one.state
-
-    assert trained(1.0, data.labels).parts.discriminator.dense.units == 20
-    assert trained(0.0, data.labels).parts.discriminator.dense.units == 1
-    for weight, told in ((1.0, False), (0.0, True)):
-        one, other = (trained(weight, labels).arrays() for labels in (data.labels, data.labels[::-1].copy()))
-        assert all(np.array_equal(one[name], other[name]) for name in one) is told
+        one, other = (stepped(named, labelled) for labelled in (data, others))
+        assert one.parts.discriminator.dense.units == logits
+        arrays, of_others = one.arrays(), other.arrays()
+        assert all(np.array_equal(arrays[name], of_others[name]) for name in arrays) is told
 
 
 def test_the_discriminator_moves_by_its_own_rate(recipe, data):
+    names = ("discriminator/conv7/kernel", "generator/dense/kernel")
+
     def moved(rate):
         slower = recipe.model_copy(update={"discriminator_rate": rate, "dropout": 0.0})
-        one = started(slower, data)
-        before = {name: array.copy() for name, array in one.state.arrays().items()}
-        one.run(0, 1)
-        after = one.state.arrays()
-        return [after[name] - before[name] for name in ("discriminator/conv7/kernel", "generator/dense/kernel")]
+        before, after = TrainingState.start(family, slower, 0).arrays(), stepped(slower, data).arrays()
+        return [after[name] - before[name] for name in names]
 
     (whole, same), (half, as_before) = moved(1.0), moved(0.5)
     np.testing.assert_allclose(half, whole / 2, rtol=1e-3, atol=1e-8)
@@ -130,7 +145,7 @@ def test_an_update_of_one_network_leaves_the_others_weights(recipe, data, moving
     parts = one.state.parts
     before = {name: [w.numpy() for w in network.trainable_variables] for name, network in parts.networks.items()}
     monkeypatch.setattr(parts.optimizers[still], "apply", lambda *_: None)
-    batch = Batch(scaled(data.images[:8]), tf.constant(data.labels[:8].astype(np.int32)))
+    batch = Batch(scaled(data.images[:4]), tf.constant(data.labels[:4].astype(np.int32)))
     one.train(batch, tf.constant(0, tf.int64))
     for name, network in parts.networks.items():
         unchanged = [

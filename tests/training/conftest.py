@@ -3,6 +3,7 @@ import pytest
 
 from mnistgan import families
 from mnistgan.datasets.arrays import Images
+from mnistgan.families.contract import CommonRecipe
 from mnistgan.params import TrainParams
 from pipeline.runtime import load_tensorflow
 from tests.rulers.conftest import components, network, real
@@ -41,6 +42,13 @@ def recipe(family):
         grid_every=1,
         look_every=1,
     )
+
+
+@pytest.fixture(scope="session")
+def common(recipe):
+    """What every family's recipe has, at a rate by which a few steps change what is drawn."""
+    kept = {name: getattr(recipe, name) for name in CommonRecipe.model_fields}
+    return CommonRecipe(**{**kept, "learning_rate": 0.02})
 
 
 @pytest.fixture(scope="session")

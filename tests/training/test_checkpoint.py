@@ -10,6 +10,7 @@ import pytest
 from mnistgan.files import write_arrays
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.state import TrainingState
+from tests.training.tiny import tiny
 
 
 class Trap:
@@ -23,8 +24,8 @@ class Trap:
 
 
 @pytest.fixture(scope="module")
-def state(family, recipe):
-    return TrainingState.start(family, recipe, seed=0)
+def state(common):
+    return TrainingState.start(tiny, common, seed=0)
 
 
 @pytest.fixture

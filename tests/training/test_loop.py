@@ -1,3 +1,5 @@
+"""The loop's own work, shown on a family whose training takes a second: it names no family."""
+
 import shutil
 from types import SimpleNamespace
 
@@ -5,7 +7,6 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import CheckpointError, DivergedError, Interrupted
-from mnistgan.families import dcgan
 from mnistgan.families.contract import Ask
 from mnistgan.families.sampling import Sampler
 from mnistgan.files import write_arrays
@@ -15,6 +16,7 @@ from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import KEPT, Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
+from tests.training.tiny import tiny
 
 
 class Watcher:
@@ -57,8 +59,8 @@ def look(sampler, epoch, step, **figures):
     return Look(epoch, step, **{**healthy, **figures})
 
 
-def training(params, recipe, data, folder, should_stop=lambda: False, look=look):
-    return Loop(dcgan.family, params, recipe, data, look, Watcher(), Checkpoints(folder), should_stop)
+def training(params, common, data, folder, should_stop=lambda: False, look=look):
+    return Loop(tiny, params, common, data, look, Watcher(), Checkpoints(folder), should_stop)
 
 
 def stopping_after(steps):
@@ -67,20 +69,14 @@ def stopping_after(steps):
     return lambda: next(asked) >= steps
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_statistics():
-    """Fewer latents for BatchNorm's statistics: here their number is a matter of time alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loops, "STATISTICS_LATENTS", 64)
-        yield
-
-
 @pytest.fixture(scope="module")
-def whole(params, recipe, data, few_statistics, tmp_path_factory):
-    """A training that nothing stopped: its state, what it reported, and its folder."""
+def whole(params, common, data, tmp_path_factory):
+    """A training that nothing stopped, saved after every call: its state, what it reported, and its folder."""
     folder = tmp_path_factory.mktemp("whole")
-    loop = training(params, recipe, data, folder)
-    return loop.run(), loop.observer, folder
+    loop = training(params, common, data, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        return loop.run(), loop.observer, folder
 
 
 @pytest.fixture
@@ -93,7 +89,7 @@ def same(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one.arrays().values(), other.arrays().values(), strict=True))
 
 
-def test_it_reports_every_row_and_grid(whole, recipe):
+def test_it_reports_every_row_and_grid(whole):
     state, watcher, _ = whole
     assert state.step == 12
     assert [row["step"] for row in watcher.curves] == [4, 8, 12]
@@ -103,27 +99,27 @@ def test_it_reports_every_row_and_grid(whole, recipe):
     assert [(seen.epoch, seen.step) for seen in watcher.seen] == [(1, 6), (2, 12)]
 
 
-def test_the_best_weights_are_those_of_the_step_whose_look_was_best(whole, params, recipe, data):
+def test_the_best_weights_are_those_of_the_step_whose_look_was_best(whole, params, common, data):
     state, watcher, folder = whole
     assert min(watcher.seen, key=lambda seen: seen.fid).epoch == 1
-    best = training(params, recipe, data, folder).best(state)
-    drawn = Sampler(dcgan.family, best).images(Ask(256, params.grid_seed))
+    best = training(params, common, data, folder).best(state)
+    drawn = Sampler(tiny, best).images(Ask(256, params.grid_seed))
     assert np.array_equal(drawn, watcher.grids[1])
     assert not np.array_equal(drawn, watcher.grids[2])
 
 
-def test_looks_come_every_few_epochs_and_after_the_last(params, recipe, data, tmp_path):
-    some = recipe.model_copy(update={"epochs": 3, "look_every": 2, "grid_every": 3})
+def test_looks_come_every_few_epochs_and_after_the_last(params, common, data, tmp_path):
+    some = common.model_copy(update={"epochs": 3, "look_every": 2, "grid_every": 3})
     loop = training(params, some, data[np.arange(16)], tmp_path)
     loop.run()
     assert [seen.epoch for seen in loop.observer.seen] == [2, 3]
 
 
-def test_a_collapse_is_said_once_when_it_has_lasted_and_again_after_a_recovery(params, recipe, data, tmp_path):
+def test_a_collapse_is_said_once_when_it_has_lasted_and_again_after_a_recovery(params, common, data, tmp_path):
     figures = [{"repetition": 0.5}] * 4 + [{}] + [{"dropped": 1, "dropped_classes": "4"}] * 3
     loop = training(
         params,
-        recipe.model_copy(update={"epochs": len(figures), "grid_every": 99}),
+        common.model_copy(update={"epochs": len(figures), "grid_every": 99}),
         data[np.arange(16)],
         tmp_path,
         look=lambda generator, epoch, step: look(generator, epoch, step, **figures[epoch - 1]),
@@ -136,11 +132,11 @@ def test_a_collapse_is_said_once_when_it_has_lasted_and_again_after_a_recovery(p
 
 
 @pytest.mark.parametrize("questions", [1, 2])  # right after the first look, and on the way to the next
-def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe, data, tmp_path, questions):
-    first = training(params, recipe, data, tmp_path / "cut", stopping_after(questions))
+def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, common, data, tmp_path, questions):
+    first = training(params, common, data, tmp_path / "cut", stopping_after(questions))
     with pytest.raises(Interrupted, match="the same command goes on"):
         first.run()
-    second = training(params, recipe, data, tmp_path / "cut")
+    second = training(params, common, data, tmp_path / "cut")
     state = second.run()
     assert second.observer.resumed_at == first.observer.steps[-1] < 12
     assert same(state, whole[0])
@@ -151,34 +147,34 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits(whole, params, recipe,
     }
 
 
-def test_killed_after_a_look_that_no_checkpoint_knows_it_ends_with_the_same_bits(whole, params, recipe, data, tmp_path):
+def test_killed_after_a_look_that_no_checkpoint_knows_it_ends_with_the_same_bits(whole, params, common, data, tmp_path):
     class Killed(BaseException):
         pass
 
     def killing(generator, epoch, step):
         raise Killed
 
-    killed = training(params, recipe, data, tmp_path, stopping_after(0))
+    killed = training(params, common, data, tmp_path, stopping_after(0))
     with pytest.raises(Interrupted):
         killed.run()
-    at_its_look = training(params, recipe, data, tmp_path, look=killing)
+    at_its_look = training(params, common, data, tmp_path, look=killing)
     with pytest.raises(Killed):
         at_its_look.run()
-    assert same(training(params, recipe, data, tmp_path).run(), whole[0])
+    assert same(training(params, common, data, tmp_path).run(), whole[0])
 
 
-def test_fresh_starts_over_and_is_itself_resumable(whole, its_folder, params, recipe, data):
-    cut = training(params, recipe, data, its_folder, stopping_after(0))
+def test_fresh_starts_over_and_is_itself_resumable(whole, its_folder, params, common, data):
+    cut = training(params, common, data, its_folder, stopping_after(0))
     with pytest.raises(Interrupted):
         cut.run(fresh=True)
     assert cut.observer.resumed_at is None
-    again = training(params, recipe, data, its_folder)
+    again = training(params, common, data, its_folder)
     assert same(again.run(), whole[0])
     assert again.observer.resumed_at == cut.observer.steps[-1]
 
 
-def test_a_finished_training_has_nothing_left_to_do(whole, its_folder, params, recipe, data):
-    loop = training(params, recipe, data, its_folder)
+def test_a_finished_training_has_nothing_left_to_do(whole, its_folder, params, common, data):
+    loop = training(params, common, data, its_folder)
     assert same(loop.run(), whole[0])
     assert loop.observer.steps == []
 
@@ -188,46 +184,41 @@ def truncated(content):
 
 
 def flipped(content):
-    return content[:9000] + bytes([content[9000] ^ 1]) + content[9001:]
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
 @pytest.mark.parametrize("damage", [truncated, flipped])
-def test_a_damaged_newest_checkpoint_is_passed_over(params, recipe, data, tmp_path, monkeypatch, damage):
-    monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    first = training(params, recipe, data, tmp_path)
-    end = first.run()
-    newest, before = first.checkpoints.newest_first()
+def test_a_damaged_newest_checkpoint_is_passed_over(whole, its_folder, params, common, data, damage):
+    newest, before = Checkpoints(its_folder).newest_first()
     newest.write_bytes(damage(newest.read_bytes()))
-    second = training(params, recipe, data, tmp_path)
-    assert same(second.run(), end)
-    assert second.observer.resumed_at == int(before.stem.removeprefix("step_"))
-    assert [newest.name in warning for warning in second.observer.warnings] == [True]
+    again = training(params, common, data, its_folder)
+    assert same(again.run(), whole[0])
+    assert again.observer.resumed_at == int(before.stem.removeprefix("step_")) == 8
+    assert [newest.name in warning for warning in again.observer.warnings] == [True]
 
 
-def test_with_every_checkpoint_damaged_it_names_each_and_starts_again(
-    whole, its_folder, params, recipe, data, monkeypatch
-):
-    monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    names = [path.name for path in Checkpoints(its_folder).newest_first()]
-    for name, damage in zip(names, (truncated, flipped), strict=False):
-        (its_folder / name).write_bytes(damage((its_folder / name).read_bytes()))
-    second = training(params, recipe, data, its_folder)
-    assert same(second.run(), whole[0])
-    assert second.observer.resumed_at is None
-    assert second.observer.steps[0] == 4
-    *named, last = second.observer.warnings
-    assert all(name in warning for name, warning in zip(names, named, strict=True))
+def test_with_every_checkpoint_damaged_it_names_each_and_starts_again(whole, its_folder, params, common, data):
+    damaged = Checkpoints(its_folder).newest_first()
+    for path, damage in zip(damaged, (truncated, flipped), strict=True):
+        path.write_bytes(damage(path.read_bytes()))
+    again = training(params, common, data, its_folder)
+    assert same(again.run(), whole[0])
+    assert again.observer.resumed_at is None
+    assert again.observer.steps[0] == 4
+    *named, last = again.observer.warnings
+    assert all(path.name in warning for path, warning in zip(damaged, named, strict=True))
     assert last == "no checkpoint is whole, so that training starts again"
 
 
-def test_a_request_to_stop_that_came_while_it_started_stops_it_before_the_first_step(params, recipe, data, tmp_path):
-    loop = training(params, recipe, data, tmp_path, should_stop=lambda: True)
+def test_a_request_to_stop_that_came_while_it_started_stops_it_before_the_first_step(params, common, data, tmp_path):
+    loop = training(params, common, data, tmp_path, should_stop=lambda: True)
     with pytest.raises(Interrupted, match="stopped before a step was made; the same command goes on at step 0"):
         loop.run()
     assert loop.observer.steps == []
 
 
-def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, recipe, data, tmp_path, monkeypatch):
+def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, common, data, tmp_path, monkeypatch):
     clock, saved = SimpleNamespace(now=0.0), [0.0]
     monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
@@ -244,34 +235,32 @@ def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, recipe, dat
         clock.now += 5.0  # more than one takes
         return look(generator, epoch, step)
 
-    longer = recipe.model_copy(update={"epochs": 20, "grid_every": 20})
-    Loop(dcgan.family, params, longer, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
+    longer = common.model_copy(update={"epochs": 20, "grid_every": 20})
+    Loop(tiny, params, longer, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
     assert clock.now > 3 * 60
     assert 0 < max(np.diff(saved)) < 60
 
 
-def test_only_the_newest_checkpoints_are_kept(params, recipe, data, tmp_path, monkeypatch):
-    monkeypatch.setattr(loops, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    loop = training(params, recipe, data, tmp_path)
-    loop.run()
-    assert len(loop.checkpoints.newest_first()) == KEPT
+def test_only_the_newest_checkpoints_are_kept(whole):
+    saved = [path.name for path in Checkpoints(whole[2]).newest_first()]
+    assert saved == ["step_000000012.npz", "step_000000008.npz"]
+    assert len(saved) == KEPT
 
 
-def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weights(params, recipe, data, tmp_path):
-    calm = training(params, recipe, data, tmp_path, stopping_after(0))
-    with pytest.raises(Interrupted):
-        calm.run()
-    good = calm.checkpoints.newest_first()
-    wild = training(params, recipe.model_copy(update={"learning_rate": 1e30}), data, tmp_path)
-    with pytest.raises(DivergedError, match=r"became (nan|inf) at step \d+; a lower learning_rate.*step_0+\d+\.npz"):
+def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weights(its_folder, params, common, data):
+    newest, *good = Checkpoints(its_folder).newest_first()
+    newest.unlink()
+    wild = training(params, common.model_copy(update={"learning_rate": 1e30}), data, its_folder)
+    with pytest.raises(DivergedError, match=r"became (nan|inf) at step \d+; a lower learning_rate.*step_0+8\.npz"):
         wild.run()
+    assert wild.observer.resumed_at == 8
     assert wild.checkpoints.newest_first() == good
 
 
-def test_weights_that_are_not_finite_are_never_saved(recipe, tmp_path):
-    state = TrainingState.start(dcgan.family, recipe, seed=0)
-    state.sampled.trainable_variables[0].assign(np.full((100, 12544), np.nan))
-    with pytest.raises(DivergedError, match="generator/dense/kernel holds NaN"):
+def test_weights_that_are_not_finite_are_never_saved(common, tmp_path):
+    state = TrainingState.start(tiny, common, seed=0)
+    state.sampled.trainable_variables[0].assign(np.full((3, 784), np.nan))
+    with pytest.raises(DivergedError, match="drawing/dense/kernel holds NaN"):
         Checkpoints(tmp_path).save(state)
     assert list(tmp_path.iterdir()) == []
 
@@ -287,42 +276,40 @@ def assert_passed_over(state, named, folder):
     assert all(np.array_equal(array, before[name]) for name, array in state.arrays().items())
 
 
-def test_a_checkpoint_of_other_networks_is_not_taken(recipe, tmp_path):
-    other = TrainingState.start(dcgan.family, recipe, seed=1).arrays()
-    assert "discriminator/conv14/kernel" in other
-    other["discriminator/conv14/kernel"] = np.zeros((3, 3, 1, 64), np.float32)
-    assert_passed_over(TrainingState.start(dcgan.family, recipe, seed=0), other, tmp_path)
+def test_a_checkpoint_of_other_networks_is_not_taken(common, tmp_path):
+    other = TrainingState.start(tiny, common, seed=1).arrays()
+    assert "telling/dense/kernel" in other
+    other["telling/dense/kernel"] = np.zeros((784, 2), np.float32)
+    assert_passed_over(TrainingState.start(tiny, common, seed=0), other, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "part", ["discriminator/", "generator_second/", "average/", "shares/2", "features/", "progress"]
-)
-def test_a_checkpoint_that_lacks_a_part_is_not_taken(recipe, tmp_path, part):
-    other = TrainingState.start(dcgan.family, recipe, seed=1).arrays()
+@pytest.mark.parametrize("part", ["telling/", "drawing_second/", "average/", "seen/", "progress"])
+def test_a_checkpoint_that_lacks_a_part_is_not_taken(common, tmp_path, part):
+    other = TrainingState.start(tiny, common, seed=1).arrays()
     kept = {name: array for name, array in other.items() if not name.startswith(part)}
     assert len(kept) < len(other)
-    assert_passed_over(TrainingState.start(dcgan.family, recipe, seed=0), kept, tmp_path)
+    assert_passed_over(TrainingState.start(tiny, common, seed=0), kept, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another network"])
-def test_a_checkpoint_whose_best_weights_do_not_fit_is_not_taken(whole, recipe, tmp_path, damage):
+def test_a_checkpoint_whose_best_weights_do_not_fit_is_not_taken(whole, common, tmp_path, damage):
     named = whole[0].arrays()
-    broken = named.pop("best/conv7/kernel")
+    broken = named.pop("best/dense/kernel")
     if damage != "missing":
-        named["best/conv7/kernel"] = broken[:1]
-    assert_passed_over(TrainingState.start(dcgan.family, recipe, seed=0), named, tmp_path)
+        named["best/dense/kernel"] = broken[:1]
+    assert_passed_over(TrainingState.start(tiny, common, seed=0), named, tmp_path)
 
 
-def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, recipe, data, tmp_path):
-    article = recipe.model_copy(update={"average_decay": 0.0, "recompute_batchnorm": False})
+def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, common, data, tmp_path):
+    article = common.model_copy(update={"average_decay": 0.0, "recompute_batchnorm": False})
     loop = training(params, article, data, tmp_path)
     state = loop.run()
     judged = loop.snapshot(state)
     assert all(np.array_equal(*pair) for pair in zip(judged.get_weights(), state.sampled.get_weights(), strict=True))
 
 
-def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(params, recipe, data, tmp_path):
-    loop = training(params, recipe.model_copy(update={"recompute_batchnorm": False}), data, tmp_path)
+def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(params, common, data, tmp_path):
+    loop = training(params, common.model_copy(update={"recompute_batchnorm": False}), data, tmp_path)
     state = loop.run()
     judged = loop.snapshot(state)
     for layer, trained in zip(judged.layers, state.sampled.layers, strict=True):
@@ -331,10 +318,10 @@ def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(
             assert not np.array_equal(layer.gamma, trained.gamma)
 
 
-def test_a_state_that_no_checkpoint_gives_stays_as_it_was(recipe, tmp_path):
-    broken, kept = TrainingState.start(dcgan.family, recipe, seed=1), TrainingState.start(dcgan.family, recipe, seed=0)
+def test_a_state_that_no_checkpoint_gives_stays_as_it_was(common, tmp_path):
+    broken, kept = TrainingState.start(tiny, common, seed=1), TrainingState.start(tiny, common, seed=0)
     named = broken.arrays()
     named["average/0"] = named["average/0"][:1]
     with pytest.raises(CheckpointError, match="takes float32"):
         kept.restore(named, "somewhere")
-    assert same(kept, TrainingState.start(dcgan.family, recipe, seed=0))
+    assert same(kept, TrainingState.start(tiny, common, seed=0))

@@ -4,11 +4,13 @@ import tensorflow as tf
 
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
+from tests.training.tiny import tiny
 
 
 @pytest.fixture
-def steps(family, recipe, data):
-    return Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, data)
+def steps(common, data):
+    """Makes the steps of a training that has not begun."""
+    return lambda seed=0: Steps(tiny, common, TrainingState.start(tiny, common, 0), seed, data)
 
 
 def test_images_are_scaled_as_the_article_scales_them():
@@ -16,8 +18,8 @@ def test_images_are_scaled_as_the_article_scales_them():
     assert scaled(pixels).numpy().ravel().tolist() == [-1, 1]
 
 
-def test_several_steps_a_call_equal_one_step_a_call(family, recipe, data):
-    together, apart = (Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, data) for _ in range(2))
+def test_several_steps_a_call_equal_one_step_a_call(steps):
+    together, apart = steps(), steps()
     scalars = together.run(0, 4)
     assert np.array_equal(scalars, np.concatenate([apart.run(place, 1) for place in range(4)]))
     for one, other in zip(together.state.arrays().items(), apart.state.arrays().items(), strict=True):
@@ -25,15 +27,16 @@ def test_several_steps_a_call_equal_one_step_a_call(family, recipe, data):
 
 
 def test_the_last_batch_of_an_epoch_is_short(steps):
-    assert steps.phases[0].steps_per_epoch == 6  # 90 images by 16
-    assert np.isfinite(steps.run(5, 1)).all()
+    last = steps()
+    assert last.phases[0].steps_per_epoch == 6  # 90 images by 16
+    assert np.isfinite(last.run(5, 1)).all()
+    assert last.state.arrays()["seen/0"] == 10
 
 
-def test_what_is_drawn_differs_by_stream_by_step_and_by_seed(family, recipe, data):
-    state = TrainingState.start(family, recipe, seed=0)
+def test_what_is_drawn_differs_by_stream_by_step_and_by_seed(steps):
     seeds = [
-        tuple(Steps(family, recipe, state, seed, data).draw(stream, tf.constant(step, tf.int64)).numpy())
-        for seed in (0, 1)
+        tuple(of_seed.draw(stream, tf.constant(step, tf.int64)).numpy())
+        for of_seed in (steps(seed=0), steps(seed=1))
         for stream in (0, 1, 3, 4, 9)
         for step in (0, 1)
     ]
