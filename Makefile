@@ -88,7 +88,7 @@ mnist: venv  # into the user's cache, where tests find it without a network
 
 .PHONY: test
 test: mnist ## run the tests that a contributor runs, held to 90% of lines and branches together; TESTS="FILES" runs those alone
-	python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile \
+	python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		$(or $(TESTS),--cov --cov-report=term:skip-covered --cov-fail-under=90)
 
 .PHONY: test-slow

@@ -26,6 +26,11 @@ KEPT = {"MNISTGAN_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"}
 """Among them, what says where MNIST's files are, and what keeps a tree clean."""
 HOME = tempfile.mkdtemp(prefix="mnistgan-home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+LONGEST_FIRST = (
+    *("pipeline/test_repro.py", "pipeline/commands/test_train.py", "pipeline/test_outages.py", "test_workflow.py"),
+    *("families/test_dcgan_step.py", "training/test_loop.py", "pipeline/commands/test_evaluate.py"),
+    *("pipeline/commands/test_classifier.py", "evaluation/test_measuring.py"),
+)
 _CODES = {"uint8": 0x08, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D}
 
 MakeIdx = Callable[[np.ndarray], bytes]
@@ -47,6 +52,12 @@ def leave_the_person_out() -> None:
 
 
 leave_the_person_out()  # before a conftest.py below imports TensorFlow, and a test typer, which read it then
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has the files that take longest begin first: one that begins last would keep one worker alone busy."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(autouse=True, scope="session")
