@@ -51,7 +51,7 @@ def noised(images):
 
 @pytest.mark.parametrize(
     "copies",
-    [TRAIN[:1000], *(moved(TRAIN[:300], *by) for by in [(0, 1), (1, 1), (-1, 0), (-1, 1)]), noised(TRAIN[:1000])],
+    [TRAIN[:300], *(moved(TRAIN[:300], *by) for by in [(0, 1), (1, 1), (-1, 0), (-1, 1)]), noised(TRAIN[:300])],
     ids=["plain", "right", "down right", "up", "up right", "noised"],
 )
 def test_copies_of_training_images_are_all_found_also_moved_by_a_pixel_or_noised(copies):
@@ -74,14 +74,15 @@ def test_the_share_of_copies_is_found_within_its_interval():
     assert found.excess > 4
 
 
-def test_one_image_a_thousand_times_is_one_draw_and_proves_nothing():
-    found = novelty_in_pixels(np.repeat(FRESH[:1], 1000, axis=0), TRAIN, HELD_OUT)
+def test_one_image_a_hundred_times_is_one_draw_and_proves_nothing():
+    found = novelty_in_pixels(np.repeat(FRESH[:1], 100, axis=0), TRAIN, HELD_OUT)
     assert found.null_deviation == pytest.approx(np.sqrt(5 / 36))
     assert found.copied.low < 0
 
 
 def test_black_images_and_noise_give_an_answer_too():
-    for images in (np.zeros_like(FRESH), np.random.default_rng(1).integers(256, size=FRESH.shape, dtype=np.uint8)):
+    noise = np.random.default_rng(1).integers(256, size=(100, 28, 28), dtype=np.uint8)
+    for images in (np.zeros_like(noise), noise):
         found = novelty_in_pixels(images, TRAIN, HELD_OUT)
         assert 0 <= found.train_share <= 1
         assert found.copied.low <= found.copied.value <= found.copied.high
@@ -89,9 +90,9 @@ def test_black_images_and_noise_give_an_answer_too():
 
 def test_order_leaves_it():
     rng = np.random.default_rng(1)
-    shuffled = novelty_in_pixels(rng.permutation(FRESH), rng.permutation(TRAIN), rng.permutation(HELD_OUT))
-    found = novelty_in_pixels(FRESH, TRAIN, HELD_OUT)
-    assert shuffled.train_share == pytest.approx(found.train_share, abs=1e-3)  # one sample between near ties
+    shuffled = novelty_in_pixels(rng.permutation(FRESH[:200]), rng.permutation(TRAIN), rng.permutation(HELD_OUT))
+    found = novelty_in_pixels(FRESH[:200], TRAIN, HELD_OUT)
+    assert shuffled.train_share == pytest.approx(found.train_share, abs=5e-3)  # one sample between near ties
     assert shuffled.null_deviation == pytest.approx(found.null_deviation, rel=1e-2)
 
 

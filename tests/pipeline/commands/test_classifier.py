@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mnistgan.datasets import arrays, idx
 from mnistgan.datasets.arrays import Images
 from mnistgan.datasets.fetching import raw
 from mnistgan.rulers import cards
+from pipeline.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[3]
 MEMBERS = ("classifier.npz", "classifier.json", "pixels.npz", "pixels.json")
@@ -23,23 +25,40 @@ def _save_splits(cache: Path, folder: Path) -> None:
         idx.parse_images((cache / raw.TRAIN_IMAGES.name).read_bytes(), "images"),
         idx.parse_labels((cache / raw.TRAIN_LABELS.name).read_bytes(), "labels"),
     )
-    for name, start, count in (("train", 0, 1000), ("validation", 2000, 500), ("test", 3000, 500)):
+    for name, start, count in (("train", 0, 250), ("validation", 2000, 250), ("test", 3000, 500)):
         arrays.save(folder / f"{name}.npz", every[np.arange(start, start + count)])
 
 
-def _classifier(folder: Path, out: str) -> subprocess.CompletedProcess[str]:
+def _words(out: str) -> list[str]:
     splits = [part for name in ("train", "validation", "test") for part in (f"--{name}", f"{name}.npz")]
-    command = [sys.executable, "-m", "pipeline", "classifier", "--out", out, *splits]
-    return subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    return ["classifier", "--out", out, *splits]
+
+
+Classifier = Callable[[str], int]
+
+
+@pytest.fixture
+def classifier(mnist_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classifier:
+    """Runs the command in this process, in a folder that holds a part of each split; gives the exit code."""
+    _save_splits(mnist_cache, tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def run(out: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["pipeline", *_words(out)])
+        with pytest.raises(SystemExit) as raised:
+            main()
+        return int(raised.value.code or 0)
+
+    return run
 
 
 def test_a_retrained_ruler_is_compared_saved_apart_and_the_same_to_the_byte_each_time(
-    mnist_cache: Path, tmp_path: Path
+    classifier: Classifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _save_splits(mnist_cache, tmp_path)
     shutil.copytree(ROOT / "pretrained", tmp_path / "pretrained")
     pinned = {name: files.sha256(tmp_path / "pretrained" / name) for name in MEMBERS}
-    done = _classifier(tmp_path, "again")
+    command = [sys.executable, "-m", "pipeline", *_words("again")]  # a process of its own, as a person's is
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "(pinned 99." in done.stdout
     assert "classifier's arrays differ, pixel ruler's differ" in done.stdout
@@ -51,28 +70,25 @@ def test_a_retrained_ruler_is_compared_saved_apart_and_the_same_to_the_byte_each
         np.savez(tmp_path / "pretrained" / f"{name}.npz", **arrays)
         digest = files.sha256(tmp_path / "pretrained" / f"{name}.npz")
         files.write_json(tmp_path / "pretrained" / f"{name}.json", {**card, "sha256": digest})
-    done = _classifier(tmp_path, "once-more")
-    assert "classifier's arrays the pinned ones, pixel ruler's the pinned ones" in done.stdout, done.stderr
+    assert classifier("once-more") == 0
+    assert "classifier's arrays the pinned ones, pixel ruler's the pinned ones" in capsys.readouterr().out
 
     # Over the pinned ones, if told so; the same data and recipe give the same bytes.
-    done = _classifier(tmp_path, "pretrained")
-    assert done.returncode == 0, done.stderr
+    assert classifier("pretrained") == 0
     for name in MEMBERS:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "pretrained" / name).read_bytes()
 
 
-def test_without_pinned_rulers_it_says_so_before_it_trains(mnist_cache: Path, tmp_path: Path) -> None:
-    _save_splits(mnist_cache, tmp_path)
-    done = _classifier(tmp_path, "again")
-    assert done.returncode == 2
-    assert "pretrained/classifier.json: no such file" in done.stderr
-    assert not (tmp_path / "again").exists()
+def test_without_pinned_rulers_it_says_so_before_it_trains(
+    classifier: Classifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classifier("again") == 2
+    assert "pretrained/classifier.json: no such file" in capsys.readouterr().err
+    assert not Path("again").exists()
 
 
 @pytest.mark.parametrize("missing", ["train", "validation", "test"])
-def test_a_missing_split_is_named(mnist_cache: Path, tmp_path: Path, missing: str) -> None:
-    _save_splits(mnist_cache, tmp_path)
-    (tmp_path / f"{missing}.npz").unlink()
-    done = _classifier(tmp_path, "again")
-    assert done.returncode == 2
-    assert f"{missing}.npz: no such file" in done.stderr
+def test_a_missing_split_is_named(classifier: Classifier, capsys: pytest.CaptureFixture[str], missing: str) -> None:
+    Path(f"{missing}.npz").unlink()
+    assert classifier("again") == 2
+    assert f"{missing}.npz: no such file" in capsys.readouterr().err
