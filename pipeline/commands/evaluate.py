@@ -46,7 +46,9 @@ def evaluate(
     layers of the classifier and in pixel components, KID, precision, recall, density, coverage, the classifier
     score, class balance, novelty, repetition and pixel statistics; each beside what real validation images get. FID,
     KID, repetition: lower is better. Recall and coverage: higher is better. Precision, density, classifier score:
-    as near to the real value as can be. FIDs by other rulers, splits or sample counts do not compare.
+    as near to the real value as can be. FIDs by other rulers, splits or sample counts do not compare. A family that
+    takes classes is asked for each as often as the training images have it, and how many show what was asked for is
+    written beside.
 
     The verdict is healthy, or collapsed, memorised or unsure with its evidence, where a figure is past what it is when
     a fifth of the samples is at fault (docs/controls.md).
@@ -83,11 +85,13 @@ def evaluate(
         thresholds.demand(pinned)
         with naming(train, validation, test):
             reference = measuring.Reference(real, network, components, count, progress)
-        asked = Ask(count, params.evaluate.latent_seed)
-        images = sampler.images(asked, progress) if sampler else outside.images if outside else None
+        by_class = sampler is not None and sampler.takes_classes
+        asked = sampling.by_share(real.train.class_counts, count, params.evaluate.latent_seed) if by_class else None
+        ask = Ask(count, params.evaluate.latent_seed, asked)
+        images = sampler.images(ask, progress) if sampler else outside.images if outside else None
         assert images is not None
         seen = trained_on or params.recipe.images
-        found = reference.measure(images, seen, progress=progress)
+        found = reference.measure(images, seen, asked=asked, progress=progress)
         walked = {"interpolation": measuring.smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
         report = found.report | walked
         judged = verdict.verdict(report, thresholds.limits)

@@ -24,6 +24,8 @@ from pipeline.stage import Verbose
 if TYPE_CHECKING:
     import numpy as np
 
+    from mnistgan.families.sampling import Sampler
+
 WEIGHTS = Path("models/final.npz")
 MOST = 100_000
 IMAGE_NAME = "{:05d}.png"
@@ -45,6 +47,9 @@ def generate(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Draws the latents; a larger count goes on where a smaller ends.")
     ] = 0,
+    class_: Annotated[
+        int | None, typer.Option("--class", min=0, help="The class that each shows, of a family that takes classes.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help=f"A weights file (.npz); without --rev and --run, {WEIGHTS}.")
     ] = None,
@@ -80,12 +85,25 @@ def generate(
         from mnistgan.families import sampling
         from mnistgan.families.contract import Ask
 
-        images = sampling.load(path).images(Ask(count, seed), progress)
+        sampler = sampling.load(path)
+        classes = None if class_ is None else _of_one_class(class_, count, sampler)
+        images = sampler.images(Ask(count, seed, classes), progress)
         try:
             _write(images, out, chosen, digest, progress)
         except OSError as error:
             raise UsageError(f"--out {out}: can't be written: {error.strerror or error}") from error
     console.summary(f"drew {count:,} images from seed {seed} into {out}; generator {digest[:12]}")
+
+
+def _of_one_class(class_: int, count: int, sampler: "Sampler") -> "np.ndarray":
+    """Raises UsageError where the weights draw no class that is asked for, or not this one."""
+    import numpy as np
+
+    if not sampler.takes_classes:
+        raise UsageError(f"--class {class_}: {sampler.source} is of a family that can't be asked for a class")
+    if class_ >= sampler.spec.classes:
+        raise UsageError(f"--class {class_}: the data has classes 0 to {sampler.spec.classes - 1}")
+    return np.full(count, class_, np.int32)
 
 
 def _format(out: Path, asked: Format | None) -> Format:

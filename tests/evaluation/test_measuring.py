@@ -22,17 +22,22 @@ Measure = Callable[..., Evaluation]
 def measure(small: RealData, network: Classifier, components: PixelRuler) -> Measure:
     reference = Reference(small, network, components, COUNT)
 
-    def measured(images: np.ndarray, trained_on: Seen = "train") -> Evaluation:
-        return reference.measure(images, trained_on)
+    def measured(images: np.ndarray, trained_on: Seen = "train", asked: np.ndarray | None = None) -> Evaluation:
+        return reference.measure(images, trained_on, asked=asked)
 
     return measured
 
 
 @pytest.fixture(scope="module")
-def fresh(real: RealData) -> np.ndarray:
-    """Real images that `small` holds nowhere."""
+def fresh_rows(real: RealData) -> np.ndarray:
+    """Of validation, those that `small` holds nowhere."""
     everywhere = np.arange(len(real.validation))
-    return real.validation.images[np.setdiff1d(everywhere, subset(len(everywhere), 2000, "real"))[-COUNT:]]
+    return np.setdiff1d(everywhere, subset(len(everywhere), 2000, "real"))[-COUNT:]
+
+
+@pytest.fixture(scope="module")
+def fresh(real: RealData, fresh_rows: np.ndarray) -> np.ndarray:
+    return real.validation.images[fresh_rows]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,20 @@ def test_fresh_real_images_stand_at_the_floor(floor: dict[str, Any]) -> None:
     assert abs(floor["kid"]["value"]) < 5 * floor["kid"]["standard_error"]
     assert floor["classes"]["smallest_ratio"] > 0.7
     assert abs(floor["novelty_pixels"]["excess"]) < 4
+
+
+def test_what_was_asked_for_is_read_in_real_images_and_not_in_those_of_other_classes(
+    measure: Measure, real: RealData, fresh: np.ndarray, fresh_rows: np.ndarray, floor: dict[str, Any]
+) -> None:
+    assert "as_asked" not in floor
+    labels = real.validation.labels[fresh_rows]
+    told = measure(fresh, asked=labels).report
+    assert told["as_asked"]["low"] < told["as_asked"]["real"] < told["as_asked"]["high"]
+    assert 0.9 < told["as_asked"]["worst"] <= told["as_asked"]["value"]
+    assert told["classes"]["expected"] < floor["classes"]["expected"] / 10  # without the draw's own divergence
+    shuffled = measure(fresh, asked=np.random.default_rng(0).permutation(labels)).report
+    assert shuffled["as_asked"]["value"] < 0.15
+    assert {**told, "as_asked": 0} == {**shuffled, "as_asked": 0}
 
 
 def test_repeated_images_lose_recall_and_coverage_and_repeat(measure: Measure, fresh: np.ndarray) -> None:

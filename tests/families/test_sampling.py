@@ -172,3 +172,12 @@ def test_a_walk_keeps_the_length_of_gaussian_latents_where_a_line_loses_it() -> 
 def test_where_no_single_circle_joins_them_the_walk_is_the_line(end: list[float]) -> None:
     walk = slerp(np.array([1.0, 0.0]), np.array(end), 3)
     np.testing.assert_allclose(walk[1], [(1 + end[0]) / 2, 0], atol=1e-6)
+
+
+def test_classes_by_share_are_exact_by_the_largest_remainder_and_in_an_order_of_the_seed():
+    # Of 10 by (.36, .33, .31): 3.6, 3.3, 3.1, so 3 each and the tenth to the first.
+    found = sampling.by_share([0.36, 0.33, 0.31], 10, 0)
+    assert np.bincount(found).tolist() == [4, 3, 3]
+    assert found.dtype == np.int32
+    assert np.array_equal(found, sampling.by_share([36, 33, 31], 10, 0))
+    assert not np.array_equal(sampling.by_share([1, 1, 1], 999, 0), sampling.by_share([1, 1, 1], 999, 1))

@@ -14,6 +14,7 @@ import numpy as np
 from mnistgan.errors import MetricError
 from mnistgan.families.sampling import Sampler, latents
 from mnistgan.metrics import fid, kid, novelty, pixel_statistics, repetition
+from mnistgan.metrics.as_asked import as_asked, expected_divergence
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
 from mnistgan.metrics.classifier_score import classifier_score, unsure, unsure_share
 from mnistgan.metrics.interpolation import interpolation
@@ -98,20 +99,27 @@ class Reference:
         self._real_manifold = manifold(floor, truth, progress=_of("floor", progress))
 
     def measure(
-        self, generated: np.ndarray, seen: Seen = "train", fresh: Fresh = "validation", progress: Progress = silent
+        self,
+        generated: np.ndarray,
+        seen: Seen = "train",
+        fresh: Fresh = "validation",
+        asked: np.ndarray | None = None,
+        progress: Progress = silent,
     ) -> Evaluation:
         """Measures images uint8 [count, 28, 28] of a generator that has seen the images ``seen``.
 
         ``fresh`` are those held beside them to see whether samples stand nearer to what was seen: validation, or the
-        training images past the first so many that were seen, or test for one that has seen all others. Raises
-        MetricError for another number of images.
+        training images past the first so many that were seen, or test for one that has seen all others. ``asked``
+        [count]: the classes that the images should show, where they were asked for by the training set's shares
+        exactly. Raises MetricError for another number of images.
         """
         if len(generated) != self.count:
             raise MetricError(f"got {len(generated)} images; expected the {self.count} that the real ones were cut to")
         # Intervals come from blocks of neighbours, and other people's samples may be sorted by class.
-        samples = self._see(generated[fixed_order(self.count)], "samples", progress)
+        order = fixed_order(self.count)
+        samples = self._see(generated[order], "samples", progress)
         balance = class_balance(samples.predicted, self._prior)
-        report = {
+        report: Report = {
             **self._distances(samples, progress),
             **self._manifolds(samples, progress),
             **_scores(samples, self._floor),
@@ -127,6 +135,9 @@ class Reference:
             "pixels": _pixels(samples, self._truth, self._floor),
             "samples": self.count,
         }
+        if asked is not None:
+            report["as_asked"] = self._as_asked(samples, asked[order])
+            report["classes"]["expected"] = expected_divergence(*self._read_and_labels, self._prior)
         return Evaluation(rounded(report), balance)
 
     def _see(self, images: np.ndarray, name: str, progress: Progress) -> _Measured:
@@ -167,6 +178,23 @@ class Reference:
             "worst_real": lowest_share(real.covered, labels).share,
         }
         return report
+
+    @property
+    def _read_and_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of validation: the classes that are read in it, and those that it has."""
+        return self._validation.predicted, self.real.validation.labels
+
+    def _as_asked(self, samples: _Measured, asked: np.ndarray) -> Report:
+        found, real = as_asked(samples.predicted, asked), as_asked(*self._read_and_labels)
+        return {
+            "value": found.share.value,
+            "low": found.share.low,
+            "high": found.share.high,
+            "real": real.share.value,
+            "worst_class": int(found.worst.name),
+            "worst": found.worst.share,
+            "worst_real": real.worst.share,
+        }
 
     def _novelties(self, samples: _Measured, seen: Seen, fresh: Fresh, progress: Progress) -> dict[str, Report]:
         train = self._train.take(np.arange(seen)) if isinstance(seen, int) else self._train

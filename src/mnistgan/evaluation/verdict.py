@@ -138,7 +138,8 @@ def _said(evidence: Evidence, report: Report, limit: float) -> str:
 def scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Picks metrics/scores.json out of an evaluation: numbers alone, as DVC makes columns; ``healthy`` is 1 or 0."""
     found: dict[str, Any] = {"healthy": int(evaluation["verdict"] == HEALTHY)}
-    for name in deciding():
+    for name, metric in deciding().items():
         section, figure = name.split(".")
-        found.setdefault(section, {})[figure] = evaluation[section][figure]
+        if section in evaluation or not metric.of_asked:
+            found.setdefault(section, {})[figure] = evaluation[section][figure]
     return found

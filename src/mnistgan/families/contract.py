@@ -194,6 +194,7 @@ class Family(Protocol[R]):
     recipe: type[R]  # its knobs beside the common ones, their ranges and what they mean
     scalars: tuple[Scalar, ...]  # what :meth:`step` gives, in order
     latent_size: int  # numbers in a latent, N(0, 1) each: all that is random in one sample
+    takes_classes: bool = False  # whether a sample shows the class that it is asked for
 
     def charts(self) -> Sequence[Chart]:
         """The pictures of a training's curves; one for each unit that a scalar has."""

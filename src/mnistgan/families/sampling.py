@@ -39,6 +39,11 @@ class Sampler:
         """Numbers in a latent."""
         return self.family.latent_size
 
+    @property
+    def takes_classes(self) -> bool:
+        """Whether a sample shows the class that it is asked for."""
+        return self.family.takes_classes
+
     def images(self, ask: Ask, progress: Progress = silent) -> np.ndarray:
         """Draws what is asked for as images uint8 [count, 28, 28].
 
@@ -70,9 +75,19 @@ class Sampler:
         return images.reshape(len(ends), steps, *images.shape[1:])
 
     def _classes(self, seed: Seed, count: int) -> np.ndarray:
-        parts = [seed] if isinstance(seed, int) else [*seed]
-        generator = np.random.Generator(np.random.PCG64([*parts, _CLASSES_STREAM]))
-        return generator.choice(self.spec.classes, count, p=self.spec.prior).astype(np.int32)
+        return _generator(seed).choice(self.spec.classes, count, p=self.spec.prior).astype(np.int32)
+
+
+def by_share(shares: Sequence[float], count: int, seed: Seed) -> np.ndarray:
+    """Classes int32 [count] as often as ``shares`` [C] say, by the largest remainder, in an order drawn by ``seed``.
+
+    Drawn one by one instead, a perfect model's smallest class of 10,000 samples is under 0.97 of its share nine times
+    in ten.
+    """
+    wanted = np.asarray(shares, np.float64) / np.sum(shares) * count
+    counts = np.floor(wanted).astype(np.int64)
+    counts[np.argsort(counts - wanted, kind="stable")[: count - counts.sum()]] += 1
+    return _generator(seed).permutation(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
 
 
 def latents(seed: Seed, count: int, size: int) -> np.ndarray:
@@ -128,6 +143,12 @@ def load(path: Path, *, plain: bool = False) -> Sampler:
     sampler = Sampler(family, network, str(path))
     sampler.images(Ask(1))  # raises here, before anything is measured
     return sampler
+
+
+def _generator(seed: Seed) -> np.random.Generator:
+    """The generator of classes."""
+    parts = [seed] if isinstance(seed, int) else [*seed]
+    return np.random.Generator(np.random.PCG64([*parts, _CLASSES_STREAM]))
 
 
 def _padded(rows: np.ndarray) -> np.ndarray:

@@ -78,6 +78,7 @@ class Metric:
     look: str | None = None  # its column in metrics/looks.csv
     shown: frozenset[Shown] = frozenset()
     has_dose: bool = True  # whether real images have it too, and a fault moves it by degrees
+    of_asked: bool = False  # whether only families that take classes have it
 
     @property
     def short(self) -> str:
@@ -118,6 +119,7 @@ LOWER, HIGHER, NEAR = Better.LOWER, Better.HIGHER, Better.NEAR
 _SCORES, _PICTURE, _SEEDS, _CONTROLS = (frozenset({where}) for where in Shown)
 _ALL, _BOTH, _REAL, _SAMPLES = frozenset(Shown), _SCORES | _PICTURE, "share of real images", "share of samples"
 _WORST: Mapping[str, Any] = {"name": "worst", "also": ("worst_class",)}
+_ASKED: Mapping[str, Any] = {"of": _SAMPLES, "has_dose": False, "of_asked": True}
 METRICS = (
     _fid("fid", "FID", _ALL, "fid"),
     _fid("fid_logits", "FID, logits"),
@@ -146,6 +148,8 @@ METRICS = (
         shown=_ALL - _PICTURE,
     ),
     _in("classes", "dropped classes", LOWER, "dropped", look="dropped", has_dose=False),
+    _in("as_asked", "as asked", HIGHER, real="real", interval=("low", "high"), shown=_SCORES, **_ASKED),
+    _in("as_asked", "as asked, the worst class", HIGHER, real="worst_real", **_ASKED, **_WORST),
     _novelty("novelty_pixels", "copied, by pixels", _CONTROLS),
     _novelty("novelty_features", "copied, by features"),
     _in("repetition", "repetition", LOWER, real="expected", of=_SAMPLES, look="repetition", shown=_PICTURE | _CONTROLS),

@@ -203,6 +203,12 @@ def test_bad_use_is_one_message_and_nothing_is_written(folder: Path, options: di
     assert sorted(folder.rglob("*")) == before
 
 
+def test_a_family_that_draws_no_class_that_it_is_asked_for_says_so(folder: Path) -> None:
+    with pytest.raises(UsageError, match=rf"--class 7: {WEIGHTS} is of a family that can't be asked for a class"):
+        generate(Path("out.png"), class_=7)
+    assert not Path("out.png").exists()
+
+
 def test_without_weights_in_the_workspace_the_ways_to_name_some_are_said(folder: Path) -> None:
     WEIGHTS.unlink()
     with pytest.raises(UsageError, match="give --weights, --rev or --run"):
