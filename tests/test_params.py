@@ -92,7 +92,7 @@ def test_an_unknown_key_is_answered_with_the_known_ones(text: str, problem: str)
         ("dropout: 0.3", "dropout:", f"{FILE}: article.dropout: got None; should be a valid number"),
         ("recompute_batchnorm: false", "recompute_batchnorm: no", f"{FILE}: article.recompute_batchnorm: got 'no'; "),
         ("recipe: fast", "recipe: [fast]", "train.recipe: got ['fast']; should be a valid string"),
-        ("family: dcgan", "family: vea", "train.family: got 'vea'; should be one of: dcgan"),
+        ("family: dcgan", "family: vea", "train.family: got 'vea'; should be one of: " + ", ".join(families.names())),
         ("family: dcgan", "family: [dcgan]", "train.family: got ['dcgan']; should be a valid string"),
         ("precision: float32", "precision: float16", f"{FILE}: article.precision: got 'float16'; should be 'float32'"),
     ],
@@ -378,9 +378,8 @@ family = SimpleNamespace(recipe=Recipe)
 
 
 def lay_out(folder: Path, params: str, recipes: str) -> None:
-    (folder / "recipes").mkdir()
-    (folder / "params.yaml").write_text(params, "utf-8")
-    (folder / FILE).write_text(recipes, "utf-8")
+    """Write params.yaml, the DCGAN's recipes, and those of every other family as they are."""
+    committed.lay_out_params(folder, params, dcgan=recipes)
 
 
 def check(folder: Path, texts: Texts) -> subprocess.CompletedProcess[str]:

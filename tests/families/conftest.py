@@ -1,5 +1,5 @@
 """What tests of the families share."""
 
-from tests.training.conftest import data, family, recipe
+from tests.training.conftest import data, family, params, recipe
 
-__all__ = ["data", "family", "recipe"]
+__all__ = ["data", "family", "params", "recipe"]
