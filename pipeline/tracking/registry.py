@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MODEL = "mnistgan-generator"
 DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
+TAKEN = ("latents", "classes")
+"""What a generator takes, in order; classes int32 [N] of a family that takes them."""
 ALIAS = "best"
 SAID = {"fid": score(PRIMARY), "fid_relative": score("fid.relative")}
 """The scores that a version's tags say, beside verdict and author: the tag, and the run's metric."""
@@ -97,7 +99,10 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
 
     assert content.generator is not None
     sampler = sampling.load(content.generator, plain=True)
-    latents = TensorSpec(np.dtype(np.float32), (-1, sampler.latent_size), "latents")
+    taken = [
+        TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), name)
+        for name, tensor in zip(TAKEN, sampler.network.inputs, strict=False)
+    ]
     images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
     versions = {name: version for name, version in content.tags.items() if name.startswith(VERSION_TAG)}
     trained_with = [f"{name.removeprefix(VERSION_TAG)}=={version}" for name, version in versions.items()]
@@ -105,7 +110,7 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
         sampler.network,
         str(folder),
         mlflow_model=Model(model.artifact_location, run_id, model_uuid=model.model_id, model_id=model.model_id),
-        signature=ModelSignature(inputs=Schema([latents]), outputs=Schema([images])),
+        signature=ModelSignature(inputs=Schema(taken), outputs=Schema([images])),
         pip_requirements=[f"mlflow=={mlflow.__version__}", *trained_with],
     )
 

@@ -9,12 +9,12 @@ from mnistgan.datasets.arrays import Images
 from mnistgan.errors import Interrupted
 from mnistgan.families import sampling
 from mnistgan.families.cgan import family, networks
-from mnistgan.families.cgan.losses import discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.families.cgan.step import DROPOUT_REAL, LATENTS, STEPS_A_PENALTY, penalty
 from mnistgan.families.contract import Ask, Batch
 from mnistgan.families.sampling import Sampler
 from mnistgan.nn import weights
 from mnistgan.nn.adam import EPSILON
+from mnistgan.nn.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState

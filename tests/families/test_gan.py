@@ -8,10 +8,10 @@ from mnistgan.datasets.arrays import Images
 from mnistgan.errors import Interrupted
 from mnistgan.families.contract import Ask, Batch
 from mnistgan.families.gan import family, networks
-from mnistgan.families.gan.losses import discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.families.gan.step import DROPOUT_REAL, LATENTS, STEPS_A_PENALTY, penalty
 from mnistgan.families.sampling import Sampler
 from mnistgan.nn.adam import EPSILON
+from mnistgan.nn.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop

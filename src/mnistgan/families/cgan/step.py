@@ -1,19 +1,17 @@
 """Holds a conditional GAN's networks and moments, and makes one step of training: both learn from one pass."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from mnistgan.families.cgan.losses import discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.families.cgan.networks import LATENT_SIZE, Discriminator, generator
 from mnistgan.families.cgan.recipe import Recipe
 from mnistgan.families.contract import At, Batch, Draw, Parts
 from mnistgan.nn.adam import Adam
+from mnistgan.nn.adversarial import discriminator_loss, generator_loss, gradient_penalty, lazy_penalty, values
 
 LATENTS, DROPOUT_REAL, DROPOUT_FAKE = range(3)  # what a draw is for; each has its own stream
-STEPS_A_PENALTY = 8
 
 
 @dataclass(kw_only=True)
@@ -33,7 +31,7 @@ class Pair(Parts):
             networks=networks,
             sampled="generator",
             optimizers={
-                name: Adam(_values(network), recipe.beta_1, recipe.beta_2) for name, network in networks.items()
+                name: Adam(values(network), recipe.beta_1, recipe.beta_2) for name, network in networks.items()
             },
             recipe=recipe,
             generator=drawing,
@@ -70,20 +68,9 @@ def step(parts: Pair, batch: Batch, at: At, draw: Draw) -> tf.Tensor:
 
 
 def penalty(parts: Pair, batch: Batch, now: tf.Tensor, draw: Draw) -> tf.Tensor:
-    """R1 by the recipe's weight, in nats; scalar.
-
-    It costs a second derivative, so it is taken now and then, and is as much heavier then (Karras et al., arXiv
-    1912.04958, appendix B).
-    """
+    """R1 by the recipe's weight, in nats; scalar."""
 
     def logits(images: tf.Tensor) -> tf.Tensor:
         return parts.discriminator(images, batch.labels, dropout_seed=draw(DROPOUT_REAL))
 
-    def taken() -> tf.Tensor:
-        return STEPS_A_PENALTY * parts.recipe.gradient_penalty / 2 * gradient_penalty(logits, batch.images)
-
-    return tf.cond(now % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
-
-
-def _values(network: keras.Model) -> list[Any]:
-    return [weight.value for weight in network.trainable_variables]
+    return lazy_penalty(parts.recipe.gradient_penalty, now, lambda: gradient_penalty(logits, batch.images))

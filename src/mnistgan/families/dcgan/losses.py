@@ -1,4 +1,4 @@
-"""Losses on the discriminator's logits, in nats, and on its features (Goodfellow et al., arXiv 1406.2661).
+"""Losses of classes, on the discriminator's logits, in nats, and of its features; nn/adversarial.py has the others.
 
 Where it has a logit a class instead of one, it learns to name real digits too, and the generator is led by what makes
 a digit: Salimans et al., "Improved Techniques for Training GANs", arXiv 1606.03498, section 5. Left at that, the
@@ -7,19 +7,8 @@ generator gives up digits that are hard; that its classes should be balanced is 
 """
 
 import math
-from collections.abc import Callable
 
 import tensorflow as tf
-
-
-def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
-    """Binary cross-entropy of calling real 1 plus generated 0; scalar >= 0, 2 log 2 = 1.39 where it can't tell."""
-    return _cross_entropy(real_logits, 1.0) + _cross_entropy(fake_logits, 0.0)
-
-
-def generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
-    """Binary cross-entropy of passing generated images off as real (the non-saturating form); scalar >= 0."""
-    return _cross_entropy(fake_logits, 1.0)
 
 
 def realness(logits: tf.Tensor) -> tf.Tensor:
@@ -52,18 +41,3 @@ def balance_loss(of_batch: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
 def feature_loss(features: tf.Tensor, prices: tf.Tensor) -> tf.Tensor:
     """Cost of a generated batch's features [B, F] at their prices [F] (``Features.prices``), averaged; scalar."""
     return tf.reduce_mean(features * tf.stop_gradient(prices))
-
-
-def gradient_penalty(logits: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
-    """The mean squared slope, at images float32 [B, 28, 28, 1], of their ``logits`` of being real; scalar >= 0.
-
-    At real images it is R1 (Mescheder et al., arXiv 1801.04406, equation 9) without its factor of half a weight.
-    """
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        total = tf.reduce_sum(logits(images))
-    return tf.reduce_mean(tf.reduce_sum(tape.gradient(total, images) ** 2, axis=[1, 2, 3]))
-
-
-def _cross_entropy(logits: tf.Tensor, label: float) -> tf.Tensor:
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(tf.fill(tf.shape(logits), label), logits))

@@ -1,29 +1,19 @@
 """Holds a DCGAN's networks and moments, and makes one step of training: both learn from one pass over a batch."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from mnistgan.families.contract import At, Batch, Draw, Parts
-from mnistgan.families.dcgan.losses import (
-    balance_loss,
-    discriminator_loss,
-    feature_loss,
-    generator_loss,
-    gradient_penalty,
-    label_loss,
-    realness,
-    shares,
-)
+from mnistgan.families.dcgan.losses import balance_loss, feature_loss, label_loss, realness, shares
 from mnistgan.families.dcgan.networks import FEATURES, LATENT_SIZE, Discriminator, generator
 from mnistgan.families.dcgan.recipe import Recipe
 from mnistgan.families.dcgan.shares import Features, Shares
 from mnistgan.nn.adam import Adam
+from mnistgan.nn.adversarial import discriminator_loss, generator_loss, gradient_penalty, lazy_penalty, values
 
 NOISE, DROPOUT_REAL, DROPOUT_FAKE = range(3)  # what a draw is for; each has its own stream
-STEPS_A_PENALTY = 8
 
 
 @dataclass(kw_only=True)
@@ -48,7 +38,7 @@ class Pair(Parts):
             networks=networks,
             sampled="generator",
             optimizers={
-                name: Adam(_values(network), recipe.beta_1, recipe.beta_2) for name, network in networks.items()
+                name: Adam(values(network), recipe.beta_1, recipe.beta_2) for name, network in networks.items()
             },
             variables={
                 "shares": [shares.real, shares.generated, shares.multipliers] if shares else [],
@@ -99,20 +89,9 @@ def step(parts: Pair, batch: Batch, at: At, draw: Draw) -> tf.Tensor:
 
 
 def penalty(parts: Pair, real: tf.Tensor, now: tf.Tensor, draw: Draw) -> tf.Tensor:
-    """R1 by the recipe's weight, in nats; scalar.
-
-    It costs a second derivative, so it is taken now and then, and is as much heavier then (Karras et al., arXiv
-    1912.04958, appendix B).
-    """
+    """R1 by the recipe's weight, in nats; scalar."""
 
     def logits(images: tf.Tensor) -> tf.Tensor:
         return realness(parts.discriminator(images, dropout_seed=draw(DROPOUT_REAL))[0])
 
-    def taken() -> tf.Tensor:
-        return STEPS_A_PENALTY * parts.recipe.gradient_penalty / 2 * gradient_penalty(logits, real)
-
-    return tf.cond(now % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
-
-
-def _values(network: keras.Model) -> list[Any]:
-    return [weight.value for weight in network.trainable_variables]
+    return lazy_penalty(parts.recipe.gradient_penalty, now, lambda: gradient_penalty(logits, real))

@@ -1,19 +1,17 @@
 """Holds a GAN's networks and moments, and makes one step of training: both learn from one pass over a batch."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from mnistgan.families.contract import At, Batch, Draw, Parts, Spec
-from mnistgan.families.gan.losses import discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.families.gan.networks import LATENT_SIZE, Discriminator, generator
 from mnistgan.families.gan.recipe import Recipe
 from mnistgan.nn.adam import Adam
+from mnistgan.nn.adversarial import discriminator_loss, generator_loss, gradient_penalty, lazy_penalty, values
 
 LATENTS, NOISE_REAL, NOISE_FAKE, DROPOUT_REAL, DROPOUT_FAKE = range(5)  # what a draw is for; each has its own stream
-STEPS_A_PENALTY = 8
 
 
 @dataclass(kw_only=True)
@@ -34,7 +32,7 @@ class Pair(Parts):
             networks=networks,
             sampled="generator",
             optimizers={
-                name: Adam(_values(network), recipe.beta_1, recipe.beta_2) for name, network in networks.items()
+                name: Adam(values(network), recipe.beta_1, recipe.beta_2) for name, network in networks.items()
             },
             recipe=recipe,
             generator=drawing,
@@ -68,18 +66,13 @@ def step(parts: Pair, batch: Batch, at: At, draw: Draw) -> tf.Tensor:
 
 
 def penalty(parts: Pair, real: tf.Tensor, now: tf.Tensor, draw: Draw) -> tf.Tensor:
-    """R1 by the recipe's weight, in nats, at the images that the discriminator sees; scalar.
+    """R1 by the recipe's weight, in nats, at the images that the discriminator sees; scalar."""
 
-    It costs a second derivative, so it is taken now and then, and is as much heavier then (Karras et al., arXiv
-    1912.04958, appendix B).
-    """
-
-    def taken() -> tf.Tensor:
+    def slope() -> tf.Tensor:
         seen = _noisy(real, parts.recipe, draw(NOISE_REAL))
-        slope = gradient_penalty(lambda images: parts.discriminator(images, dropout_seed=draw(DROPOUT_REAL)), seen)
-        return STEPS_A_PENALTY * parts.recipe.gradient_penalty / 2 * slope
+        return gradient_penalty(lambda images: parts.discriminator(images, dropout_seed=draw(DROPOUT_REAL)), seen)
 
-    return tf.cond(now % STEPS_A_PENALTY == 0, taken, lambda: 0.0)
+    return lazy_penalty(parts.recipe.gradient_penalty, now, slope)
 
 
 def _noisy(images: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
@@ -87,7 +80,3 @@ def _noisy(images: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
     if not recipe.noise:
         return images
     return images + recipe.noise * tf.random.stateless_normal(tf.shape(images), seed, alg="philox")
-
-
-def _values(network: keras.Model) -> list[Any]:
-    return [weight.value for weight in network.trainable_variables]
