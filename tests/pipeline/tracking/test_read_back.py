@@ -39,6 +39,24 @@ def test_a_clean_process_draws_from_the_registered_model(workspace: Workspace, g
     np.testing.assert_allclose(drawn, expected, atol=1e-5)
 
 
+def test_a_registered_model_that_takes_classes_is_asked_for_them(workspace: Workspace, tmp_path: Path, client) -> None:
+    import mlflow
+
+    from mnistgan import families
+    from mnistgan.families import sampling
+
+    network = families.find("cgan").build_sampled(sampling.MNIST, 0)
+    sampling.save(tmp_path / "told.npz", "cgan", network)
+    workspace.finish(tmp_path / "told.npz")
+    done = publish(workspace.root)
+    [version] = client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{done.run_id}'")
+    model = mlflow.pyfunc.load_model(f"models:/{registry.MODEL}/{version.version}")
+    latents, classes = sampling.latents(0, 3, 100), np.array([7, 1, 7], np.int32)
+    drawn = model.predict({"latents": latents, "classes": classes})
+    expected = np.asarray(network([latents, classes], training=False))
+    np.testing.assert_allclose(drawn, expected, atol=1e-5)
+
+
 def test_a_generator_is_fetched_by_id_by_name_or_by_key(workspace: Workspace, generator: Path, tmp_path: Path) -> None:
     workspace.finish(generator)
     done = publish(workspace.root)
