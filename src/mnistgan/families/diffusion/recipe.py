@@ -1,0 +1,11 @@
+"""Declares the knobs of a flow's training."""
+
+from pydantic import Field
+
+from mnistgan.families.contract import CommonRecipe
+
+
+class Recipe(CommonRecipe):
+    """Knobs of a flow's training, in full."""
+
+    labels: bool = Field(description="whether it is told which class each image shows")
