@@ -241,10 +241,13 @@ def test_it_draws_as_asked_and_would_not_if_its_labels_were_shuffled(quiet):
 
 
 def test_stopped_and_run_again_it_ends_with_the_same_bits_and_draws_the_same(params, knobs, data, tmp_path):
-    short = knobs.model_copy(update={"epochs": 1})
+    # In the gan family's test the penalty is there; here its second derivative would cost more than all the rest.
+    short = knobs.model_copy(update={"gradient_penalty": 0.0, "grid_every": 9})
 
     def training(name, should_stop=lambda: False):
-        return Loop(family, params, short, data, look, Watcher(), Checkpoints(tmp_path / name), should_stop)
+        return Loop(
+            family, params, short, data[np.arange(32)], look, Watcher(), Checkpoints(tmp_path / name), should_stop
+        )
 
     whole = training("whole")
     wanted = whole.run()
