@@ -93,13 +93,13 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
     import mlflow.keras
     import numpy as np
     from mlflow.models import Model, ModelSignature
-    from mlflow.types.schema import Schema, TensorSpec
+    from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
     from mnistgan.families import sampling
 
     assert content.generator is not None
     sampler = sampling.load(content.generator, plain=True)
-    taken = [
+    taken: list[ColSpec | TensorSpec] = [
         TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), name)
         for name, tensor in zip(TAKEN, sampler.network.inputs, strict=False)
     ]

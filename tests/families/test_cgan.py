@@ -9,12 +9,12 @@ from mnistgan.datasets.arrays import Images
 from mnistgan.errors import Interrupted
 from mnistgan.families import sampling
 from mnistgan.families.cgan import family, networks
-from mnistgan.families.cgan.step import DROPOUT_REAL, LATENTS, STEPS_A_PENALTY, penalty
+from mnistgan.families.cgan.step import DROPOUT_REAL, LATENTS, penalty
 from mnistgan.families.contract import Ask, Batch
 from mnistgan.families.sampling import Sampler
 from mnistgan.nn import weights
 from mnistgan.nn.adam import EPSILON
-from mnistgan.nn.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from mnistgan.nn.adversarial import STEPS_A_PENALTY, discriminator_loss, generator_loss, gradient_penalty
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
@@ -130,26 +130,6 @@ def test_between_two_classes_the_logit_moves_by_the_features_on_the_difference_o
     )
     discriminator.dense = kept
     np.testing.assert_allclose(discriminator(images, tf.fill([4], 2)), one + kept(features[0]), rtol=1e-4, atol=1e-5)
-
-
-def test_losses_are_the_cross_entropies_by_hand_and_their_gradients_the_probabilities_that_are_wrong():
-    real, fake = tf.Variable([[0.0], [2.0]]), tf.Variable([[-1.0], [0.0]])
-    with tf.GradientTape(persistent=True) as tape:
-        to_discriminator, to_generator = discriminator_loss(real, fake), generator_loss(fake)
-    # -log sigmoid(x) is log(1 + e^-x); -log(1 - sigmoid(x)) is log(1 + e^x).
-    as_real = (np.log(2) + np.log1p(np.exp(-2))) / 2
-    as_fake = (np.log1p(np.exp(-1)) + np.log(2)) / 2
-    assert float(to_discriminator) == pytest.approx(as_real + as_fake, rel=1e-6)
-    assert float(to_generator) == pytest.approx((np.log1p(np.exp(1)) + np.log(2)) / 2, rel=1e-6)
-    np.testing.assert_allclose(tape.gradient(to_discriminator, real), -tf.sigmoid(-real) / 2, rtol=1e-6)
-    np.testing.assert_allclose(tape.gradient(to_discriminator, fake), tf.sigmoid(fake) / 2, rtol=1e-6)
-    np.testing.assert_allclose(tape.gradient(to_generator, fake), -tf.sigmoid(-fake) / 2, rtol=1e-6)
-
-
-def test_the_gradient_penalty_is_the_mean_squared_slope():
-    slope = tf.reshape(tf.constant([1.0, -2.0, 3.0, 0.0]), [2, 2, 1])
-    images = tf.random.stateless_normal([5, 2, 2, 1], [0, 0])
-    assert float(gradient_penalty(lambda x: tf.reduce_sum(x * slope, axis=[1, 2, 3]), images)) == pytest.approx(14)
 
 
 def test_the_first_update_goes_by_the_rate_down_each_networks_own_gradient(quiet, data):

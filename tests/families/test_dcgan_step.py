@@ -5,8 +5,9 @@ import tensorflow as tf
 from mnistgan.datasets.arrays import Images
 from mnistgan.families.contract import Batch
 from mnistgan.families.dcgan import family, networks
-from mnistgan.families.dcgan.losses import generator_loss, gradient_penalty, realness
-from mnistgan.families.dcgan.step import DROPOUT_REAL, STEPS_A_PENALTY, penalty
+from mnistgan.families.dcgan.losses import realness
+from mnistgan.families.dcgan.step import DROPOUT_REAL, penalty
+from mnistgan.nn.adversarial import STEPS_A_PENALTY, generator_loss, gradient_penalty
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
 

@@ -194,7 +194,6 @@ class Family(Protocol[R]):
     recipe: type[R]  # its knobs beside the common ones, their ranges and what they mean
     scalars: tuple[Scalar, ...]  # what :meth:`step` gives, in order
     latent_size: int  # numbers in a latent, N(0, 1) each: all that is random in one sample
-    takes_classes: bool = False  # whether a sample shows the class that it is asked for
 
     def charts(self) -> Sequence[Chart]:
         """The pictures of a training's curves; one for each unit that a scalar has."""
@@ -235,6 +234,10 @@ class Family(Protocol[R]):
         """Draws [N, ...] in the family's own form, from latents float32 [N, latent_size], classes int32 [N] and, where
         there are any, sources float32 [N, side, side, channels]."""
         return sampled(latents, training=False)
+
+    def takes_classes(self, sampled: keras.Model) -> bool:  # noqa: ARG002 - for families that take classes
+        """Tells whether what these weights draw shows the class that it is asked for."""
+        return False
 
     def images(self, native: tf.Tensor) -> tf.Tensor:
         """Turns what :meth:`sample` drew into images float32 [N, side, side, channels] in [-1, 1]."""

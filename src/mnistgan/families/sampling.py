@@ -42,7 +42,7 @@ class Sampler:
     @property
     def takes_classes(self) -> bool:
         """Whether a sample shows the class that it is asked for."""
-        return self.family.takes_classes
+        return self.family.takes_classes(self.network)
 
     def images(self, ask: Ask, progress: Progress = silent) -> np.ndarray:
         """Draws what is asked for as images uint8 [count, 28, 28].

@@ -203,6 +203,19 @@ def test_bad_use_is_one_message_and_nothing_is_written(folder: Path, options: di
     assert sorted(folder.rglob("*")) == before
 
 
+def test_a_family_that_takes_classes_draws_the_one_that_is_asked_for(folder: Path) -> None:
+    from mnistgan import families
+    from mnistgan.families import sampling
+    from mnistgan.families.contract import Ask
+
+    sampling.save(WEIGHTS, "cgan", families.find("cgan").build_sampled(sampling.MNIST, 0))
+    generate(Path("out.npy"), count=5, seed=2, class_=7)
+    asked = Ask(5, seed=2, classes=np.full(5, 7, np.int32))
+    assert np.array_equal(np.load("out.npy"), sampling.load(WEIGHTS).images(asked))
+    with pytest.raises(UsageError, match="--class 10: the data has classes 0 to 9"):
+        generate(Path("out.npy"), class_=10)
+
+
 def test_a_family_that_draws_no_class_that_it_is_asked_for_says_so(folder: Path) -> None:
     with pytest.raises(UsageError, match=rf"--class 7: {WEIGHTS} is of a family that can't be asked for a class"):
         generate(Path("out.png"), class_=7)

@@ -75,6 +75,10 @@ class ConditionalGAN(Family[Recipe]):
 
         return step(parts, batch, at, draw)
 
+    def takes_classes(self, sampled: keras.Model) -> bool:  # noqa: ARG002 - all of them do
+        """Always."""
+        return True
+
     def sample(
         self,
         sampled: keras.Model,

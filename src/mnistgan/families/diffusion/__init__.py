@@ -50,6 +50,11 @@ class Diffusion(Family[Recipe]):
 
         return step(parts, batch, at, draw)
 
+    def takes_classes(self, sampled: keras.Model) -> bool:
+        """Where its recipe had labels: the classes' table is at 0 until it is trained."""
+        (table,) = sampled.get_layer("guesser").get_layer("of_class").get_weights()
+        return bool(table.any())
+
     def sample(
         self,
         sampled: keras.Model,

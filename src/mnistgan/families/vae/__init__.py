@@ -87,6 +87,11 @@ class VAE(Family[Recipe]):
 
         return step(parts, batch, at, draw)
 
+    def takes_classes(self, sampled: keras.Model) -> bool:
+        """Where its recipe learned a prior: the classes' table is at 0 until it is trained."""
+        (table,) = sampled.get_layer("velocity").get_layer("of_class").get_weights()
+        return bool(table.any())
+
     def sample(
         self,
         sampled: keras.Model,
