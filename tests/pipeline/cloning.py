@@ -10,9 +10,10 @@ from pathlib import Path
 from tests.committed import CODE, SETTINGS, lay_out
 
 SMALL = {
-    "images: train": "images: 512",
+    "images: train": "images: 128",
     "epochs: 9": "epochs: 2",
-    "batch_size: 64": "batch_size: 32",
+    "batch_size: 64": "batch_size: 16",
+    "recompute_batchnorm: true": "recompute_batchnorm: false",
     "samples: 10000": "samples: 1000",
 }
 """Changes to the fast recipe and those after it, and to params.yaml."""

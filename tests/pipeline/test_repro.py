@@ -74,7 +74,7 @@ def test_the_run_shows_family_recipe_seed_and_knobs_and_its_files_hold_every_par
     shown = {name: recorded[name] for name in recorded if name.startswith("recipe.")}
     shown |= {"train.family": "dcgan", "train.recipe": "fast", "train.seed": 0}
     assert run.data.params == {name: str(value) for name, value in shown.items()}
-    assert (run.data.params["recipe.images"], run.data.params["recipe.learning_rate"]) == ("512", "0.0014")
+    assert (run.data.params["recipe.images"], run.data.params["recipe.learning_rate"]) == ("128", "0.0014")
     assert recorded["evaluate.samples"] == 1000
     for name in ("params.yaml", "recipes/dcgan.yaml"):
         held = made.store.download_artifacts(run.info.run_id, name)

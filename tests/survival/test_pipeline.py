@@ -22,7 +22,12 @@ from tests.pipeline.cloning import SMALL, Clone, clone
 pytestmark = pytest.mark.slow
 
 STEPS, STEPS_AN_EPOCH = 72, 12
-TOY = SMALL | {"images: train": "images: 384", "epochs: 9": "epochs: 6", "grid_every: 1": "grid_every: 2"}
+TOY = SMALL | {
+    "images: train": "images: 384",
+    "epochs: 9": "epochs: 6",
+    "batch_size: 64": "batch_size: 32",
+    "grid_every: 1": "grid_every: 2",
+}
 MIDDLE = STEPS // 2
 QUEUED = ("same", "other")
 WORKERS_OF = "MNISTGAN_TEST_QUEUE"
