@@ -42,13 +42,12 @@ def whole(training):
     return loop, loop.run()
 
 
-def test_stopped_in_either_phase_it_goes_on_to_the_same_bits(training, whole):
-    for questions in (0, 1):
-        with pytest.raises(Interrupted, match=f"step {2 * questions + 2} of 5"):
-            training("parts", stopping_after(questions)).run()
+def test_stopped_it_goes_on_through_the_second_phase_to_the_same_bits(training, whole):
+    with pytest.raises(Interrupted, match="step 2 of 5"):
+        training("parts", stopping_after(0)).run()
     again = training("parts")
     wanted, got = whole[1].arrays(), again.run().arrays()
-    assert again.observer.resumed_at == 4
+    assert again.observer.resumed_at == 2
     assert got.keys() == wanted.keys()
     assert [name for name in wanted if not np.array_equal(got[name], wanted[name])] == []
     assert list(whole[1].rows[0]) == ["epoch", "step", *(scalar.name for scalar in family.scalars)]
