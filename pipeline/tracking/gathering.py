@@ -11,7 +11,6 @@ from typing import Any
 from mnistgan import reading
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
 from mnistgan.families import recipes_file
-from mnistgan.files import read_json, sha256
 from mnistgan.metrics import looks
 from mnistgan.metrics.catalog import METRICS
 from mnistgan.metrics.looks import Collapse, Look
@@ -31,6 +30,8 @@ LOOK_METRICS = tuple(metric.look for metric in METRICS if metric.look)
 
 def gather(found: Sources, root: Path) -> Publication:
     """Builds what the files say now. Raises DataError or OSError where a stage at work left one torn or gone."""
+    from mnistgan.files import read_json, sha256
+
     now, parts, ended = found.state, dict(found.parts), found.ended
     if found.running and _outcome_of(found.running, now, root, found.since) is Outcome.DONE:
         skipped = sources.skipped() if found.running == "train" else {}
@@ -180,6 +181,8 @@ def _tags(
         **_author_tags(root),
     }
     if is_trained:
+        from mnistgan.files import read_json, sha256
+
         options = parts["train"].options
         path = options.get("machine")  # records from before it was written down have none
         if path and path.exists() and (processor := machine.facts(read_json(path)).get("processor")):
