@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from mnistgan import reading
+from mnistgan import families, reading
 from pipeline import ROOT, stage
 from pipeline.__main__ import app
 from pipeline.dvcfiles import dvc_yaml
@@ -62,7 +62,7 @@ def names(parsed: Counter[str]) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("command", "files"),
     [
-        ("check", {"params.yaml", "recipes/dcgan.yaml"}),
+        ("check", {"params.yaml", *map(families.recipes_file, families.names())}),
         ("verify --fast", {"dvc.yaml", "dvc.lock", "params.yaml", "recipes/dcgan.yaml"}),
     ],
 )
