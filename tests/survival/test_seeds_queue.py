@@ -122,9 +122,7 @@ def test_each_seed_is_a_run_of_its_own_under_one_parent(cloned: Clone, table: st
     assert len(cloned.runs) == 3
     assert parent.data.tags["mnistgan.group"] == rows[0].digest
     assert parent.data.metrics["seeds/count"] == 2
-    assert {run.data.metrics["scores/fid"] for run in children} == {
-        row.figures.leaves["fid.value"] for row in rows
-    }
+    assert {run.data.metrics["scores/fid"] for run in children} == {row.figures.leaves["fid.value"] for row in rows}
 
 
 def test_with_all_there_the_same_command_trains_nothing_and_writes_the_same_bytes(cloned: Clone, table: str) -> None:
