@@ -50,6 +50,9 @@ class Server:
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         self.uri = f"http://127.0.0.1:{self.port}"
+        # The first answer makes the store's tables, on a busy machine for longer than a client waits.
+        with urlopen(f"{self.uri}/api/2.0/mlflow/experiments/get?experiment_id=0") as answer:
+            answer.read()
 
     def fail(self, kind: Fault, after: int = 0) -> None:
         """Let every call that writes, after so many more, meet a fault."""
