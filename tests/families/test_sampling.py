@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mnistgan import families
 from mnistgan.errors import DataError, FormatError
 from mnistgan.families import sampling
 from mnistgan.families.contract import Ask, Family
@@ -181,3 +182,12 @@ def test_classes_by_share_are_exact_by_the_largest_remainder_and_in_an_order_of_
     assert found.dtype == np.int32
     assert np.array_equal(found, sampling.by_share([36, 33, 31], 10, 0))
     assert not np.array_equal(sampling.by_share([1, 1, 1], 999, 0), sampling.by_share([1, 1, 1], 999, 1))
+
+
+@pytest.mark.parametrize(("family", "inner"), [("diffusion", "guesser"), ("vae", "velocity")])
+def test_whether_a_class_can_be_asked_for_is_told_by_whether_it_was_learned(family, inner):
+    sampler = Sampler(families.find(family), families.find(family).build_sampled(MNIST, 0))
+    assert not sampler.takes_classes
+    table = sampler.network.get_layer(inner).get_layer("of_class")
+    table.set_weights([np.ones_like(table.get_weights()[0])])
+    assert sampler.takes_classes
