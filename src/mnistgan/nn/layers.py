@@ -137,3 +137,16 @@ def _moments(chunks: Sequence[tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
         squares = squares + np.einsum("ij,ij->j", values, values)
     mean = total / count
     return mean, np.maximum(squares / count - mean**2, 0)
+
+
+class Initializers:
+    """Glorot-uniform initializers, each a function of the network's seed and the layer's place."""
+
+    def __init__(self, seed: int, place: int = 0):
+        self.seed = seed
+        self.place = place
+
+    def next(self) -> keras.initializers.Initializer:
+        """Gives the initializer of the next layer."""
+        self.place += 1
+        return keras.initializers.GlorotUniform(seed=(self.seed * 31 + self.place) % 2**31)

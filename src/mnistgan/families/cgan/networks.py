@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from mnistgan.nn.layers import FourierConv2DTranspose, stateless_dropout
+from mnistgan.nn.layers import FourierConv2DTranspose, Initializers, stateless_dropout
 
 LATENT_SIZE = 100
 SLOPE = 0.3
@@ -23,7 +23,7 @@ def generator(classes: int, seed: int, *, plain: bool = False) -> keras.Model:
     ``plain`` builds it of Keras's own layers alone, for those who load it without this project; the weights are the
     same.
     """
-    start = _Initializers(seed)
+    start = Initializers(seed)
     latents = keras.Input((LATENT_SIZE,), name="latents")
     wanted = keras.Input((), dtype="int32", name="classes")
     one_hot = layers.CategoryEncoding(classes, output_mode="one_hot", name="one_hot")(wanted)
@@ -49,7 +49,7 @@ class Discriminator(keras.Model):
 
     def __init__(self, classes: int, seed: int, dropout: float):
         super().__init__(name="discriminator")
-        start = _Initializers(seed, place=16)  # apart from the generator's, so that no two layers start alike
+        start = Initializers(seed, place=16)  # apart from the generator's, so that no two layers start alike
         self.classes = classes
         self.dropout = dropout
         self.conv14 = layers.Conv2D(64, 5, 2, "same", kernel_initializer=start.next(), name="conv14")
@@ -90,19 +90,7 @@ def class_conditional(x: keras.KerasTensor, one_hot: keras.KerasTensor, name: st
     return layers.LeakyReLU(SLOPE)(x)
 
 
-def _upscale(filters: int, start: "_Initializers", name: str, activation: str | None = None) -> layers.Layer:
+def _upscale(filters: int, start: Initializers, name: str, activation: str | None = None) -> layers.Layer:
     return layers.Conv2DTranspose(
         filters, 5, 2, "same", use_bias=False, activation=activation, kernel_initializer=start.next(), name=name
     )
-
-
-class _Initializers:
-    """Glorot-uniform initializers, each a function of the network's seed and the layer's place."""
-
-    def __init__(self, seed: int, place: int = 0):
-        self.seed = seed
-        self.place = place
-
-    def next(self) -> keras.initializers.Initializer:
-        self.place += 1
-        return keras.initializers.GlorotUniform(seed=(self.seed * 31 + self.place) % 2**31)

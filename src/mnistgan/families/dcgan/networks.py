@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from mnistgan.nn.layers import FourierConv2DTranspose, stateless_dropout
+from mnistgan.nn.layers import FourierConv2DTranspose, Initializers, stateless_dropout
 
 LATENT_SIZE = 100
 SLOPE = 0.3
@@ -21,7 +21,7 @@ def generator(seed: int, *, plain: bool = False) -> keras.Model:
     ``plain`` builds it of Keras's own layers alone, for those who load it without this project; the weights are
     the same.
     """
-    start = _Initializers(seed)
+    start = Initializers(seed)
     first = (
         layers.Conv2DTranspose(128, 5, padding="same", use_bias=False, kernel_initializer=start.next(), name="conv7")
         if plain
@@ -55,7 +55,7 @@ class Discriminator(keras.Model):
 
     def __init__(self, seed: int, dropout: float, classes: int = 1):
         super().__init__(name="discriminator")
-        start = _Initializers(seed, place=16)  # apart from the generator's, so that no two layers start alike
+        start = Initializers(seed, place=16)  # apart from the generator's, so that no two layers start alike
         self.dropout = dropout
         self.conv14 = layers.Conv2D(64, 5, 2, "same", kernel_initializer=start.next(), name="conv14")
         self.conv7 = layers.Conv2D(128, 5, 2, "same", kernel_initializer=start.next(), name="conv7")
@@ -82,19 +82,7 @@ class Discriminator(keras.Model):
         return stateless_dropout(x, self.dropout, seed * 2 + [layer, 0])
 
 
-def _upscale(filters: int, start: "_Initializers", name: str, activation: str | None = None) -> layers.Layer:
+def _upscale(filters: int, start: Initializers, name: str, activation: str | None = None) -> layers.Layer:
     return layers.Conv2DTranspose(
         filters, 5, 2, "same", use_bias=False, activation=activation, kernel_initializer=start.next(), name=name
     )
-
-
-class _Initializers:
-    """Glorot-uniform initializers, each a function of the network's seed and the layer's place."""
-
-    def __init__(self, seed: int, place: int = 0):
-        self.seed = seed
-        self.place = place
-
-    def next(self) -> keras.initializers.Initializer:
-        self.place += 1
-        return keras.initializers.GlorotUniform(seed=(self.seed * 31 + self.place) % 2**31)
