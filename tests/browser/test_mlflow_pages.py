@@ -233,7 +233,8 @@ def test_a_runs_note_is_its_verdict_and_its_samples(page: "Page", address: str, 
     for run in children:
         page.goto(of_run(address, run))
         page.get_by_role("paragraph").filter(has_text=run.data.tags["mnistgan.verdict"]).wait_for()
-        page.locator(f'img[src*="path=samples.png&run_uuid={run.info.run_id}"]').evaluate("image => image.decode()")  # fails where it is none
+        picture = page.locator(f'img[src*="path=samples.png&run_uuid={run.info.run_id}"]')
+        picture.evaluate("image => image.decode()")  # fails where it is none
 
 
 def named(page: "Page", run: Any) -> "Locator":
