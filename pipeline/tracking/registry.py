@@ -1,9 +1,9 @@
-"""Logs each run's generator, once, as a model that MLflow loads by itself, and registers it.
+"""Logs each run's generator, once, as a model that MLflow loads by itself, and registers it under its family's name.
 
 In steps, where MLflow 3.17's ``Model.log`` would begin a second one, and put it into the default experiment. The alias
-``best`` is the lowest FID's among those that pass gate.yaml. Only the rules about a result alone are asked, not those
-that compare with a base: whether a version passes depends on no other, so that the same versions give the same best in
-whatever order they came.
+``best`` of a name is the lowest FID's among those that pass gate.yaml. Only the rules about a result alone are asked,
+not those that compare with a base: whether a version passes depends on no other, so that the same versions give the
+same best in whatever order they came.
 """
 
 import json
@@ -21,14 +21,15 @@ from pipeline.results import former
 from pipeline.runtime import load_tensorflow
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
-from pipeline.tracking.publication import FIGURES, FORMER_FIGURES, VERSION_TAG, Publication, score
+from pipeline.tracking.publication import FAMILY, FIGURES, FORMER_FIGURES, VERSION_TAG, Publication, score
 from pipeline.tracking.reading import RESULTS, tag
 from pipeline.tracking.writing import POINTS_A_BATCH
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
-MODEL = "mnistgan-generator"
+MODELS, FORMER_MODEL = "mnistgan-mnist-", "mnistgan-generator"
+"""What names of registered models begin with, before the family's; the DCGAN's has its name of before families, too."""
 DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
 TAKEN = ("latents", "classes")
 """What a generator takes, in order; classes int32 [N] of a family that takes them."""
@@ -39,6 +40,12 @@ REPLACED = "mnistgan.replaced_by"
 """Tag of a version whose model is gone: the version that has it now."""
 FILES = "mnistgan.files"
 """Tag of a logged model: its files' names and sizes, once all are there."""
+
+
+def names(content: Publication) -> tuple[str, ...]:
+    """Names the registered models that a run's generator is a version of."""
+    family = content.params.get(FAMILY, former.FAMILY)
+    return (f"{MODELS}{family}", *([FORMER_MODEL] if family == former.FAMILY else []))
 
 
 def add_model(at: Connection, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
@@ -115,54 +122,69 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
     )
 
 
-def add_version(at: Connection, run_id: str, model: "LoggedModel", content: Publication) -> bool:
-    """Registers a logged model as a version, unless it has one; returns whether it had none.
+def add_version(at: Connection, name: str, run_id: str, model: "LoggedModel", content: Publication) -> bool:
+    """Registers a logged model as a version under a name, unless it has one; returns whether it had none.
 
     A version whose model is gone stays, for what a person wrote there, and names the one that has it now.
     """
     from mlflow.exceptions import MlflowException
 
-    versions = at.client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    versions = at.client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
     if any(model.model_id in str(version.source) for version in versions):
         return False
     try:
-        at.client.create_registered_model(MODEL, description=DESCRIPTION)
+        at.client.create_registered_model(name, description=DESCRIPTION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     told = {"verdict": content.tags.get("mnistgan.verdict", ""), "author": content.author}
     points = {point.metric: point.value for point in content.points}
-    told |= {label: f"{points[name]:.4g}" for label, name in SAID.items() if name in points}
+    told |= {label: f"{points[metric]:.4g}" for label, metric in SAID.items() if metric in points}
     made = at.client.create_model_version(
-        *(MODEL, f"models:/{model.model_id}", run_id),
-        tags={name: value for name, value in told.items() if value},
+        *(name, f"models:/{model.model_id}", run_id),
+        tags={tag: value for tag, value in told.items() if value},
         description=f"{content.name}: {content.line}",
         model_id=model.model_id,
     )
     for version in versions:
-        at.client.set_model_version_tag(MODEL, version.version, REPLACED, str(made.version))
+        at.client.set_model_version_tag(name, version.version, REPLACED, str(made.version))
     return True
 
 
-def point_alias(at: Connection, rules: Mapping[str, Any], pins: str) -> bool:
-    """Points the alias to the best version measured under ``pins``, or to none; returns whether that changed it.
+def point_aliases(at: Connection, content: Publication) -> int:
+    """Points the alias of each name of a run's model to its best version; returns how many that changed.
+
+    The best is asked for by the rules and pins of ``content``; where it has none, no alias moves.
+    """
+    if not (content.rules and content.best_pins):
+        return 0
+    found = at.search(f"tags.`mnistgan.pins` = '{content.best_pins}'")
+    runs = {run.info.run_id: figures_of(run) for run in found if tag(run, RESULTS)}
+    best = {name: _best_of(at, name, runs, content.rules) for name in names(content)}
+    return sum(_point_alias(at, name, version, content.best_pins) for name, version in best.items())
+
+
+def _best_of(at: Connection, name: str, runs: Mapping[str, Figures], rules: Mapping[str, Any]) -> int | None:
+    """Chooses the best version under a name, of those whose runs are given."""
+    versions = [one for one in at.client.search_model_versions(f"name = '{name}'") if REPLACED not in one.tags]
+    return choose({int(one.version): runs[str(one.run_id)] for one in versions if one.run_id in runs}, rules)
+
+
+def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool:
+    """Points the alias of a name to a version, or to none; returns whether that changed it.
 
     Where none passes, a version that was measured under other pins keeps the alias: these rules were not asked of it.
     """
-    runs = {run.info.run_id: run for run in at.search(f"tags.`mnistgan.pins` = '{pins}'") if tag(run, RESULTS)}
-    versions = [one for one in at.client.search_model_versions(f"name = '{MODEL}'") if REPLACED not in one.tags]
-    measured = {int(one.version): figures_of(runs[one.run_id]) for one in versions if one.run_id in runs}
-    best = choose(measured, rules)
-    held = at.client.get_registered_model(MODEL).aliases.get(ALIAS)
+    held = at.client.get_registered_model(name).aliases.get(ALIAS)
     if best is not None and str(best) != str(held):
-        at.client.set_registered_model_alias(MODEL, ALIAS, str(best))
+        at.client.set_registered_model_alias(name, ALIAS, str(best))
         return True
     if best is not None or held is None:
         return False
     others = {run.info.run_id for run in at.search(f"tags.`mnistgan.pins` != '{pins}'")}
-    if at.client.get_model_version(MODEL, held).run_id in others:
+    if at.client.get_model_version(name, held).run_id in others:
         return False
-    at.client.delete_registered_model_alias(MODEL, ALIAS)
+    at.client.delete_registered_model_alias(name, ALIAS)
     return True
 
 

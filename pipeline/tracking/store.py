@@ -18,7 +18,6 @@ from pipeline.tracking.failures import speaking_plainly
 from pipeline.tracking.groups import Group
 from pipeline.tracking.publication import FORMER_FIGURES, RECIPE_DIGEST, Point, Publication
 from pipeline.tracking.reading import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
-from pipeline.tracking.registry import MODEL
 from pipeline.tracking.writing import Steps
 
 if TYPE_CHECKING:
@@ -149,7 +148,6 @@ class Store:
         gone = writing.take_out_gone(at, run, content, manifest) if is_first and manifest else []
         if is_finished and not manifest:
             gone.append("all files of the run")
-        had_model = MODEL in manifest
         added = Counter(
             params=writing.add_params(at, run, content),
             tags=at.set_tags(run, content.tags) + writing.add_note(at, run, content),
@@ -158,22 +156,19 @@ class Store:
             images=writing.add_grids(at, run_id, content.grids, manifest),
             files=writing.add_files(at, run_id, content.artifacts, manifest)
             + writing.add_strip(at, run_id, content, manifest),
-            models=self._add_model(run_id, content, manifest),
         )
+        added["models"], lost = self._add_model(run_id, content, manifest)
         if manifest != memory.manifest:
             holdings.write(at, run_id, manifest)
             memory.manifest = manifest
-        if had_model and added["models"]:
-            gone.append(f"the model {MODEL}, or its version")
+        gone += [f"the model {name}, or its version" for name in lost]
         if gone:
             listed = ", ".join(gone[:FEW]) + (f" and {len(gone) - FEW} more" if len(gone) > FEW else "")
             self._news.append(f"MLflow's store had lost {listed}: made again")
         if content.results:
             # Last: a run that says which results it holds holds all of them.
             at.set_tags(run, {RESULTS: content.results})
-            # Where there are rules, the alias is the best version's by them.
-            is_judged = bool(content.rules and content.best_pins)
-            added["aliases"] = int(is_judged and registry.point_alias(at, content.rules, content.best_pins))
+            added["aliases"] = registry.point_aliases(at, content)
         if is_first or content.results:
             parents.join(at, run, content.tags.get(RECIPE_DIGEST))
         lease.set_status(at, run, content.status, content.stopped)
@@ -181,14 +176,19 @@ class Store:
         mended, self._news = tuple(self._news), []
         return Published(run_id, run.info.run_name, added, publication.untold(told), mended)
 
-    def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
-        """Logs the generator as a model and registers it, unless both are there whole."""
+    def _add_model(self, run_id: str, content: Publication, manifest: dict[str, str]) -> tuple[int, list[str]]:
+        """Logs the generator as a model and registers it, unless both are there whole.
+
+        Returns whether it did, and the registered models whose version the store had lost.
+        """
         if content.generator is None:
-            return 0
+            return 0, []
+        names = registry.names(content)
         model, is_logged = registry.add_model(self._at, run_id, content)
-        is_registered = registry.add_version(self._at, run_id, model, content)
-        manifest[MODEL] = sha256(content.generator)
-        return int(is_logged or is_registered)
+        made = [name for name in names if registry.add_version(self._at, name, run_id, model, content)]
+        lost = [name for name in (names if is_logged else made) if name in manifest]
+        manifest |= dict.fromkeys(names, sha256(content.generator))
+        return int(is_logged or bool(made)), lost
 
     def _memory_of(self, run_id: str) -> _Memory:
         return self._memory.setdefault(run_id, _Memory(Steps(self._at, run_id)))

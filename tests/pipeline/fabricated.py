@@ -108,13 +108,13 @@ class Workspace:
     root: Path
 
     @classmethod
-    def create(cls, root: Path, seed: int) -> "Workspace":
+    def create(cls, root: Path, seed: int, family: str = "dcgan") -> "Workspace":
         """Write params, pipeline, code and data: what is there before a training."""
         (root / ".dvc").mkdir(parents=True)
         (root / "dvc.yaml").write_text(PIPELINE)
-        (root / "params.yaml").write_text(PARAMS.replace("SEED", str(seed)))
+        (root / "params.yaml").write_text(PARAMS.replace("SEED", str(seed)).replace("dcgan", family))
         (root / "recipes").mkdir()
-        (root / "recipes" / "dcgan.yaml").write_text(RECIPES)
+        (root / "recipes" / f"{family}.yaml").write_text(RECIPES)
         (root / ".dvcignore").write_text("__pycache__\n")
         for folder in ("src", "data", "models/grids", "metrics", "pictures", "plots"):
             (root / folder).mkdir(parents=True)

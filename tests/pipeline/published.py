@@ -9,6 +9,8 @@ from pipeline.tracking.gathering import gather
 from pipeline.tracking.sources import of_lock
 from pipeline.tracking.store import Published, Store
 
+MODEL = "mnistgan-mnist-dcgan"
+
 
 def publish(root: Path) -> Published:
     """Publish what dvc.lock records, as a process of its own would."""
@@ -36,10 +38,10 @@ def whole(client, run_id: str) -> bool:
 
     [version] = [
         version
-        for version in client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{run_id}'")
+        for version in client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
         if registry.REPLACED not in version.tags
     ]
-    model = Path(mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{registry.MODEL}/{version.version}"))
+    model = Path(mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{MODEL}/{version.version}"))
     copy = Path(client.download_artifacts(run_id, "metrics/evaluation.json"))
     pictures = {name.split("+")[2] for name in images(client, run_id)}
     return (

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking import registry
 from tests.pipeline.fabricated import Workspace
-from tests.pipeline.published import publish, whole
+from tests.pipeline.published import MODEL, publish, whole
 
 
 def folder_of(client, run_id: str) -> Path:
@@ -25,7 +24,7 @@ def model_folder(client, run_id: str) -> Path:
 
 
 def versions_of(client, run_id: str):
-    return client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{run_id}'")
+    return client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
 
 
 def delete_files(client, run_id: str) -> None:
@@ -49,14 +48,10 @@ DELETIONS = {
     "a model's file cut short": lambda client, run_id: (
         model_folder(client, run_id) / "data" / "model.keras"
     ).write_bytes(b"torn"),
-    "the version": lambda client, run_id: client.delete_model_version(
-        registry.MODEL, versions_of(client, run_id)[0].version
-    ),
+    "the version": lambda client, run_id: client.delete_model_version(MODEL, versions_of(client, run_id)[0].version),
     "the logged model": lambda client, run_id: client.delete_logged_model(model_of(client, run_id).model_id),
-    "the registered model": lambda client, run_id: client.delete_registered_model(registry.MODEL),
-    "the registered model's name": lambda client, run_id: client.rename_registered_model(
-        registry.MODEL, f"renamed {run_id}"
-    ),
+    "the registered model": lambda client, run_id: client.delete_registered_model(MODEL),
+    "the registered model's name": lambda client, run_id: client.rename_registered_model(MODEL, f"renamed {run_id}"),
     "the run": lambda client, run_id: client.delete_run(run_id),
 }
 

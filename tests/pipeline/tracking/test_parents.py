@@ -20,6 +20,7 @@ from pipeline.tracking.sources import of_lock
 from pipeline.tracking.store import Published, Store
 from tests.comparison.made_up import COLLAPSED, figures, report, rows
 from tests.pipeline.fabricated import Workspace
+from tests.pipeline.published import MODEL
 
 _digests = itertools.count()
 ABSOLUTE = {"verdict": "healthy", "coverage": "at least 0.5 of real", "fid": "no worse than base by more than 25%"}
@@ -177,22 +178,35 @@ def test_rules_that_only_compare_with_a_base_or_name_what_a_version_lacks_pass_n
 def measured_as(
     workspace: Workspace, generator: Path, client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., float | None]:
-    """Syncs a state of this FID under rules, measured by rulers that no other test has; gives the FID of the best."""
+    """Syncs a state of this FID under rules, measured by rulers that no other test has; gives the best FID of MODEL."""
     pins = f"{next(_digests):06x}-43e8f7-244d82-10000-1"
 
-    def publish_and_ask(asked: str, fid: float, **sections: Any) -> float | None:
-        made = Workspace.create(tmp_path / str(next(_digests)), seed=1000 + next(_digests))
+    def publish_and_ask(asked: str, fid: float, family: str = "dcgan", **sections: Any) -> float | None:
+        made = Workspace.create(tmp_path / str(next(_digests)), 1000 + next(_digests), family)
         monkeypatch.chdir(made.root)
         made.finish(generator)
         (made.root / "metrics" / "evaluation.json").write_text(json.dumps(report(fid, **sections) | {"pins": pins}))
         made.lock("evaluate", "render")
         Path("gate.yaml").write_text(asked)
         sync.sync()
-        version = client.get_registered_model(registry.MODEL).aliases.get(registry.ALIAS)
-        run = client.get_run(client.get_model_version(registry.MODEL, version).run_id) if version else None
-        return run and run.data.metrics["scores/fid"]
+        return best_fid(client, MODEL)
 
     return publish_and_ask
+
+
+def best_fid(client, model: str) -> float | None:
+    """The FID of the version that a registered model's alias names, if it names one."""
+    version = client.get_registered_model(model).aliases.get(registry.ALIAS)
+    run = client.get_run(client.get_model_version(model, version).run_id) if version else None
+    return run and run.data.metrics["scores/fid"]
+
+
+def test_each_family_has_a_best_of_its_own_and_the_dcgans_goes_by_its_former_name_too(
+    client, measured_as: Callable[..., float | None]
+) -> None:
+    assert measured_as("verdict: healthy", 30.0) == 30.0
+    assert measured_as("verdict: healthy", 1.0, family="cgan") == 30.0
+    assert [best_fid(client, model) for model in ("mnistgan-mnist-cgan", "mnistgan-generator")] == [1.0, 30.0]
 
 
 def test_the_alias_names_the_best_that_passes_the_rules_there_are_and_nothing_where_none_does(
@@ -215,7 +229,7 @@ def test_an_experiment_measured_by_other_pins_leaves_the_alias_to_the_commits(
         (at.root / "metrics" / "evaluation.json").write_text(json.dumps(report(fid) | {"pins": pins}))
         at.lock("evaluate", "render")
         sync.sync()
-        return str(client.get_registered_model(registry.MODEL).aliases[registry.ALIAS])
+        return str(client.get_registered_model(MODEL).aliases[registry.ALIAS])
 
     number = next(_digests)
     Path("gate.yaml").write_text("verdict: healthy")

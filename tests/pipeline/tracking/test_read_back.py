@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 
 from mnistgan.errors import UsageError
-from pipeline.tracking import reading, registry
+from pipeline.tracking import reading
 from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
-from tests.pipeline.published import publish
+from tests.pipeline.published import MODEL, publish
 
 
 def test_a_clean_process_draws_from_the_registered_model(workspace: Workspace, generator: Path, client) -> None:
     workspace.finish(generator)
     done = publish(workspace.root)
-    [version] = client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{done.run_id}'")
+    [version] = client.search_model_versions(f"name = '{MODEL}' and run_id = '{done.run_id}'")
     latents = np.random.default_rng(0).standard_normal((3, 100)).astype(np.float32)
     np.save("latents.npy", latents, allow_pickle=False)
     draw = (
         "import mlflow, numpy as np, sys\n"
-        f"model = mlflow.pyfunc.load_model('models:/{registry.MODEL}/{version.version}')\n"
+        f"model = mlflow.pyfunc.load_model('models:/{MODEL}/{version.version}')\n"
         "np.save('images.npy', model.predict(np.load('latents.npy')))\n"
         "assert not [name for name in sys.modules if name.startswith(('mnistgan', 'pipeline'))]\n"
     )
@@ -49,8 +49,8 @@ def test_a_registered_model_that_takes_classes_is_asked_for_them(workspace: Work
     sampling.save(tmp_path / "told.npz", "cgan", network)
     workspace.finish(tmp_path / "told.npz")
     done = publish(workspace.root)
-    [version] = client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{done.run_id}'")
-    model = mlflow.pyfunc.load_model(f"models:/{registry.MODEL}/{version.version}")
+    [version] = client.search_model_versions(f"name = '{MODEL}' and run_id = '{done.run_id}'")
+    model = mlflow.pyfunc.load_model(f"models:/{MODEL}/{version.version}")
     latents, classes = sampling.latents(0, 3, 100), np.array([7, 1, 7], np.int32)
     drawn = model.predict({"latents": latents, "classes": classes})
     expected = np.asarray(network([latents, classes], training=False))

@@ -8,12 +8,12 @@ import pytest
 
 from pipeline import runtime
 from pipeline.runs import journal, keys
-from pipeline.tracking import publication, registry
+from pipeline.tracking import publication
 from pipeline.tracking.gathering import LOOK_METRICS, gather
 from pipeline.tracking.sources import of_lock, while_running
 from pipeline.tracking.store import Store
 from tests.pipeline.fabricated import Workspace
-from tests.pipeline.published import images, publish, runs_of, steps, whole
+from tests.pipeline.published import MODEL, images, publish, runs_of, steps, whole
 
 
 def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Path, client) -> None:
@@ -49,7 +49,7 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     for name in ("models/final.npz", "metrics/evaluation.json", "pictures/samples.png", "dvc.lock", "params.yaml"):
         copy = client.download_artifacts(done.run_id, name, str(workspace.root))
         assert Path(copy).exists()
-    [version] = client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{done.run_id}'")
+    [version] = client.search_model_versions(f"name = '{MODEL}' and run_id = '{done.run_id}'")
     assert version.status == "READY"
     assert {"fid": "12.5", "verdict": "healthy"}.items() <= version.tags.items()
     assert version.description.endswith("healthy, FID 12.5")
@@ -121,7 +121,7 @@ def test_a_publishing_that_was_cut_off_is_completed_without_doubles(
     assert images(client, done.run_id) == before
     assert next((folder / "images").glob("grid+step+1+*.png")).read_bytes() != b"half"
     assert steps(client, done.run_id, "training/generator_loss") == [100, 200, 300]
-    assert len(client.search_model_versions(f"name = '{registry.MODEL}' and run_id = '{done.run_id}'")) == 1
+    assert len(client.search_model_versions(f"name = '{MODEL}' and run_id = '{done.run_id}'")) == 1
 
 
 def test_the_same_state_with_other_results_is_a_replicate_and_each_keeps_its_run(
