@@ -23,6 +23,10 @@ help: ## list these targets
 venv: ## make .venv from requirements.lock, unless it is made
 	@scripts/bootstrap.sh $(PYTHON)
 
+.PHONY: digits
+digits: venv ## draw digits.png by the generator that was trained here, else by the published one
+	@python -m pipeline generate --out digits.png --count 256
+
 .PHONY: repro
 repro: check-params ## run the pipeline: what is out of date is made again, then shown in MLflow
 	@python -m pipeline repair
@@ -130,5 +134,5 @@ clean: ## remove what tools left; keeps .venv, data, models, pictures, checkpoin
 
 .PHONY: clean-all
 clean-all: clean ## remove all that git ignores: every run, weight and cache too
-	rm -rf data models pictures checkpoints journal comparison report.html .dvc/cache .dvc/tmp .venv benchmarks/.venv
+	rm -rf data models pictures checkpoints journal comparison report.html digits.png .dvc/cache .dvc/tmp .venv benchmarks/.venv
 	find mlruns -mindepth 1 ! -name .gitkeep -delete

@@ -1,5 +1,6 @@
 """What people and CI type."""
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.pipeline.repository import Repository
 
 ROOT = Path(__file__).resolve().parent.parent
-PROMISED = {"repro", "test", "test-slow", "check", "ui", "lock", "clean"}
+PROMISED = {"digits", "repro", "test", "test-slow", "check", "ui", "lock", "clean"}
 
 
 def make(*arguments: str) -> str:
@@ -56,6 +57,12 @@ def test_ci_takes_actions_by_commit_and_may_only_read() -> None:
     assert used
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
     assert workflow["permissions"] == {"contents": "read"}
+
+
+def test_a_devcontainer_is_made_by_targets_that_there_are() -> None:
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    assert typed_in(container["postCreateCommand"]) == {"venv"} <= targets()
+    assert "python:3.11" in container["image"]
 
 
 def test_no_setting_of_pythons_reaches_what_a_target_runs(tmp_path: Path) -> None:

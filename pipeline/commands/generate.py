@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.families.sampling import Sampler
+    from pipeline.results.published import Published
 
 WEIGHTS = Path("models/final.npz")
 MOST = 100_000
@@ -51,7 +53,7 @@ def generate(
         int | None, typer.Option("--class", min=0, help="The class that each shows, of a family that takes classes.")
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help=f"A weights file (.npz); without --rev and --run, {WEIGHTS}.")
+        Path | None, typer.Option(help=f"A weights file (.npz); by default {WEIGHTS}, else the published ones.")
     ] = None,
     rev: Annotated[
         str | None, typer.Option(help="A git commit, branch, tag or DVC experiment: its weights, from DVC's cache.")
@@ -67,9 +69,10 @@ def generate(
 ) -> None:
     """Draw images from trained weights.
 
-    The weights are those in the workspace, of a commit or of a run; the same seed gives the same images. A file is
-    replaced in one step; so is a folder, with --force. Each PNG holds the sha256 of the weights that drew it. The
-    latents of --seed are those of train.grid_seed where the two are equal: 256 images then are the last grid.
+    The weights are those in the workspace, of a commit or of a run; where they can't be had, the published ones of that
+    state, in 16 bit, and the last line says so. The same seed gives the same images. A file is replaced in one step; so
+    is a folder, with --force. Each PNG holds the sha256 of the weights that drew it. The latents of --seed are those of
+    train.grid_seed where the two are equal: 256 images then are the last grid.
     """
     chosen = _format(out, format_)
     _check_place(out, chosen, force)
@@ -77,22 +80,19 @@ def generate(
     is_folder = chosen is Format.IMAGES
     beside = [out.resolve().parent] if is_folder else []  # a folder is swapped for another, made beside it
     places.demand("generate", {"out": (out, Out(out.suffix.lower(), folder=is_folder))}, kept=beside)
-    with _weights(weights, rev, run) as path, console.progress() as progress:
-        from mnistgan import files
-
-        digest = files.sha256(path)
+    with _weights(weights, rev, run) as origin, console.progress() as progress:
         load_tensorflow(verbose)
         from mnistgan.families import sampling
         from mnistgan.families.contract import Ask
 
-        sampler = sampling.load(path)
+        sampler = sampling.load(origin.path)
         classes = None if class_ is None else _of_one_class(class_, count, sampler)
         images = sampler.images(Ask(count, seed, classes), progress)
         try:
-            _write(images, out, chosen, digest, progress)
+            _write(images, out, chosen, origin.digest, progress)
         except OSError as error:
             raise UsageError(f"--out {out}: can't be written: {error.strerror or error}") from error
-    console.summary(f"drew {count:,} images from seed {seed} into {out}; generator {digest[:12]}")
+    console.summary(f"drew {count:,} images from seed {seed} into {out}; {origin}")
 
 
 def _of_one_class(class_: int, count: int, sampler: "Sampler") -> "np.ndarray":
@@ -144,38 +144,73 @@ def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> Non
     try:
         reading.demand_plain(weights or WEIGHTS, UsageError)
     except FileNotFoundError as error:
+        from pipeline.results import published
+
         if weights is not None:
             raise UsageError(f"--weights {weights}: no such file") from error
-        raise UsageError(
-            f"{WEIGHTS}: no such file; train first (`make repro`), or give --weights, --rev or --run"
-        ) from error
+        if not published.CARD.is_file():
+            raise UsageError(
+                f"{WEIGHTS}: no such file, nor {published.CARD}; train first (`make repro`), "
+                "or give --weights, --rev or --run"
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """A file of weights to draw by."""
+
+    path: Path
+    digest: str  # sha256 of the file that a person has: of the published one, which is widened first, its own
+    named: str = ""
+
+    def __str__(self) -> str:
+        return self.named or f"generator {self.digest[:12]}"
 
 
 @contextmanager
-def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator[Path]:
-    """Yields a weights file for the block; what is fetched is removed after it."""
-    if rev is None and run is None:
-        yield weights or WEIGHTS
-        return
-    with tempfile.TemporaryDirectory(prefix="mnistgan-") as folder:
+def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator[_Origin]:
+    """Yields the weights for the block; what is fetched is removed after it."""
+    from mnistgan import files
+    from pipeline.results import published
+
+    with tempfile.TemporaryDirectory(prefix="mnistgan-") as name:
+        folder = Path(name)
+        found: Path | Published
         if rev is not None:
-            yield _of_commit(rev, Path(folder))
-        else:
+            found = _of_commit(rev, folder)
+        elif run is not None:
             from pipeline.tracking.reading import download_generator
 
-            assert run is not None
-            yield download_generator(run, Path(folder))
+            found = download_generator(run, folder)
+        else:
+            found = weights or (WEIGHTS if WEIGHTS.exists() else published.read())
+        if isinstance(found, Path):
+            yield _Origin(found, files.sha256(found))
+        else:
+            found.widen(folder / WEIGHTS.name)
+            yield _Origin(folder / WEIGHTS.name, found.card["sha256"], str(found))
 
 
-def _of_commit(rev: str, folder: Path) -> Path:
-    """Finds a commit's weights in DVC's cache, or its remote. Raises UsageError where there are none."""
+def _of_commit(rev: str, folder: Path) -> "Path | Published":
+    """Finds a commit's weights in DVC's cache, its remote, or as it publishes them. Raises UsageError without any."""
+    from pipeline.results import published
+
     commit = git.find_commit(rev)
     if commit is None:
         raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
     outs = history.outs_at(commit)
     path = next((path for path in former.paths(WEIGHTS) if path.as_posix() in outs), WEIGHTS)
-    here = cache.place(outs.get(path.as_posix(), "none"))
-    return here if here.is_file() else _by_dvc(rev, commit, path, folder)
+    recorded = outs.get(path.as_posix(), "none")
+    here = cache.place(recorded)
+    if here.is_file():
+        return here
+    try:
+        return _by_dvc(rev, commit, path, folder)
+    except UsageError:
+        found = published.read_at(commit, folder)
+        if found is None or found.card["md5"] != recorded:
+            raise
+        return found
 
 
 def _by_dvc(rev: str, commit: str, weights: Path, folder: Path) -> Path:
@@ -193,7 +228,7 @@ def _by_dvc(rev: str, commit: str, weights: Path, folder: Path) -> Path:
             f"--rev {rev}: {weights} of that commit is neither in this clone's DVC cache nor in its remote; "
             "check the commit out and run `make repro`, or give --run or --weights"
         ) from error
-    except (DvcException, SCMError, OSError) as error:
+    except (DvcException, SCMError, ImportError, OSError) as error:  # ImportError: the remote's kind takes a package
         raise UsageError(f"--rev {rev}: {weights} of that commit can't be had: {error}") from error
     return path
 

@@ -73,6 +73,9 @@ def _of_file(path: Path, records: Sequence[Recorded]) -> _Found | None:
     if names:
         return _Found(f"the bytes of {names[0][0]}", list({each.blob: each for _, each in names}.values()))
     if drawn_by:
+        from pipeline.results import published
+
+        drawn_by = published.full(drawn_by)
         matching = [each for each in records if each.weights == drawn_by]
         return _Found(f"drawn by the weights {drawn_by}", matching, drawn_by)
     return None
