@@ -97,7 +97,7 @@ test: mnist ## run the tests that a contributor runs, held to 90% of lines and b
 
 .PHONY: test-slow
 test-slow: mnist ## run the tests that take minutes
-	python -m pytest -m slow
+	python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 .PHONY: lock
 lock: venv ## write requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
