@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 1024  # drawn for the rows by digit; the first 256 are the grid
 SIDE_BY_SIDE = 10  # images a side, of the real and of the generated ones
+ASKED = 16  # images of each class, where a class can be asked for
 WALKS = 8
 STRIP_LATENTS = 12
 STRIP_EPOCHS = 12
@@ -161,9 +162,25 @@ def _sheets(
     ends = sampling.latents(seed, 2 * WALKS, sampler.latent_size).reshape(2, WALKS, -1).swapaxes(0, 1)
     walks = sampler.walks(ends, params.render.interpolation_steps, seed)
     spread = real[:: max(1, len(real) // beside)][:beside]
+    asked = {"asked.png": digits.asked(_asked(sampler, seed), LARGE)} if sampler.takes_classes else {}
     return grid, {
+        **asked,
         "samples.png": digits.samples(grid, TRAINING_SIDE, LARGE),
         "interpolation.png": digits.interpolation(walks, LARGE),
         "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
         "digits.png": digits.by_digit(samples, reader.features(samples).logits.argmax(axis=1), LARGE),
     }
+
+
+def _asked(sampler: "Sampler", seed: int) -> "np.ndarray":
+    """Draws the same latents once for each class, images [classes, ASKED, 28, 28]."""
+    import numpy as np
+
+    from mnistgan.families import sampling
+    from mnistgan.families.contract import Ask
+
+    count = sampler.spec.classes
+    latents = np.tile(sampling.latents(seed, ASKED, sampler.latent_size), (count, 1))
+    classes = np.repeat(np.arange(count, dtype=np.int32), ASKED)
+    images = sampler.images(Ask(len(classes), latents=latents, classes=classes))
+    return images.reshape(count, ASKED, *images.shape[1:])

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistgan import files
+from mnistgan import families, files
 from mnistgan.datasets import arrays
 from mnistgan.drawing import grids
 from mnistgan.errors import DataError, FormatError, MnistganError, RulerError
+from mnistgan.families import sampling
+from mnistgan.families.contract import Ask
 from mnistgan.rulers import cards, classifier, pixels
 from mnistgan.rulers.pins import pins
-from pipeline.commands.render import render
+from pipeline.commands.render import ASKED, render
 from tests import committed
 
 EPOCHS = (0, 1, 2)
@@ -137,6 +139,23 @@ def test_the_animation_has_a_frame_an_epoch_at_the_pace_of_params(rendered: Path
 def test_the_walks_have_as_many_steps_as_params_say(rendered: Path) -> None:
     with Image.open(rendered / "pictures" / "interpolation.png") as picture:
         assert picture.width == 2 * 36 + 12 * (3 * 28 + 2) - 2
+
+
+def test_a_family_that_can_be_asked_for_a_class_has_a_row_of_each_by_the_same_latents(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    sampling.save(tmp_path / "cgan.npz", "cgan", families.find("cgan").build_sampled(sampling.MNIST, 0))
+    run_in(tmp_path, replace(inputs, weights=tmp_path / "cgan.npz"))
+    sampler = sampling.load(tmp_path / "cgan.npz")
+    latents = sampling.latents(0, ASKED, sampler.latent_size)  # of train.grid_seed
+    sevens = sampler.images(Ask(ASKED, latents=latents, classes=np.full(ASKED, 7, np.int32)))
+    with Image.open(tmp_path / "pictures" / "asked.png") as picture:
+        sheet = np.asarray(picture)
+    height, pitch = 3 * 28, 3 * 28 + 2
+    top = len(sheet) - 12 * 3 - 3 * pitch + 2
+    row = sheet[top : top + height, -12 * 3 - ASKED * pitch + 2 : -12 * 3]
+    assert np.array_equal(row[:, :height], sevens[0].repeat(3, axis=0).repeat(3, axis=1))
+    assert np.array_equal(row[:, -height:], sevens[-1].repeat(3, axis=0).repeat(3, axis=1))
 
 
 @pytest.mark.parametrize(

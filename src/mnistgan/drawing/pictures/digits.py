@@ -39,6 +39,13 @@ def real_and_generated(real: np.ndarray, generated: np.ndarray, columns: int, sc
     return Sheet(scale).draw("Real beside generated", caption, panels)
 
 
+def asked(images: np.ndarray, scale: int) -> Image.Image:
+    """Draws samples [C, K, 28, 28] of which each class was asked, one class a row and one latent a column."""
+    caption = "Each row is the digit that was asked for, each column one latent; none was chosen."
+    panel = Panel([Row(row, str(digit)) for digit, row in enumerate(images)], images.shape[1])
+    return Sheet(scale).draw("Samples as they were asked for", caption, [panel])
+
+
 def by_digit(images: np.ndarray, digits: np.ndarray, scale: int) -> Image.Image:
     """Draws samples [N, 28, 28] in ten rows by the digit [N] that the classifier reads in each."""
     caption = (
