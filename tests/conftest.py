@@ -27,8 +27,8 @@ KEPT = {"MNISTGAN_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"}
 HOME = tempfile.mkdtemp(prefix="mnistgan-home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 LONGEST_FIRST = (
-    *("survival/test_seeds_queue.py", "survival/test_pipeline.py"),
-    *("pipeline/test_repro.py", "pipeline/commands/test_train.py", "pipeline/test_outages.py", "test_workflow.py"),
+    *("survival/test_seeds_queue.py", "survival/test_pipeline.py", "pipeline/test_repro.py"),
+    *("pipeline/commands/test_train.py", "pipeline/test_outages.py", "test_workflow.py"),
     *("families/test_dcgan_step.py", "training/test_loop.py", "pipeline/commands/test_evaluate.py"),
     *("pipeline/commands/test_classifier.py", "evaluation/test_measuring.py"),
     *("browser/test_mlflow_pages.py", "survival/test_added_family.py"),

@@ -31,6 +31,7 @@ from pipeline.tracking.store import Published, Store
 from tests.pipeline.fabricated import Workspace, forget_machine
 from tests.pipeline.mlflow_server import Fault, Server
 
+SLOW = pytest.mark.slow
 USER = "someone:hunter2@"
 
 
@@ -140,7 +141,7 @@ def assert_nothing_is_missing(
     assert whole == held(reference, key, workspace.root / "held")
 
 
-@pytest.mark.parametrize("kind", [Fault.ERROR, Fault.LOST, Fault.HALF])
+@pytest.mark.parametrize("kind", [Fault.ERROR, *(pytest.param(kind, marks=SLOW) for kind in (Fault.LOST, Fault.HALF))])
 def test_whichever_call_fails_publishing_again_gives_what_one_that_never_failed_gives(
     kind: Fault,
     workspace: Workspace,
@@ -209,7 +210,12 @@ Outage = Callable[[Server, str], AbstractContextManager[str]]
 @pytest.mark.usefixtures("as_train")
 @pytest.mark.parametrize(
     ("outage", "reason"),
-    [(nobody_there, "Connection refused"), (silent, "timed out"), (failing, "500"), (locked, "is locked by another")],
+    [
+        pytest.param(nobody_there, "Connection refused", marks=SLOW),
+        pytest.param(silent, "timed out", marks=SLOW),
+        (failing, "500"),
+        (locked, "is locked by another"),
+    ],
 )
 def test_a_stage_goes_on_through_an_outage_with_one_warning_and_sync_fills_in_what_was_missed(
     outage: Outage,

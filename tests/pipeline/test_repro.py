@@ -19,6 +19,8 @@ from pipeline.dvcfiles import dvc_lock
 from pipeline.runs import keys
 from tests.pipeline.cloning import clone
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("prepare", "train", "evaluate", "render")
 
 
@@ -223,14 +225,12 @@ def test_a_copied_picture_leads_to_the_run(made, run, tmp_path):
     assert "a source that no journal" not in told
 
 
-@pytest.mark.slow
 def test_every_stage_comes_out_again_to_the_bit(made):
     before = sorted(path.name for path in (made.root / "checkpoints").iterdir())
     assert "the same bytes: prepare, train, evaluate, render made again" in made.pipeline("verify")
     assert sorted(path.name for path in (made.root / "checkpoints").iterdir()) == before
 
 
-@pytest.mark.slow
 def test_an_experiment_is_a_second_run_of_the_same_store_and_its_difference_shows(made, run):
     made.run("git", "add", "-A")
     made.run("git", "commit", "-q", "-m", "measured")
@@ -250,7 +250,6 @@ def test_an_experiment_is_a_second_run_of_the_same_store_and_its_difference_show
     assert len(made.runs) == 2
 
 
-@pytest.mark.slow
 def test_a_state_that_was_measured_before_comes_out_of_dvcs_run_cache_with_its_metrics(made):
     files = [made.root / "metrics" / name for name in ("evaluation.json", "scores.json", "classes.csv")]
     before = [file.read_bytes() for file in files]

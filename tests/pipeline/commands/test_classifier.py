@@ -52,6 +52,7 @@ def classifier(mnist_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return run
 
 
+@pytest.mark.slow
 def test_a_retrained_ruler_is_compared_saved_apart_and_the_same_to_the_byte_each_time(
     classifier: Classifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from tests.pipeline.fabricated import Workspace
 from tests.pipeline.published import MODEL, publish
 
 
+@pytest.mark.slow
 def test_a_clean_process_draws_from_the_registered_model(workspace: Workspace, generator: Path, client) -> None:
     workspace.finish(generator)
     done = publish(workspace.root)
