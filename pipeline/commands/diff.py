@@ -1,12 +1,13 @@
 """Compares two results: the verdict first, then the causes and figures that differ."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from mnistgan.comparison import wording
-from mnistgan.comparison.compare import Compared, Comparison, Value, compare
+from mnistgan.comparison.compare import Compared, Comparison, Value, Verdict, compare
 from mnistgan.comparison.sides import Change, Side, changes
 from pipeline import output
 from pipeline.results import lookup
@@ -32,14 +33,14 @@ def diff(
 ) -> None:
     """Tell whether B is better or worse than A.
 
-    Or that they are identical, or that it can't be told yet. Log FID decides, at 5%: by Welch's test, seeds unpaired,
-    where both sides are groups of seeds. One seed on a side is judged by the spread between seeds that
-    metrics/seeds.csv records for A's or B's recipe: Student's t with its degrees of freedom, the spread times the root
-    of 2. Without one it can't be told. Equal pins and figures are identical; the same weights with other figures, or by
-    other measuring code, are measured otherwise. Seeds that collapsed are counted, by Fisher's exact test, and not
-    averaged in; where there are any, both tests share the 5%. All other metrics are shown with p adjusted by Holm and
-    decide nothing. How many more seeds it takes follows from the spread and --margin, never from the difference that
-    was seen.
+    Or that they are identical, or that it can't be told yet. Log FID decides, at 5%: by Student's t, seeds unpaired,
+    with the spread between seeds pooled from the groups and from what metrics/seeds.csv records for A's or B's recipe;
+    where these spreads differ grossly, by Welch's test of the groups alone. Where a side has one seed and nothing is
+    recorded, the other's group tells the spread; without one it can't be told. Equal pins and figures are identical;
+    the same weights with other figures, or by other measuring code, are measured otherwise. Seeds that collapsed are
+    counted, by Fisher's exact test, and not averaged in; where there are any, both tests share the 5%. All other
+    metrics are shown with p adjusted by Holm and decide nothing. What would decide it (so many seeds a side) follows
+    from the spread and --margin, never from the difference that was seen.
 
     Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
     """
@@ -65,7 +66,7 @@ def result(found: Comparison, a: Results, b: Results) -> output.Result:
     changed = {kind: changes(getattr(a, kind), getattr(b, kind)) for kind in ("params", "data", "code", "machine")}
     headline, sides = wording.headline(found), f"A: {_who(found.a)}; B: {_who(found.b)}"
     notes = list(dict.fromkeys((*a.notes, *b.notes, *wording.notes(found))))
-    more, of, metrics = found.more_seeds, found.collapses, (found.primary, *found.others)
+    of, metrics = found.collapses, (found.primary, *found.others)
     return output.Result(
         headline=headline,
         legend=f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real",
@@ -80,7 +81,8 @@ def result(found: Comparison, a: Results, b: Results) -> output.Result:
             "basis": found.basis.value,
             "level": of.level,
             "margin": found.margin,
-            "more_seeds": {"low": more.low, "high": more.high} if more else None,
+            "decided_by": wording.decided_by(found.plan) if found.verdict is Verdict.CANT_TELL else None,
+            "plan": {"seeds": found.plan.seeds, "sees": math.expm1(found.plan.sees)} if found.plan else None,
             "collapsed": {"a": of.a, "of_a": of.of_a, "b": of.b, "of_b": of.of_b, "p": of.p},
             "a": _side(a),
             "b": _side(b),

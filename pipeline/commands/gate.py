@@ -32,12 +32,13 @@ def gate(
     """Judge a result by the rules of gate.yaml.
 
     Exits with 0 where it passed, 1 failed, 3 inconclusive, 2 on bad use. A rule passes where the one-sided 95% bound of
-    what it asks about is inside its margin, fails where the whole interval between both bounds is outside, and is
-    inconclusive between. A rule about the head alone takes the interval of the samples that its file holds. One that
-    compares with the base takes the spread between seeds: of the two groups, or that which metrics/seeds.csv records
-    for the base's or the head's recipe. Where neither is there, such a rule can't pass, unless both are identical. The
-    gate never passes (3) where the figures are not those that dvc.lock records, or the two were measured otherwise: by
-    other code, or the same weights with other figures. No network and no MLflow. See docs/comparing.md.
+    what it asks about is inside its margin. A rule about the head alone takes the interval of the samples that its file
+    holds, and fails where all of it is outside. One that compares with the base takes the spread between seeds, of the
+    two groups and of what metrics/seeds.csv records for the base's or the head's recipe, and fails where the head is
+    shown to be worse and not shown to be inside the margin. Between, it is inconclusive, and says how many seeds a
+    side would decide it. Without a spread such a rule can't pass, unless both are identical. The gate never passes (3)
+    where the figures are not those that dvc.lock records, or the two were measured otherwise: by other code, or the
+    same weights with other figures. No network and no MLflow. See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
     asked = read(rules)
@@ -65,7 +66,7 @@ def _result(
     """Words the rules' outcomes; ``otherwise``: why the figures can't be held against each other at all."""
     order = ("fail", "inconclusive", "pass")
     headline, notes = _headline(outcome, judged, base, head, otherwise), list(dict.fromkeys((*base.notes, *head.notes)))
-    rows = [(one.outcome.value, one.name, one.rule, one.said) for one in judged]
+    rows = [(one.outcome.value, one.name, one.rule, _found(one)) for one in judged]
     return output.Result(
         headline=headline,
         legend=f"head: {head.side.name}; base: {base.side.name}; one-sided 95% bounds",
@@ -75,6 +76,7 @@ def _result(
         content={
             "outcome": outcome.value,
             "headline": headline,
+            "decided_by": _decided_by(judged) if outcome is Outcome.INCONCLUSIVE else None,
             "contradiction": sides.contradiction(base.side, head.side),
             "measured_otherwise": otherwise,
             "base_doubts": list(base.doubts),
@@ -91,6 +93,8 @@ def _headline(outcome: Outcome, judged: Sequence[Judged], base: Results, head: R
     counts = {word: sum(one.outcome.value == word for one in judged) for word in EXIT_CODES}
     counted = ", ".join(f"{count} {WORDS[word]}" for word, count in counts.items() if count)
     told = f"gate {WORDS[outcome.value]}: {counted} of {len(judged)} rules"
+    if outcome is Outcome.INCONCLUSIVE and (would := _decided_by(judged)):
+        told += f"; {would}"
     if doubts := (*head.doubts, *base.doubts):
         told += f", of figures in doubt: {doubts[0]}"
     if otherwise:
@@ -98,3 +102,12 @@ def _headline(outcome: Outcome, judged: Sequence[Judged], base: Results, head: R
     if not doubts and sides.are_identical(base.side, head.side):
         return f"{told}; identical to the base: {same(base.side, head.side)}"
     return told
+
+
+def _found(one: Judged) -> str:
+    return f"{one.said}; {one.decided_by}" if one.decided_by else one.said
+
+
+def _decided_by(judged: Sequence[Judged]) -> str | None:
+    """Says what would decide the rules about the change that are inconclusive; None where no number of seeds would."""
+    return "; ".join(f"{one.name}: {one.decided_by}" for one in judged if one.decided_by) or None

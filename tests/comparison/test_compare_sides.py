@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from mnistgan.comparison.compare import Basis, Collapses, Compared, Comparison, Verdict, compare, judge
-from mnistgan.comparison.differences import Difference, SeedsNeeded
+from mnistgan.comparison.differences import Difference
+from mnistgan.comparison.power import Plan
 from mnistgan.comparison.sides import Change, Side, Trained, changes
 from mnistgan.comparison.wording import headline, notes, says, value
 from mnistgan.errors import PinsError
@@ -17,10 +18,26 @@ def metric(found: Comparison, name: str) -> Compared:
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(0.6, "better"), (1.6, "worse"), (1.02, "cant_tell")])
-def test_groups_are_judged_by_welch_on_log_fid(factor: float, expected: str) -> None:
+def test_groups_are_judged_by_their_pooled_spread_of_log_fid(factor: float, expected: str) -> None:
     found = compare(side("A", seeds_around(27, 5)), side("B", seeds_around(27 * factor, 4)))
     assert (found.verdict.value, found.basis) == (expected, Basis.GROUPS)
-    assert "Welch's test on log FID, 5 and 4 seeds" in headline(found)
+    assert "t test on log FID, 5 and 4 seeds" in headline(found)
+
+
+def test_groups_lean_on_the_seeds_that_are_recorded_beside_them_each_counted_once() -> None:
+    base = Side("A", tuple(Trained(f"A {row.seed}", row.figures) for row in rows()[:3]), "recipe-a")
+    found = compare(base, side("B", [30.0, 31.0, 32.0]), rows())
+    assert found.primary.difference is not None
+    assert found.primary.difference.degrees == 4 + 2
+    assert "t test on log FID, 3 and 3 seeds, with the spread of 2 more recorded" in headline(found)
+
+
+def test_spreads_that_differ_grossly_are_not_pooled_and_that_is_said() -> None:
+    wild = side("B", [20.0, 60.0, 180.0])
+    found = compare(side("A", seeds_around(27, 3), "recipe-a"), wild, rows())
+    assert found.primary.difference is not None
+    assert not found.primary.difference.is_pooled
+    assert "Welch's test on log FID, 3 and 3 seeds, whose spreads and the recorded differ too far" in headline(found)
 
 
 @pytest.mark.parametrize(("factor", "told"), [(1.02, "; p = 0."), (10, "; p < 0.0001,")])
@@ -43,18 +60,19 @@ def test_the_spread_of_one_sides_recipe_is_taken_for_the_others_and_that_is_said
     assert any("spread between seeds of B is not recorded" in note for note in notes(found))
 
 
-def test_of_two_recorded_spreads_the_wider_judges() -> None:
+def test_of_two_recorded_spreads_that_differ_grossly_the_wider_judges() -> None:
     wide = [replace(row, digest="recipe-b", figures=figures(27 * 3**row.seed)) for row in rows()]
     found = compare(side("A", [27.0], "recipe-a"), side("B", [60.0], "recipe-b"), [*rows(), *wide])
     assert found.verdict is Verdict.CANT_TELL
-    assert any("spread between seeds of A is recorded and narrower" in note for note in notes(found))
+    assert "the widest of spreads that differ too far to be pooled" in headline(found)
 
 
 @pytest.mark.parametrize("recorded", [[], rows(digest="recipe-z")], ids=["no file", "another recipe's"])
 def test_without_a_spread_of_either_recipe_one_seed_a_side_tells_nothing(recorded: list) -> None:  # type: ignore[type-arg]
     found = compare(side("A", [27.0], "recipe-a"), side("B", [270.0], "recipe-b"), recorded)
-    assert (found.verdict, found.basis, found.more_seeds) == (Verdict.CANT_TELL, Basis.NONE, None)
+    assert (found.verdict, found.basis, found.plan) == (Verdict.CANT_TELL, Basis.NONE, None)
     assert "has no spread for this recipe" in headline(found)
+    assert headline(found).endswith("two seeds a side would tell how far seeds differ")
 
 
 def test_one_seed_against_a_group_is_judged_by_the_groups_spread_where_nothing_is_recorded() -> None:
@@ -168,33 +186,23 @@ def test_where_a_seed_collapsed_fid_is_held_to_half_the_level() -> None:
     assert judge(between, Collapses(0, 5, 1, 5)) is Verdict.CANT_TELL
 
 
-def test_the_seeds_needed_follow_from_the_spread_and_the_margin_and_not_from_what_was_seen() -> None:
-    needed = [
-        compare(side("A", [27.0], "recipe-a"), side("B", [fid], "recipe-a"), rows()).more_seeds
-        for fid in (27.1, 30.0, 90)
-    ]
-    assert needed[0] == needed[1] == needed[2] is not None
-    wider = compare(side("A", [27.0], "recipe-a"), side("B", [27.1], "recipe-a"), rows(), margin=0.05).more_seeds
-    assert wider is not None
-    assert needed[0] is not None
-    assert wider.low is not None
-    assert needed[0].low is not None
-    assert wider.low > needed[0].low
-    assert f"about {needed[0]} more seeds a side would show a difference of 25% in FID" in headline(
-        compare(side("A", [27.0], "recipe-a"), side("B", [27.1], "recipe-a"), rows())
-    )
+def test_what_would_decide_it_follows_from_the_spread_and_the_margin_and_not_from_what_was_seen() -> None:
+    def planned(fid: float, margin: float = 0.25) -> Plan:
+        found = compare(side("A", [27.0], "recipe-a"), side("B", [fid], "recipe-a"), rows(), margin).plan
+        assert found is not None
+        return found
+
+    assert planned(27.1) == planned(30.0) == planned(90.0)
+    assert planned(27.1, 0.05).seeds > planned(27.1).seeds
+    told = headline(compare(side("A", [27.0], "recipe-a"), side("B", [27.1], "recipe-a"), rows()))
+    assert told.endswith("2 seeds a side would see +19%")
 
 
-def test_where_nothing_was_recorded_the_groups_own_spread_plans_the_seeds() -> None:
-    found = compare(side("A", seeds_around(27, 2)), side("B", seeds_around(27.2, 2)))
+def test_seeds_that_would_have_seen_the_margin_need_so_many_as_see_half_of_it() -> None:
+    found = compare(side("A", seeds_around(27, 8)), side("B", seeds_around(27.2, 8)))
     assert found.verdict is Verdict.CANT_TELL
-    assert found.more_seeds is not None
-
-
-def test_when_the_margin_would_have_shown_that_is_what_is_said() -> None:
-    found = compare(side("A", seeds_around(27, 8)), side("B", seeds_around(27.2, 8)), margin=2.0)
-    assert found.more_seeds == SeedsNeeded(0, 0)
-    assert "a difference of 200% in FID would have shown four times in five" in headline(found)
+    assert found.plan is not None
+    assert found.plan.sees <= math.log1p(0.25) / 2
 
 
 def test_the_same_seed_twice_is_no_second_seed() -> None:

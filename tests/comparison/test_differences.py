@@ -1,9 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from mnistgan.comparison.differences import Difference, SeedSpread, difference, fisher, holm, pooled, welch
+from mnistgan.comparison.differences import Difference, SeedSpread, alike, difference, fisher, holm, pooled, welch
 
 A, B = [3.1, 3.4, 3.2], [3.9, 3.5, 4.1, 3.7, 3.3]
 
@@ -25,28 +26,53 @@ def test_welch_by_hand() -> None:
     assert found.degrees == pytest.approx(50 / 17)
 
 
+RECORDED = [2.0, 2.1, 2.2, 2.3, 2.4]  # variance .025, of 4 degrees
+
+
 def test_one_value_a_side_is_judged_by_the_recorded_spread_times_the_root_of_2() -> None:
-    assert difference([3.0], [3.5], SeedSpread(0.1, 4)) == Difference(0.5, pytest.approx(0.1 * math.sqrt(2)), 4)
+    found = difference([3.0], [3.5], [[3.0], [3.5], RECORDED])
+    assert found == Difference(0.5, pytest.approx(math.sqrt(2 * 0.025)), 4)
 
 
-def test_one_value_against_three_takes_the_recorded_spread_of_both_means() -> None:
-    found = difference([3.0], [3.5, 3.6, 3.7], SeedSpread(0.1, 4))
-    assert found == Difference(pytest.approx(0.6), pytest.approx(0.1 * math.sqrt(1 + 1 / 3)), 4)
+def test_one_value_against_three_takes_their_spread_and_the_recorded_together() -> None:
+    # Variance .01 of 2 degrees beside .025 of 4: .02 of 6; of a mean of one and one of three, 4/3 of it.
+    found = difference([3.0], [3.5, 3.6, 3.7], [[3.0], [3.5, 3.6, 3.7], RECORDED])
+    assert found == Difference(pytest.approx(0.6), pytest.approx(math.sqrt(0.02 * 4 / 3)), 6)
 
 
-def test_two_values_a_side_are_judged_by_themselves_whatever_was_recorded() -> None:
-    assert difference(A, B, SeedSpread(99.0, 4)) == welch(A, B)
+def test_two_groups_without_a_record_are_judged_by_scipys_t_test_of_one_spread() -> None:
+    found, expected = difference(A, B), stats.ttest_ind(B, A)
+    assert found is not None
+    assert (found.p, found.degrees) == pytest.approx((expected.pvalue, expected.df), rel=1e-9)
+
+
+def test_a_factor_of_the_first_counts_with_its_square() -> None:
+    found = difference([3.0], [3.5], [RECORDED], factor=2.0)
+    assert found == Difference(-2.5, pytest.approx(math.sqrt(5 * 0.025)), 4)
+
+
+def test_grossly_different_spreads_leave_groups_to_themselves_and_one_value_to_the_widest() -> None:
+    wild = [0.0, 5.0, 10.0]
+    assert difference(A, wild, [A, wild, RECORDED]) == welch(A, wild)
+    assert difference([1.0], [2.0], [wild, RECORDED]) == Difference(1.0, pytest.approx(5 * math.sqrt(2)), 2, False)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.3, 1.0, 2.5, 3.2, 8.0])
+def test_two_spreads_are_alike_unless_the_f_test_says_otherwise(ratio: float) -> None:
+    one, other = [0.0, 1.0, 2.0, 3.0], [0.0, ratio, 2 * ratio, 3 * ratio, 4 * ratio]
+    share = stats.f.cdf(np.var(one, ddof=1) / np.var(other, ddof=1), 3, 4)
+    assert alike([one, other, [7.0]]) is bool(2 * min(share, 1 - share) >= 0.05 / 2)
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "spread"),
-    [([1.0], [2.0], None), ([1.0], [2.0], SeedSpread(0.0, 4)), ([], [2.0], SeedSpread(1, 4)), ([1, 1], [2, 2], None)],
+    ("a", "b", "recorded"),
+    [([1.0], [2.0], []), ([1.0], [2.0], [3.0, 3.0]), ([], [2.0], RECORDED), ([1, 1], [2, 2], [])],
     ids=["nothing recorded", "no spread", "an empty side", "groups that do not vary"],
 )
 def test_nothing_is_said_where_nothing_tells_what_chance_does(
-    a: list[float], b: list[float], spread: SeedSpread | None
+    a: list[float], b: list[float], recorded: list[float]
 ) -> None:
-    assert difference(a, b, spread) is None
+    assert difference(a, b, [a, b, recorded]) is None
 
 
 def test_the_pooled_spread_is_that_within_groups() -> None:

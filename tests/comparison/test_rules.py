@@ -26,7 +26,13 @@ def one(name: str, fid: float = 27.0, recipe: str | None = "recipe-a", **section
 
 @pytest.mark.parametrize(
     ("fid", "expected"),
-    [(27.3, Outcome.PASS), (60.0, Outcome.FAIL), (33.0, Outcome.INCONCLUSIVE), (20.0, Outcome.PASS)],
+    [
+        (27.3, Outcome.PASS),
+        (60.0, Outcome.FAIL),
+        (33.0, Outcome.FAIL),
+        (30.0, Outcome.INCONCLUSIVE),
+        (20.0, Outcome.PASS),
+    ],
 )
 def test_no_worse_than_base_is_judged_by_the_recorded_spread(fid: float, expected: Outcome) -> None:
     found = outcome(NO_WORSE, one("base"), one("head", fid), rows())
@@ -35,12 +41,29 @@ def test_no_worse_than_base_is_judged_by_the_recorded_spread(fid: float, expecte
 
 
 @pytest.mark.parametrize(
-    ("fid", "expected"), [(27.3, Outcome.PASS), (60.0, Outcome.FAIL), (34.0, Outcome.INCONCLUSIVE)]
+    ("fid", "expected"), [(27.3, Outcome.PASS), (60.0, Outcome.FAIL), (34.0, Outcome.FAIL), (29.0, Outcome.PASS)]
 )
 def test_no_worse_than_base_takes_groups_by_their_own_spread(fid: float, expected: Outcome) -> None:
     found = outcome(NO_WORSE, side("base", seeds_around(27, 5)), side("head", seeds_around(fid, 5)))
     assert found.outcome is expected
-    assert "Welch's test, 5 and 5 seeds" in found.said
+    assert "5 and 5 seeds" in found.said
+
+
+def test_a_harm_that_is_shown_fails_unless_it_is_shown_to_be_within_the_margin() -> None:
+    # Log FIDs of 27 and 31, six seeds each of deviation .05: +15%, of which chance makes 5% either way.
+    base, head = side("base", seeds_around(27, 6)), side("head", seeds_around(31, 6))
+    for margin, expected in ((25, Outcome.PASS), (15, Outcome.FAIL), (0, Outcome.FAIL)):
+        rule = {"fid": f"no worse than base by more than {margin}%"}
+        assert outcome(rule, base, head).outcome is expected
+
+
+def test_an_inconclusive_change_says_how_many_seeds_would_see_what() -> None:
+    found = outcome(NO_WORSE, one("base"), one("head", 31.0), rows())
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.decided_by == "4 seeds a side would see +10%"
+    linear = {"coverage": "no worse than base by more than 10%"}
+    found = outcome(linear, one("base", coverage={"value": 0.54}), one("head", 28.0, coverage={"value": 0.5}), rows())
+    assert found.decided_by == "4 seeds a side would see +10%"
 
 
 @pytest.mark.parametrize(("fid", "expected"), [(27.3, Outcome.INCONCLUSIVE), (60.0, Outcome.FAIL)])
@@ -67,7 +90,8 @@ def test_what_is_identical_is_no_worse_even_without_a_spread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("coverage", "expected"), [(0.53, Outcome.PASS), (0.05, Outcome.FAIL), (0.44, Outcome.INCONCLUSIVE)]
+    ("coverage", "expected"),
+    [(0.53, Outcome.PASS), (0.05, Outcome.FAIL), (0.44, Outcome.FAIL), (0.48, Outcome.INCONCLUSIVE)],
 )
 def test_of_a_metric_that_should_be_high_worse_is_lower(coverage: float, expected: Outcome) -> None:
     rule = {"coverage": "no worse than base by more than 25 %"}

@@ -9,15 +9,16 @@ from statistics import fmean
 from mnistgan.comparison.differences import (
     LEVEL,
     Difference,
-    SeedsNeeded,
+    alike,
     difference,
     fisher,
     half_of_mean,
     holm,
     pooled,
-    seeds_needed,
+    widest,
 )
 from mnistgan.comparison.figures import finite
+from mnistgan.comparison.power import TWO_SIDED, Plan, plan
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow, spread_of
 from mnistgan.comparison.sides import Side, are_identical, distinct, measured_by_others, measured_otherwise
 from mnistgan.errors import PinsError
@@ -42,7 +43,7 @@ class Verdict(StrEnum):
 class Basis(StrEnum):
     """Where the size of a chance difference is taken from: a group of seeds, a record, or nowhere."""
 
-    GROUPS = "groups"  # seeds on both sides: Welch's test
+    GROUPS = "groups"  # seeds on both sides, with what is recorded beside
     RECORDED = "recorded"  # the recorded spread of a recipe, since a side has one seed
     OTHER = "other"  # the spread within the other side's seeds, since one side has one seed and nothing is recorded
     NONE = "none"
@@ -143,22 +144,27 @@ class Comparison:
     b: Side
     verdict: Verdict
     basis: Basis
-    spread: RecordedSpread | None
-    narrower: RecordedSpread | None  # that of the other side's recipe, where it is recorded too
+    records: tuple[RecordedSpread, ...]  # of either side's recipe, the one in which FID varies more first
     primary: Compared
     others: tuple[Compared, ...]
     collapses: Collapses
     margin: float
-    more_seeds: SeedsNeeded | None
+    plan: Plan | None  # what would decide it; None where nothing tells how far seeds differ
     notes: tuple[str, ...]
     otherwise: str | None = None  # why it can't be that both were measured, and alike
+
+    @property
+    def others_recorded(self) -> int:
+        """How many recorded seeds, on neither side, tell the spread beside the sides' own."""
+        held = {member.figures.seed_of for side in (self.a, self.b) for member in side.members}
+        return sum(row.figures.seed_of not in held for record in self.records for row in record.healthy)
 
 
 def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = MARGIN) -> Comparison:
     """Compares two sides of one member or more each.
 
-    ``recorded``: the rows of a seeds.csv, of which those of A's or B's recipe tell the spread where a side has one
-    seed. ``margin``: the share of FID, for instance 0.25, whose detection the number of seeds aims at. Raises PinsError
+    ``recorded``: the rows of a seeds.csv, of which those of A's or B's recipe tell the spread beside the sides' own.
+    ``margin``: the share of FID, for instance 0.25, whose detection the number of seeds aims at. Raises PinsError
     where two evaluations were measured by different rulers.
     """
     check_pins(a, b)
@@ -167,26 +173,24 @@ def compare(a: Side, b: Side, recorded: Iterable[SeedRow] = (), margin: float = 
     a, repeated_a = distinct(a)
     b, repeated_b = distinct(b)
     rows = list(recorded)
-    spread, narrower = spreads(rows, a, b)
+    records = spreads(rows, a, b)
     metrics = metrics_in([PRIMARY, *(name for m in (*a.members, *b.members) for name in m.figures.leaves)])
     by_chance = not (otherwise or identical)
-    primary, *others = (_compared(metric, a, b, spread, by_chance) for metric in metrics)
+    primary, *others = (_compared(metric, a, b, records, by_chance) for metric in metrics)
     collapses = Collapses(a.collapsed, len(a.members), b.collapsed, len(b.members))
     values = [finite(primary.metric, (member.figures for member in side.healthy)) for side in (a, b)]
-    planned = (spread and spread.of(primary.metric)) or pooled(values)
     return Comparison(
         a=a,
         b=b,
         verdict=(otherwise and Verdict.OTHERWISE)
         or (Verdict.IDENTICAL if identical else judge(primary.difference, collapses)),
-        basis=_basis(values, primary.difference, spread),
-        spread=spread,
-        narrower=narrower,
+        basis=_basis(values, primary.difference, records),
+        records=records,
         primary=replace(primary, p=primary.difference.p if primary.difference else None),
         others=_adjusted(others),
         collapses=collapses,
         margin=margin,
-        more_seeds=seeds_needed(planned, math.log1p(margin)).beyond(min(map(len, values))) if planned else None,
+        plan=planned(primary.metric, a, b, records, math.log1p(margin)),
         notes=(*filter(None, [by_others]), *repeated_a, *repeated_b, *_shared(a, b)),
         otherwise=otherwise,
     )
@@ -211,12 +215,36 @@ def check_pins(a: Side, b: Side) -> None:
             raise PinsError(f"{first.name} and {other.name} do not compare: {error}") from error
 
 
-def spreads(rows: Sequence[SeedRow], a: Side, b: Side) -> tuple[RecordedSpread | None, RecordedSpread | None]:
-    """The recorded spreads of A's and B's recipe, the one in which FID varies more first; None for one that is not."""
+def spreads(rows: Sequence[SeedRow], a: Side, b: Side) -> tuple[RecordedSpread, ...]:
+    """The recorded spreads of A's and B's recipe, the one in which FID varies more first."""
     known = [spread for recipe in dict.fromkeys((a.recipe, b.recipe)) if (spread := spread_of(rows, recipe))]
     known.sort(key=lambda spread: of.deviation if (of := spread.of(KNOWN[PRIMARY])) else 0.0, reverse=True)
-    wider, narrower, *_ = (*known, None, None)
-    return wider, narrower
+    return tuple(known)
+
+
+def independent(metric: Metric, a: Side, b: Side, records: Sequence[RecordedSpread]) -> list[list[float]]:
+    """A metric's values in groups that vary independently: the records, and of each side the seeds that none holds."""
+    recorded = [[row.figures for row in record.healthy] for record in records]
+    held = {figures.seed_of for record in recorded for figures in record}
+    own = [[m.figures for m in side.healthy if m.figures.seed_of not in held] for side in (a, b)]
+    return [finite(metric, group) for group in (*own, *recorded)]
+
+
+def planned(
+    metric: Metric, a: Side, b: Side, records: Sequence[RecordedSpread], margin: float, point: float = TWO_SIDED
+) -> Plan | None:
+    """Plans the seeds a side that see ``margin``, on the metric's scale; half of it where those that are there do.
+
+    Whatever the truth is, it lies half the margin or more from no difference or from the margin.
+    """
+    groups = independent(metric, a, b, records)
+    spread = pooled(groups) if alike(groups) else widest(groups)
+    if spread is None or spread.deviation <= 0:
+        return None
+    recorded = sum(max(0, len(group) - 1) for group in groups[2:]) if alike(groups) else 0
+    present = min(len(finite(metric, (member.figures for member in side.healthy))) for side in (a, b))
+    found = plan(spread, recorded, margin, present, point)
+    return plan(spread, recorded, margin / 2, present, point) if found.seeds == present else found
 
 
 def _shared(a: Side, b: Side) -> list[str]:
@@ -227,9 +255,9 @@ def _shared(a: Side, b: Side) -> list[str]:
     return [f"on both sides: {', '.join(shared)}; the groups are not independent, and p says too little"]
 
 
-def _compared(metric: Metric, a: Side, b: Side, spread: RecordedSpread | None, by_chance: bool) -> Compared:
+def _compared(metric: Metric, a: Side, b: Side, records: Sequence[RecordedSpread], by_chance: bool) -> Compared:
     of_a, of_b = (finite(metric, (member.figures for member in side.healthy)) for side in (a, b))
-    found = difference(of_a, of_b, spread.of(metric) if spread else pooled([of_a, of_b])) if by_chance else None
+    found = difference(of_a, of_b, independent(metric, a, b, records)) if by_chance else None
     return Compared(metric, _value(metric, a), _value(metric, b), found, is_tested=by_chance)
 
 
@@ -265,9 +293,9 @@ def _adjusted(others: Sequence[Compared]) -> tuple[Compared, ...]:
     return tuple(replace(other, p=adjusted.get(other.metric.name)) for other in others)
 
 
-def _basis(values: Sequence[Sequence[float]], primary: Difference | None, spread: RecordedSpread | None) -> Basis:
+def _basis(values: Sequence[Sequence[float]], primary: Difference | None, records: Sequence[RecordedSpread]) -> Basis:
     if primary is None:
         return Basis.NONE
     if min(map(len, values)) >= 2:
         return Basis.GROUPS
-    return Basis.RECORDED if spread else Basis.OTHER
+    return Basis.RECORDED if records else Basis.OTHER

@@ -1,19 +1,19 @@
-"""Tests whether two groups of seeds differ (Welch, Fisher, Holm), and computes how many it takes to see a difference.
+"""Tests whether two groups of seeds differ: Student's t by a pooled spread, Welch, Fisher, Holm.
 
-All in plain Python: a command that compares two files should not load SciPy for Student's t and the chi-square.
+All in plain Python: a command that compares two files should not load SciPy for Student's t.
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from statistics import NormalDist, fmean, stdev, variance
+from statistics import fmean, stdev
 
+LEVEL = 0.05
+GROSS = 0.05  # significance at which groups' spreads are too unlike to be pooled
 _TINY = 1e-300
 _TERMS = 500
-_NORMAL = NormalDist()
 
 
 def two_sided(t: float, degrees: float) -> float:
@@ -31,12 +31,6 @@ def quantile(probability: float, degrees: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if two_sided(middle, degrees) > outside else (low, middle)
     return high
-
-
-def chi_square_quantile(probability: float, degrees: float) -> float:
-    """The chi-square's quantile by Wilson and Hilferty (1931); within 1% for 3 degrees or more at 0.1 and 0.9."""
-    spread = 2 / (9 * degrees)
-    return float(degrees * (1 - spread + _NORMAL.inv_cdf(probability) * math.sqrt(spread)) ** 3)
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:
@@ -61,26 +55,44 @@ def _incomplete_beta(x: float, a: float, b: float) -> float:
     return front * (value - 1) / a
 
 
+@lru_cache(maxsize=256)
+def _beta_quantile(probability: float, a: float, b: float) -> float:
+    """The value that the beta distribution stays below with ``probability``: of F's shares of the sum of squares."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _incomplete_beta(middle, a, b) > probability else (middle, high)
+    return middle
+
+
 def _away_from_zero(number: float) -> float:
     return number if abs(number) > _TINY else _TINY
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An estimate with its standard error (> 0) and that error's degrees of freedom, for Student's t."""
+    """An estimate with its standard error (> 0) and that error's degrees of freedom, for Student's t.
+
+    ``is_pooled``: whether the error is of one spread, that of all groups; else it is of each side's own, or the widest.
+    """
 
     estimate: float
     standard_error: float
     degrees: float
+    is_pooled: bool = True
 
     @property
     def p(self) -> float:
         """Two-sided p value: how often chance alone gives a difference at least so large."""
         return two_sided(self.estimate / self.standard_error, self.degrees)
 
+    def half(self, probability: float) -> float:
+        """How far from the estimate the one-sided bound lies that holds with ``probability``."""
+        return quantile(probability, self.degrees) * self.standard_error
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided confidence interval at ``level``."""
-        half = quantile((1 + level) / 2, self.degrees) * self.standard_error
+        half = self.half((1 + level) / 2)
         return self.estimate - half, self.estimate + half
 
 
@@ -92,44 +104,79 @@ class SeedSpread:
     degrees: float
 
 
-def difference(a: Sequence[float], b: Sequence[float], spread: SeedSpread | None = None) -> Difference | None:
-    """Estimates how much larger ``b`` is than ``a`` on average.
+Groups = Sequence[Sequence[float]]
 
-    Two values or more on both sides are judged by themselves (:func:`welch`), else by ``spread``; None where there is
-    none of it, a side is empty, or nothing varies, so that nothing tells how large a difference chance makes.
+
+def difference(
+    a: Sequence[float], b: Sequence[float], groups: Groups | None = None, factor: float = 1.0
+) -> Difference | None:
+    """Estimates how much larger ``b`` is on average than ``factor`` times ``a``.
+
+    By one spread, pooled within ``groups``, which are independent (the two themselves, if left out). Where the groups'
+    spreads are not :func:`alike`, two values or more on both sides are judged by themselves (:func:`welch`), and one
+    value by the widest spread. None where a side is empty or nothing varies, so that nothing tells how large a
+    difference chance makes.
     """
+    groups = [a, b] if groups is None else groups
     if not a or not b:
         return None
-    if min(len(a), len(b)) >= 2:
-        return welch(a, b)
+    is_pooled = alike(groups)
+    if not is_pooled and min(len(a), len(b)) >= 2:
+        return welch([factor * value for value in a], b)
+    spread = pooled(groups) if is_pooled else widest(groups)
     if spread is None or spread.deviation <= 0:
         return None
-    # One value a side: the deviation times the root of 2.
-    error = spread.deviation * math.sqrt(1 / len(a) + 1 / len(b))
-    return Difference(fmean(b) - fmean(a), error, spread.degrees)
+    error = spread.deviation * math.sqrt(factor**2 / len(a) + 1 / len(b))
+    return Difference(fmean(b) - factor * fmean(a), error, spread.degrees, is_pooled)
 
 
 def welch(a: Sequence[float], b: Sequence[float]) -> Difference | None:
     """Welch's test (1947) of two independent groups of 2 or more values; None where neither varies."""
-    of_a, of_b = variance(a) / len(a), variance(b) / len(b)
+    of_a, of_b = (_squares(group) / (len(group) - 1) / len(group) for group in (a, b))
     if of_a + of_b == 0:
         return None
     degrees = (of_a + of_b) ** 2 / (of_a**2 / (len(a) - 1) + of_b**2 / (len(b) - 1))
-    return Difference(fmean(b) - fmean(a), math.sqrt(of_a + of_b), degrees)
+    return Difference(fmean(b) - fmean(a), math.sqrt(of_a + of_b), degrees, is_pooled=False)
+
+
+def pooled(groups: Groups) -> SeedSpread | None:
+    """Pools the spread within groups, whatever lies between them; None where no group has two values."""
+    degrees = sum(len(group) - 1 for group in groups if group)
+    return SeedSpread(math.sqrt(sum(map(_squares, groups)) / degrees), degrees) if degrees else None
+
+
+def _squares(group: Sequence[float]) -> float:
+    """The sum of squares about the mean; 0 for fewer than two values. The library's variance is ten times slower."""
+    middle = fmean(group) if group else 0.0
+    return math.fsum((value - middle) ** 2 for value in group)
+
+
+def widest(groups: Groups) -> SeedSpread | None:
+    """The spread of the group that varies most; None where no group has two values."""
+    spreads = filter(None, (pooled([group]) for group in groups))
+    return max(spreads, key=lambda spread: spread.deviation, default=None)
+
+
+def alike(groups: Groups) -> bool:
+    """Whether groups may be pooled: no spread within one differs grossly from that within the others together.
+
+    By the F test of each beside the others, two-sided, at 5% shared by all (Bonferroni).
+    """
+    found = [(_squares(group), len(group) - 1) for group in groups if len(group) >= 2]
+    total, degrees = sum(squares for squares, _ in found), sum(own for _, own in found)
+    tail = GROSS / 2 / max(1, len(found))
+    return all(
+        _beta_quantile(tail, own / 2, (degrees - own) / 2)
+        <= squares / total
+        <= _beta_quantile(1 - tail, own / 2, (degrees - own) / 2)
+        for squares, own in found
+        if own < degrees and total > 0
+    )
 
 
 def half_of_mean(values: Sequence[float]) -> float:
     """Half the width of the 95% interval of the mean of 2 or more values, by Student's t."""
     return quantile(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-
-
-def pooled(groups: Sequence[Sequence[float]]) -> SeedSpread | None:
-    """Pools the spread within groups, whatever lies between them; None where no group has two values."""
-    groups = [group for group in groups if len(group) >= 2]
-    degrees = sum(len(group) - 1 for group in groups)
-    if not degrees:
-        return None
-    return SeedSpread(math.sqrt(sum(variance(group) * (len(group) - 1) for group in groups) / degrees), degrees)
 
 
 def fisher(hits_a: int, count_a: int, hits_b: int, count_b: int) -> float:
@@ -144,82 +191,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     raised = accumulate((min(1.0, p_values[index] * (len(order) - rank)) for rank, index in enumerate(order)), max)
     return [adjusted for _, adjusted in sorted(zip(order, raised, strict=True))]
-
-
-LEVEL = 0.05
-POWER = 0.8
-MOST = 50
-_SURE = 0.8  # of the interval of the deviation, which makes the range
-_STEPS = 100  # of the sums that stand for integrals
-_ANGLES = 12
-
-
-@dataclass(frozen=True)
-class SeedsNeeded:
-    """Seeds a side, from ``low`` to ``high``; None is more than 50."""
-
-    low: int | None
-    high: int | None
-
-    def __str__(self) -> str:
-        """``3``, ``3 to 9``, ``12 to > 50`` or ``> 50``."""
-        low, high = (f"> {MOST}" if number is None else str(number) for number in (self.low, self.high))
-        return low if low == high else f"{low} to {high}"
-
-    def beyond(self, present: int) -> "SeedsNeeded":
-        """How many more seeds than ``present`` those are; at least 0."""
-        more = [None if number is None else max(0, number - present) for number in (self.low, self.high)]
-        return SeedsNeeded(*more)
-
-
-def power(effect: float, seeds: int) -> float:
-    """Computes how often Welch's test of ``seeds`` (2 or more) a side shows a difference of ``effect`` deviations.
-
-    At the significance of 5%. Both sides have one spread. Their total and the part b of the first are independent,
-    and b makes the degrees of freedom, so the noncentral t is averaged over b ~ Beta((n-1)/2, (n-1)/2), written as
-    sin^2 of an angle.
-    """
-    angles = [math.pi / 4 * (point + 0.5) / _ANGLES for point in range(_ANGLES)]  # the other half mirrors it
-    weights = [(2 * math.sin(angle) * math.cos(angle)) ** (seeds - 2) for angle in angles]
-    found = 0.0
-    for angle, weight in zip(angles, weights, strict=True):
-        degrees = (seeds - 1) / (math.sin(angle) ** 4 + math.cos(angle) ** 4)
-        threshold = quantile(1 - LEVEL / 2, degrees)
-        found += weight * _beyond(effect * math.sqrt(seeds / 2), 2 * seeds - 2, threshold)
-    return found / sum(weights)
-
-
-def _beyond(shift: float, degrees: float, threshold: float) -> float:
-    """P(|T| > threshold) of the noncentral t: its normal part given its chi part, summed over the latter."""
-    top = 1 + 8 / math.sqrt(2 * degrees)
-    constant = degrees / 2 * math.log(degrees / 2) + math.log(2) - math.lgamma(degrees / 2)
-    total = 0.0
-    for step in range(_STEPS):
-        chi = top * (step + 0.5) / _STEPS  # the deviation found over the true one
-        density = math.exp(constant + (degrees - 1) * math.log(chi) - degrees * chi * chi / 2)
-        bound = threshold * chi
-        total += density * (_NORMAL.cdf(shift - bound) + _NORMAL.cdf(-shift - bound))
-    return min(1.0, total * top / _STEPS)
-
-
-def seeds_needed(spread: SeedSpread, margin: float) -> SeedsNeeded:
-    """Seeds a side that show a difference of ``margin`` (> 0) four times in five; a range, by the deviation's."""
-    low, high = deviation_range(spread)
-    return SeedsNeeded(_seeds(margin, low), _seeds(margin, high))
-
-
-def deviation_range(spread: SeedSpread) -> tuple[float, float]:
-    """The 80% confidence interval of the true deviation."""
-    tails = ((1 + _SURE) / 2, (1 - _SURE) / 2)
-    low, high = (
-        spread.deviation * math.sqrt(spread.degrees / chi_square_quantile(tail, spread.degrees)) for tail in tails
-    )
-    return low, high
-
-
-def _seeds(margin: float, deviation: float) -> int | None:
-    if deviation <= 0:
-        return 2
-    counts = range(2, MOST + 1)
-    index = bisect_left(counts, POWER, key=lambda count: power(margin / deviation, count))
-    return counts[index] if index < len(counts) else None

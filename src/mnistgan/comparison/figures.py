@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from mnistgan.errors import FormatError
-from mnistgan.metrics.catalog import SECTIONS, Metric
+from mnistgan.metrics.catalog import PRIMARY, SECTIONS, Metric
 from mnistgan.metrics.looks import REPEATED
 from mnistgan.reading import flatten
 from mnistgan.rulers.pins import Pins
@@ -63,6 +63,11 @@ class Figures:
         The verdict's own word is stricter: it names a class at nine tenths of its share, which seeds may differ by.
         """
         return self.leaves.get(DROPPED, 0) > 0 or self.leaves.get(REPETITION, 0) >= REPEATED
+
+    @property
+    def seed_of(self) -> tuple[str, str]:
+        """What tells a seed from others wherever it is recorded: pins and FID."""
+        return self.pins, repr(self.leaves.get(PRIMARY))
 
     @cached_property
     def signature(self) -> tuple[object, ...]:

@@ -1,7 +1,8 @@
 """Judges results by the rules of gate.yaml.
 
-A rule passes where the one-sided 95% bound of what it asks about is inside its margin, fails where the whole interval
-between the two one-sided bounds is outside, and is inconclusive between.
+A rule passes where the one-sided 95% bound of what it asks about is inside its margin. One about the head alone fails
+where the whole interval between the two one-sided bounds is outside; one about the change where the head is shown to be
+worse at all, and not shown to be inside: the proof is the change's to bring. Between, a rule is inconclusive.
 """
 
 import math
@@ -13,16 +14,17 @@ from enum import StrEnum
 from statistics import NormalDist, fmean
 from typing import Any
 
-from mnistgan.comparison.compare import check_pins, spreads
-from mnistgan.comparison.differences import Difference, difference, pooled, quantile
+from mnistgan.comparison.compare import check_pins, independent, planned, spreads
+from mnistgan.comparison.differences import Difference, difference
 from mnistgan.comparison.figures import FINDINGS, VERDICT, finite
+from mnistgan.comparison.power import ONE_SIDED
 from mnistgan.comparison.seeds import RecordedSpread, SeedRow
 from mnistgan.comparison.sides import Side, are_identical, distinct, measured_otherwise
+from mnistgan.comparison.wording import decided_by
 from mnistgan.errors import GateError, UsageError
 from mnistgan.metrics.catalog import KNOWN, Better, Metric, Scale, broken_interval, find, sampling_interval
 from mnistgan.metrics.intervals import Z
 
-ONE_SIDED = 0.95
 FORMS = (
     "at least NUMBER; at most NUMBER; at least NUMBER of real; at most NUMBER of real; "
     "no worse than base by more than PERCENT%; and for verdict its words, for instance: healthy, or: healthy or unsure"
@@ -50,6 +52,7 @@ class Judged:
     rule: str
     outcome: Outcome
     said: str
+    decided_by: str | None = None  # what would decide an inconclusive one, where more seeds would
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class NoWorse:
     name: str
     share: float
 
-    def judge(self, case: "Case") -> tuple[Outcome, str]:
+    def judge(self, case: "Case") -> tuple[Outcome, str] | tuple[Outcome, str, str | None]:
         """Judges the change by the spread between seeds; without one by the sampling interval, which can't pass it."""
         metric = case.metric(self.name)
         base, head = case.values(metric, case.base), case.values(metric, case.head)
@@ -101,51 +104,68 @@ class NoWorse:
             return Outcome.INCONCLUSIVE, f"{shown}, {case.unjudged}"
         if are_identical(case.base, case.head):
             return Outcome.PASS, f"{shown}, identical"
-        harm, basis = self._harm(metric, base, head, case)
-        shown += f", {self._change(metric, base, harm.estimate):+.1%}"
-        half = _half(harm)
-        ends = sorted(self._change(metric, base, end) for end in (harm.estimate - half, harm.estimate + half))
-        said = f"{shown} [{ends[0]:+.1%}, {ends[1]:+.1%}] ({basis})"
-        outcome = _outcome(harm.estimate - half, harm.estimate + half)
-        if basis == SAMPLING and (outcome is Outcome.PASS or half == 0):
-            outcome = Outcome.INCONCLUSIVE
-        return outcome, said
+        worse, basis = _harm(metric, base, head, case, 0.0)  # than the base
+        beyond, _ = _harm(metric, base, head, case, self.share)  # what is allowed
+        low, high = worse.estimate - _half(worse), beyond.estimate + _half(beyond)
+        ends = sorted(_change(metric, base, end, share) for end, share in ((low, 0.0), (high, self.share)))
+        change = _change(metric, base, worse.estimate, 0.0)
+        said = f"{shown}, {change:+.1%} [{ends[0]:+.1%}, {ends[1]:+.1%}] ({basis})"
+        if basis == SAMPLING:  # too narrow: it passes nothing, and fails what is outside as a whole
+            fails = beyond.estimate > _half(beyond) > 0
+            return (Outcome.FAIL, said) if fails else (Outcome.INCONCLUSIVE, said, decided_by(None))
+        if high <= 0:
+            return Outcome.PASS, said
+        if low > 0:
+            return Outcome.FAIL, said
+        margin = math.log1p(self.share) if metric.scale is Scale.LOG else self.share * abs(fmean(base))
+        would = planned(metric, case.base, case.head, case.records, margin, ONE_SIDED) if margin else None
+        return Outcome.INCONCLUSIVE, said, decided_by(would, metric.scale, fmean(base)) if would else None
 
-    def _harm(
-        self, metric: Metric, base: Sequence[float], head: Sequence[float], case: "Case"
-    ) -> tuple[Difference, str]:
-        """Measures how far the head is beyond what is allowed, on the metric's scale: positive where it is too bad."""
-        sign, factor, shift = self._allowed(metric, base)
-        allowed = [sign * factor * value for value in base]
-        found = [sign * value for value in head]
-        if min(len(base), len(head)) >= 2 and (groups := difference(allowed, found)):
-            return replace(groups, estimate=groups.estimate - shift), f"Welch's test, {len(base)} and {len(head)} seeds"
-        estimate = fmean(found) - fmean(allowed) - shift
-        spread, basis = pooled([base, head]), f"spread of the other side's {max(len(base), len(head))} seeds"
-        if case.spread:
-            spread = case.spread.of(metric)
-            seeds = spread.degrees + 1 if spread else 0
-            basis = f"recorded spread of recipe {case.spread.recipe}, {seeds} seeds"
-        if spread and spread.deviation > 0:
-            error = spread.deviation * math.sqrt(1 / len(head) + factor**2 / len(base))
-            return Difference(estimate, error, spread.degrees), basis
-        error = math.hypot(factor * _sampling_error(metric, case.base), _sampling_error(metric, case.head))
-        return Difference(estimate, error, math.inf), SAMPLING
 
-    def _allowed(self, metric: Metric, base: Sequence[float]) -> tuple[float, float, float]:
-        """Sign of what is worse, factor of the base that is still allowed, and what is allowed beyond it."""
-        if metric.scale is Scale.LOG:
-            return 1.0, 1.0, math.log1p(self.share)
-        sign = 1.0 if metric.better is Better.LOWER else -1.0
-        return sign, 1 + math.copysign(self.share, sign * fmean(base)), 0.0
+def _harm(
+    metric: Metric, base: Sequence[float], head: Sequence[float], case: "Case", share: float
+) -> tuple[Difference, str]:
+    """Measures how far the head is beyond ``share`` worse than the base, on the metric's scale, and by what spread."""
+    sign, factor, shift = _allowed(metric, base, share)
+    found = difference(
+        [sign * value for value in base],
+        [sign * value for value in head],
+        independent(metric, case.base, case.head, case.records),
+        factor,
+    )
+    if found:
+        return replace(found, estimate=found.estimate - shift), _by(found, len(base), len(head), case)
+    error = math.hypot(factor * _sampling_error(metric, case.base), _sampling_error(metric, case.head))
+    return Difference(sign * (fmean(head) - factor * fmean(base)) - shift, error, math.inf), SAMPLING
 
-    def _change(self, metric: Metric, base: Sequence[float], harm: float) -> float:
-        """Turns a harm on the metric's scale into a change of the metric, as a share of the base."""
-        sign, factor, shift = self._allowed(metric, base)
-        if metric.scale is Scale.LOG:
-            return math.expm1(harm + shift)
-        before = fmean(base)
-        return (sign * harm + factor * before - before) / abs(before) if before else math.nan
+
+def _by(found: Difference, base: int, head: int, case: "Case") -> str:
+    """Says by what spread a change was judged."""
+    recorded = " and ".join(f"{record.recipe}, {len(record.healthy)} seeds" for record in case.records)
+    if min(base, head) >= 2:
+        if not found.is_pooled:
+            return f"Welch's test, {base} and {head} seeds: spreads differ too far to be pooled"
+        return f"{base} and {head} seeds{f', pooled with the recorded spread of recipe {recorded}' if recorded else ''}"
+    if not recorded:
+        return f"spread of the other side's {max(base, head)} seeds"
+    return f"{'' if found.is_pooled else 'widest '}recorded spread of recipe {recorded}"
+
+
+def _allowed(metric: Metric, base: Sequence[float], share: float) -> tuple[float, float, float]:
+    """Sign of what is worse, factor of the base that is still allowed, and what is allowed beyond it."""
+    if metric.scale is Scale.LOG:
+        return 1.0, 1.0, math.log1p(share)
+    sign = 1.0 if metric.better is Better.LOWER else -1.0
+    return sign, 1 + math.copysign(share, sign * fmean(base)), 0.0
+
+
+def _change(metric: Metric, base: Sequence[float], harm: float, share: float) -> float:
+    """Turns a harm beyond ``share``, on the metric's scale, into a change of the metric as a share of the base."""
+    sign, factor, shift = _allowed(metric, base, share)
+    if metric.scale is Scale.LOG:
+        return math.expm1(harm + shift)
+    before = fmean(base)
+    return (sign * harm + factor * before - before) / abs(before) if before else math.nan
 
 
 @dataclass(frozen=True)
@@ -175,7 +195,7 @@ class Case:
 
     base: Side
     head: Side
-    spread: RecordedSpread | None
+    records: Sequence[RecordedSpread]
     unjudged: str | None = None  # why the figures of the two can't be held against each other
 
     def metric(self, name: str) -> Metric:
@@ -273,7 +293,7 @@ def judge(
     if measured_otherwise(base, head):
         unjudged = "measured otherwise"
     base, head = (distinct(side)[0] for side in (base, head))
-    case = Case(base, head, spreads(recorded, base, head)[0], unjudged)
+    case = Case(base, head, spreads(recorded, base, head), unjudged)
     return [Judged(name, text, *rule.judge(case)) for name, (text, rule) in rules.items()]
 
 
@@ -302,9 +322,7 @@ def _outcome(low: float, high: float) -> Outcome:
 
 
 def _half(found: Difference) -> float:
-    if math.isinf(found.degrees):
-        return _NORMAL * found.standard_error
-    return quantile(ONE_SIDED, found.degrees) * found.standard_error
+    return _NORMAL * found.standard_error if math.isinf(found.degrees) else found.half(ONE_SIDED)
 
 
 def _spread_of_head(metric: Metric, scaled: Sequence[float], head: Side) -> tuple[float, float, str]:

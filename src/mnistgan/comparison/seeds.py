@@ -11,10 +11,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev, variance
+from statistics import fmean, stdev
 from typing import Any
 
-from mnistgan.comparison.differences import SeedSpread, half_of_mean
+from mnistgan.comparison.differences import SeedSpread, half_of_mean, pooled
 from mnistgan.comparison.figures import PINS, VERDICT, Figures, finite
 from mnistgan.errors import FormatError
 from mnistgan.metrics.catalog import KNOWN, PRIMARY, Metric, Scale, metrics_in
@@ -54,10 +54,13 @@ class RecordedSpread:
         """The seeds whose samples did not collapse."""
         return [row for row in self.rows if not row.figures.collapsed]
 
+    def values(self, metric: Metric) -> list[float]:
+        """The healthy seeds' finite values of a metric, on its scale."""
+        return finite(metric, (row.figures for row in self.healthy))
+
     def of(self, metric: Metric) -> SeedSpread | None:
         """A metric's spread on its own scale; None where fewer than two healthy seeds have it."""
-        values = finite(metric, (row.figures for row in self.healthy))
-        return SeedSpread(math.sqrt(variance(values)), len(values) - 1) if len(values) >= 2 else None
+        return pooled([self.values(metric)])
 
 
 def spread_of(rows: Iterable[SeedRow], digest: str | None) -> RecordedSpread | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from mnistgan.comparison.compare import Basis, Compared, Comparison, Value, Verdict
-from mnistgan.comparison.differences import SeedsNeeded
+from mnistgan.comparison.power import Plan
 from mnistgan.comparison.sides import Side
 from mnistgan.metrics.catalog import Better, Scale
 
@@ -29,7 +29,7 @@ def or_none(value: object) -> str:
 
 
 def headline(found: Comparison) -> str:
-    """The verdict, the figures that decided it, and on can't tell yet how many more seeds it would take."""
+    """The verdict, the figures that decided it, and on can't tell yet what would decide it."""
     word = WORDS[found.verdict]
     if found.verdict is Verdict.IDENTICAL:
         return f"{word}: {same(found.a, found.b)}"
@@ -42,7 +42,7 @@ def headline(found: Comparison) -> str:
     if found.collapses.any:
         parts.append(collapsed(found))
     if found.verdict is Verdict.CANT_TELL:
-        parts.append(more_seeds(found))
+        parts.append(decided_by(found.plan))
     return f"{word}: {'; '.join(parts)}"
 
 
@@ -82,18 +82,28 @@ def change(compared: Compared, level: float = 0.95) -> str:
 
 
 def _basis(found: Comparison) -> str:
+    if found.basis is Basis.NONE or found.primary.difference is None:
+        return f"nothing tells how far seeds differ: {_why_no_basis(found)}"
+    is_pooled, of_a, of_b = found.primary.difference.is_pooled, len(found.a.healthy), len(found.b.healthy)
+    recorded = " and ".join(f"{record.recipe} ({len(record.healthy)} seeds)" for record in found.records)
     if found.basis is Basis.GROUPS:
-        a, b = len(found.a.healthy), len(found.b.healthy)
-        return f"p {equals(found.primary.p)}, Welch's test on log FID, {a} and {b} seeds"
-    if found.basis is Basis.RECORDED and found.spread is not None:
-        return (
-            f"p {equals(found.primary.p)}, one seed on a side, so judged by the recorded spread of recipe "
-            f"{found.spread.recipe} ({len(found.spread.healthy)} seeds)"
-        )
-    if found.basis is Basis.OTHER:
-        seeds = max(len(found.a.healthy), len(found.b.healthy))
-        return f"p {equals(found.primary.p)}, one seed on a side, so judged by the spread of the other's {seeds}"
-    return f"nothing tells how far seeds differ: {_why_no_basis(found)}"
+        test = "t test" if is_pooled else "Welch's test"
+        told = f"{test} on log FID, {of_a} and {of_b} seeds"
+        if not is_pooled:
+            told += (
+                ", whose spreads and the recorded differ too far to be pooled"
+                if recorded
+                else (", whose spreads differ too far to be pooled")
+            )
+        elif found.others_recorded:
+            told += f", with the spread of {found.others_recorded} more recorded"
+    elif found.basis is Basis.RECORDED:
+        told = f"one seed on a side, so judged by the recorded spread of recipe {recorded}"
+        if not is_pooled:
+            told += ", the widest of spreads that differ too far to be pooled"
+    else:
+        told = f"one seed on a side, so judged by the spread of the other's {max(of_a, of_b)}"
+    return f"p {equals(found.primary.p)}, {told}"
 
 
 def _why_no_basis(found: Comparison) -> str:
@@ -104,7 +114,7 @@ def _why_no_basis(found: Comparison) -> str:
         return "FID is not on both sides"
     if found.a.recipe is None and found.b.recipe is None:
         return "one seed on a side, of a recipe that its file does not tell"
-    if found.spread is None:
+    if not found.records:
         return "one seed on a side, and metrics/seeds.csv has no spread for this recipe on this data under these pins"
     return "what was recorded does not vary"
 
@@ -118,16 +128,16 @@ def collapsed(found: Comparison) -> str:
     )
 
 
-def more_seeds(found: Comparison) -> str:
-    """Says how many more seeds would show a difference of the margin."""
-    target = f"a difference of {found.margin:.0%} in FID"
-    if found.more_seeds is None:
-        return "how many seeds it takes is unknown without a spread; two a side give one"
-    if found.more_seeds == SeedsNeeded(0, 0):
-        return f"{target} would have shown four times in five; a smaller one takes more seeds"
-    count = str(found.more_seeds)
-    count = count.replace("0 to", "up to", 1) if found.more_seeds.low == 0 else f"about {count}"
-    return f"{count} more seeds a side would show {target}, four times in five"
+def decided_by(plan: Plan | None, scale: Scale = Scale.LOG, base: float = 1.0) -> str:
+    """Says how many seeds a side would see what difference, as a share: ``3 seeds a side would see +27%``.
+
+    ``base``: the metric of A, over which a difference is told where no logarithm is tested.
+    """
+    if plan is None:
+        return "two seeds a side would tell how far seeds differ"
+    share = math.expm1(plan.sees) if scale is Scale.LOG else plan.sees / abs(base)
+    seeds = f"{plan.seeds} seed{'s' if plan.seeds > 1 else ''} a side"
+    return f"even {seeds} would see no less than {share:+.0%}" if plan.is_short else f"{seeds} would see {share:+.0%}"
 
 
 def equals(p: float | None) -> str:
@@ -174,7 +184,7 @@ def says(compared: Compared) -> str:
 def notes(found: Comparison) -> Iterator[str]:
     """Lists notes for the reader: copies in a group, which spread judged, verdicts, missing or new figures."""
     yield from found.notes
-    if found.basis is Basis.RECORDED and found.spread is not None:
+    if found.basis is Basis.RECORDED:
         yield from _about_spread(found)
     for side in (found.a, found.b):
         yield from _verdicts(side)
@@ -188,14 +198,12 @@ def notes(found: Comparison) -> Iterator[str]:
 
 
 def _about_spread(found: Comparison) -> Iterator[str]:
-    assert found.spread is not None
-    digest = found.spread.rows[0].digest
-    others = [side.name for side in (found.a, found.b) if side.recipe != digest]
-    if others:
-        held = "is recorded and narrower" if found.narrower else "is not recorded"
+    known = {record.rows[0].digest: record.recipe for record in found.records}
+    if others := [side.name for side in (found.a, found.b) if side.recipe not in known]:
+        named = " and ".join(f"{recipe} ({digest})" for digest, recipe in known.items())
         yield (
-            f"the spread between seeds of {' and '.join(others)} {held}; it is taken to be that of recipe "
-            f"{found.spread.recipe} ({digest})"
+            f"the spread between seeds of {' and '.join(others)} is not recorded; it is taken to be that of recipe "
+            f"{named}"
         )
 
 

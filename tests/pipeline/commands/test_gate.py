@@ -71,9 +71,11 @@ def test_a_change_that_makes_fid_worse_than_the_margin_fails(repository: Reposit
 
 
 def test_a_change_within_the_noise_of_the_margin_is_inconclusive(repository: Repository, hold: Hold) -> None:
-    repository.record(33.0, seed=3)
+    repository.record(30.0, seed=3)
     code, told = hold()
     assert (code, outcomes(told)["fid"]) == (INCONCLUSIVE, "inconclusive")
+    assert told["decided_by"] == "fid: 4 seeds a side would see +10%"
+    assert told["headline"] == f"gate inconclusive: 3 passed, 1 inconclusive of 4 rules; {told['decided_by']}"
 
 
 @pytest.mark.parametrize(
