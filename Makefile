@@ -51,7 +51,7 @@ report: venv ## show how B differs from A in report.html: make report A=main B=w
 .PHONY: compare
 compare: export BASE ?= origin/main
 compare: venv ## hold the last commit to gate.yaml beside BASE, as CI does: make compare BASE=origin/main
-	@exec python scripts/compare.py -- "$$BASE"
+	@exec python -m scripts.compare -- "$$BASE"
 
 # The commit that DVC keeps of it. DVC ends with 0 where it could keep none, too.
 SMOKE = refs/exps/$$(git rev-parse HEAD | sed 's,^..,&/,')/smoke

@@ -1,7 +1,10 @@
 """Judges the commit that is checked out by gate.yaml, beside another: `make compare`, and CI for a pull request.
 
 From what git holds alone: `verify --fast` and, where dvc.lock is in sync, `diff`, `gate` and `report`. Trains nothing
-and needs no network. Writes report.html, and summary.md, which begins with the gate's word, or with why it has none.
+and needs no network. Writes report.html, and summary.md: on its first screen the gate's word or why it has none, six
+figures, what changed, and on GitHub the samples of both; all else is folded. With --head two results are judged that
+are no commits, for instance two groups of seeds that were trained for it.
+
 A pass by other rules than the base's, of what is not all committed, or beside itself, is a warning, and so are other
 code that measured, and a base whose own figures are in doubt: else neither could be mended. Exit codes: 0 the gate
 passed, or is inconclusive by chance or by one of these, with a warning; 1 it failed, or dvc.lock is not in sync; 2
@@ -16,14 +19,25 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-SUMMARY, REPORT, RULES = "summary.md", "report.html", "gate.yaml"
+from pipeline.output import escaped, markdown_table  # which puts src/ on the path
+
+# isort: split
+from mnistgan.comparison.wording import leading
+
+SUMMARY, REPORT, RULES, SAMPLES = "summary.md", "report.html", "gate.yaml", "plots/samples.png"
 LIMIT = 60_000
 """Bytes of the summary. A comment on GitHub takes 65,536 characters, and holds a little more than the summary."""
-CUT = f"\n\n*Cut here: a comment takes no more. {REPORT} has the rest.*\n"
+CUT = f"\n\n*Cut here: a comment takes no more. {REPORT} has the rest.*\n\n</details>\n"
+SHOWN = 6
+"""Figures on the first screen, and names of a kind that differ."""
+COLUMNS = ("", "real", "base", "head", "head against base", "says")
+CONCLUSIONS = {0: "success", 3: "neutral"}
+"""How GitHub calls an exit code of the gate; all others are a failure."""
 PASSED, FAILED, BAD_USE, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
 TRACEBACK = "Traceback (most recent call last)"
 NO_GIT = "git does not answer"
@@ -54,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base", help="what to compare with: a commit, branch or tag, for instance origin/main")
     parser.add_argument("--out", type=Path, default=Path("comparison"), help="the folder to write to")
+    parser.add_argument("--head", help="what to judge in place of the last commit: with BASE, whatever `diff` takes")
+    parser.add_argument("--change-only", action="store_true", help="leave out the rules that don't ask about the base")
+    parser.add_argument("--note", action="append", default=[], help="a line for the first screen, in Markdown")
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -62,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         for name in (SUMMARY, REPORT):  # an earlier comparison's
             (options.out / name).unlink(missing_ok=True)
-        told = compare(options.base, options.out)
+        told = compare(options.base, options.out, options.head, options.change_only, options.note)
         (options.out / SUMMARY).write_bytes(fitted(told.summary))
     except OSError as error:
         print(f"error: {error.filename}: can't be written: {error.strerror}", file=sys.stderr)
@@ -71,18 +88,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     print(f"wrote {options.out / SUMMARY}", flush=True)
     may_merge = told.code == INCONCLUSIVE and told.is_sound
+    if output := os.environ.get("GITHUB_OUTPUT"):
+        with Path(output).open("a", encoding="utf-8") as file:
+            file.write(f"conclusion={CONCLUSIONS.get(told.code if told.is_sound else FAILED, 'failure')}\n")
     if told.code != PASSED:
         announce("warning" if may_merge else "error", told.headline)
     return PASSED if may_merge else told.code
 
 
-def compare(base: str, out: Path) -> Summary:
-    """Compares the last commit with ``base``; where that can't be done, say why."""
+def compare(
+    base: str, out: Path, head: str | None = None, change_only: bool = False, said: Sequence[str] = ()
+) -> Summary:
+    """Compares the last commit, or ``head``, with ``base``; where that can't be done, say why."""
     try:
-        base = named(base)
-        done = pipeline("verify", "--fast", why="dvc.lock is not in sync", stdout=subprocess.PIPE)
         with tempfile.TemporaryDirectory(prefix="mnistgan-compare-") as folder:
-            return judge(base, git("rev-parse", "--short=12", "HEAD"), out / REPORT, Path(folder), done.stdout.strip())
+            place = Path(folder)
+            rules = of_the_change(place / RULES) if change_only else Path(RULES)
+            if head is not None:
+                return judge(base, head, out / REPORT, place, rules, said)
+            base = named(base)
+            done = pipeline("verify", "--fast", why="dvc.lock is not in sync", stdout=subprocess.PIPE)
+            found, head = list(doubts(base)), git("rev-parse", "--short=12", "HEAD")
+            shown = pictures(base)
+            return judge(base, head, out / REPORT, place, rules, [*said, *shown], [*found, done.stdout.strip()], found)
     except UnansweredError as open_question:
         if open_question.code == INTERRUPTED:
             raise KeyboardInterrupt from open_question
@@ -106,35 +134,105 @@ def named(base: str) -> str:
     return base[:12] if re.fullmatch("[0-9a-f]{40}", base) else base
 
 
-def judge(base: str, head: str, page: Path, folder: Path, verified: str) -> Summary:
+def judge(
+    base: str,
+    head: str,
+    page: Path,
+    folder: Path,
+    rules: Path,
+    said: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    doubted: Sequence[str] = (),
+) -> Summary:
     """Asks `diff`, `gate` and `report`. Raises UnansweredError where one of them has no answer.
 
-    ``verified``: what `verify --fast` looked at.
+    ``said``: Markdown for the first screen; ``notes``: what else is to be told; ``doubted``: why a pass is none.
     """
-    pipeline("diff", "--", base, head, why="the results can't be compared")
-    gate, report, word = folder / "gate.md", folder / "report.md", folder / "gate.json"
-    sides = (f"--base={base}", f"--head={head}")
+    gate, report, word, differences = (folder / name for name in ("gate.md", "report.md", "gate.json", "diff.json"))
+    pipeline("diff", f"--json={differences}", "--", base, head, why="the results can't be compared")
     code = pipeline(
-        *("gate", *sides, f"--markdown={gate}", f"--json={word}"),
+        *("gate", f"--base={base}", f"--head={head}", f"--rules={rules}", f"--markdown={gate}", f"--json={word}"),
         why="it can't be judged",
         answers=(PASSED, FAILED, INCONCLUSIVE),
     ).returncode
     pipeline("report", f"--out={page}", f"--markdown={report}", "--", base, head, why="no report")
     first, _, judged = gate.read_text("utf-8").partition("\n")
-    answer = json.loads(word.read_text("utf-8"))
+    first = first.removeprefix("**").removesuffix("**")
+    answer, difference = (json.loads(path.read_text("utf-8")) for path in (word, differences))
     headline = answer["headline"]
-    found = list(doubts(base))
-    if found and code == PASSED:
-        code, headline, first = (
-            INCONCLUSIVE,
-            f"{headline}; but {found[0]}",
-            f"{first.removesuffix('**')}; but {found[0]}**",
-        )
-    notes = [f"- note: {note}" for note in (*found, verified)]
-    sections = [f"{first}\n{judged}", "\n".join(notes), "## How they differ", report.read_text("utf-8")]
-    summary = "\n\n".join(section.strip() for section in sections) + "\n"
+    if doubted and code == PASSED:
+        code, headline, first = INCONCLUSIVE, f"{headline}; but {doubted[0]}", f"{first}; but {doubted[0]}"
+    whole = report.read_text("utf-8")
+    told = [
+        f"**{shortened(first)}**",
+        escaped(difference["headline"]),
+        "\n".join(markdown_table(COLUMNS, figures(difference["metrics"], answer["rules"]))),
+        "\n".join(shortened(line) for line in causes(whole)),
+        *said,
+        folded("The rules, one by one", judged),
+        folded("Notes", "\n".join(f"- note: {note}" for note in notes)),
+        folded("All figures, what differs, where both come from", whole),
+    ]
+    summary = "\n\n".join(part.strip() for part in told if part.strip()) + "\n"
     contradicted = answer["contradiction"] and not answer["base_doubts"]  # a torn base contradicts what mends it
     return Summary(headline, summary, code, is_sound=not (contradicted or answer["head_doubts"]))
+
+
+def figures(metrics: Sequence[Mapping[str, Any]], rules: Sequence[Mapping[str, Any]]) -> list[Sequence[str]]:
+    """Chooses the rows of the first screen: of the figures that decide those first that the rules ask about."""
+    rows = {metric["name"]: metric["row"] for metric in metrics}
+    chosen = [rows[name] for name in leading(rows, (rule["figure"] for rule in rules), SHOWN)]
+    return [(*cells, says) for *cells, _, says in chosen]  # p is among what is folded
+
+
+def causes(report: str) -> Iterator[str]:
+    """Finds the lines that say what differs in params, data, code and machine, below the headline of a report."""
+    _, _, rest = report.partition("\n\n")
+    for line in rest.splitlines():
+        if not line.startswith("- "):
+            return
+        yield line
+
+
+def shortened(line: str) -> str:
+    """Cuts each list of many names after the first few, and says how many more there are."""
+
+    def cut(part: str) -> str:
+        *kept, last = part.split(", ", SHOWN)
+        return part if len(kept) < SHOWN else f"{', '.join(kept)} and {last.count(', ') + 1} more"
+
+    return "; ".join(map(cut, line.split("; ")))
+
+
+def pictures(base: str) -> list[str]:
+    """Shows on GitHub the committed samples of both sides, by their addresses there; nowhere else."""
+    place = "/".join(os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY"))
+    _, *parents = git("rev-list", "--max-count=1", "--parents", "HEAD").split()
+    # Of a pull request GitHub makes a merge, which does not last; its second parent is the branch's own commit.
+    own = parents[1] if len(parents) == 2 and blob_of(parents[1]) == blob_of("HEAD") else git("rev-parse", "HEAD")
+    sides = (git("rev-parse", f"{base}^{{commit}}"), own)
+    addresses = [f"{place}/raw/{commit}/{SAMPLES}" for commit in sides if blob_of(commit)]
+    if "GITHUB_REPOSITORY" not in os.environ or len(addresses) < 2:
+        return []
+    cells = [f'<img alt="samples" width="360" src="{address}">' for address in addresses]
+    return [f"| samples of the base | of the head |\n|---|---|\n| {' | '.join(cells)} |"]
+
+
+def blob_of(commit: str) -> str:
+    """What git holds of a commit's samples, their digest among it; empty where it has none."""
+    return git("ls-tree", commit, "--", SAMPLES)
+
+
+def folded(title: str, content: str) -> str:
+    """Markdown that GitHub shows when its title is pressed; nothing of nothing."""
+    return f"<details><summary>{title}</summary>\n\n{content.strip()}\n\n</details>" if content.strip() else ""
+
+
+def of_the_change(path: Path) -> Path:
+    """Writes the rules that compare with the base, which hold at any budget; the others are of the whole recipe."""
+    lines = Path(RULES).read_text("utf-8").splitlines()
+    path.write_text("\n".join(line for line in lines if "than base" in line) + "\n", "utf-8")
+    return path
 
 
 def doubts(base: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ SHELLS = {
 }
 STATUS = re.compile(r"\b(?:success|failure|cancelled|always)\(")
 WORKFLOW_KEYS = {"name", "on", "permissions", "concurrency", "defaults", "jobs"}
-JOB_KEYS = {"name", "runs-on", "timeout-minutes", "strategy", "steps", "if", "needs", "outputs", "permissions"}
+JOB_KEYS = {"name", "runs-on", "timeout-minutes", "strategy", "steps", "if", "needs", "outputs", "permissions", "env"}
+CALL_KEYS = {"name", "needs", "if", "permissions", "uses", "with"}
 STEP_KEYS = {"name", "id", "if", "env", "run", "shell", "uses", "with"}
 TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>\d+)|(?P<name>[A-Za-z_][\w-]*(?:\.[\w-]+)*)(?P<call>\()?"
@@ -85,6 +86,9 @@ class Runner:
     """What actions/cache finds, by the path that it is asked for."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """For the stand-ins."""
+    called: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The workflows that jobs may call, by the names of their files."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
     after_checkout: Callable[[Path], object] = lambda _: None
 
     def run(
@@ -98,9 +102,31 @@ class Runner:
             name = next(name for name, job in waiting.items() if ended.keys() >= set(_needs(job)))
             job = waiting.pop(name)
             needed = {other: ended[other] for other in _needs(job)}
-            jobs += [_Run(self, workflow, name, job, matrix, needed).job for matrix in _matrices(job)]
-            ended[name] = jobs[-1]
+            ran = self._call(workflow, name, job, needed) if "uses" in job else self._run(workflow, name, job, needed)
+            jobs += ran
+            ended[name] = next((each for each in ran if each.outcome == FAILURE), ran[-1])
         return jobs
+
+    def _run(
+        self, workflow: Mapping[str, Any], name: str, job: Mapping[str, Any], needs: Mapping[str, Job]
+    ) -> list[Job]:
+        _known(job, JOB_KEYS, f"the job {name}")
+        return [_Run(self, workflow, name, job, matrix, needs).job for matrix in _matrices(job, needs) or [{}]]
+
+    def _call(
+        self, workflow: Mapping[str, Any], name: str, job: Mapping[str, Any], needs: Mapping[str, Job]
+    ) -> list[Job]:
+        """The jobs of a workflow that a job calls, with what that hands to it."""
+        _known(job, CALL_KEYS, f"the job {name}")
+        calling = _Run(self, workflow, name, {**job, "timeout-minutes": 1, "steps": []}, {}, needs)
+        if calling.job.outcome == SKIPPED:
+            return [calling.job]
+        called = self.called[Path(job["uses"]).name]
+        known, given = called["on"]["workflow_call"]["inputs"], job.get("with", {})
+        if known.keys() != given.keys():
+            raise UnknownError(f"{name} gives {', '.join(given)}; {job['uses']} takes {', '.join(known)}")
+        inputs = {key: calling.filled(str(value)) for key, value in given.items()}
+        return replace(self, inputs=inputs).run(called)
 
 
 class _Run:
@@ -115,7 +141,6 @@ class _Run:
         matrix: Mapping[str, Any],
         needs: Mapping[str, Job],
     ) -> None:
-        _known(told, JOB_KEYS, f"the job {name}")
         place = runner.folder / "-".join([name, *map(str, matrix.values())])
         self.runner, self.workspace, self.temp, self.home = runner, place / "work", place / "temp", place / "home"
         self.bin = place / "bin"
@@ -127,7 +152,6 @@ class _Run:
         (self.temp / "event.json").write_text(json.dumps(runner.event.payload), "utf-8")
         self.job = Job(place.name, self.workspace)
         self.shell = workflow.get("defaults", {}).get("run", {}).get("shell")
-        self.seconds = 60 * told["timeout-minutes"]
         self.path = [self.bin, *_system()]
         self.contexts: dict[str, Any] = {
             "github": self._github(workflow.get("name", "")),
@@ -136,6 +160,7 @@ class _Run:
             "needs": {other: {"result": job.outcome, "outputs": job.outputs} for other, job in needs.items()},
             "env": dict(runner.variables),
             "steps": {},
+            "inputs": runner.inputs,
         }
         if any(not job.ok for job in needs.values()):
             self.job.outcome = FAILURE  # as its `if` sees it
@@ -143,8 +168,13 @@ class _Run:
             self.job.outcome = SKIPPED
             return
         self.job.outcome = SUCCESS
+        self.seconds = 60 * int(self.filled(str(told["timeout-minutes"])))
+        self.contexts["env"] |= {key: self.filled(str(value)) for key, value in told.get("env", {}).items()}
+        self.to_cache: list[tuple[Path, Path]] = []
         for number, step in enumerate(told["steps"]):
             self._step(step, str(number))
+        for kept, folder in self.to_cache if self.job.ok else []:
+            shutil.copytree(kept, folder)
         self.job.outputs = {key: self.filled(value) for key, value in told.get("outputs", {}).items()}
 
     def _github(self, workflow: str) -> dict[str, Any]:
@@ -266,6 +296,7 @@ class _Run:
             "always": lambda: True,
             "cancelled": lambda: False,
             "hashFiles": self._hash,
+            "fromJSON": json.loads,
         }
         if name not in functions:
             raise UnknownError(f"{self.job.name}: the function {name}")
@@ -299,9 +330,12 @@ def _checkout(run: _Run, given: Mapping[str, str]) -> dict[str, str]:
     if depth == 0:
         of_pulls, limits = [ref for ref in refs if "/pull/" in ref], []
         refs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", *of_pulls]
+    ref, asked = given.get("ref"), "refs/remotes/origin/asked"
+    refs += [f"+{ref}:{asked}"] if ref else []
     run.git("fetch", "--quiet", "--no-tags", *limits, "origin", *refs)
     branch = ["-B", event.ref.removeprefix("refs/heads/")] if event.ref.startswith("refs/heads/") else []
-    run.git("checkout", "--quiet", "--force", *branch, event.tracking)
+    where = ["--detach", asked] if ref else [*branch, event.tracking]
+    run.git("checkout", "--quiet", "--force", *where)
     run.runner.after_checkout(run.workspace)
     return {}
 
@@ -319,10 +353,18 @@ def _setup_python(run: _Run, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cache(run: _Run, given: Mapping[str, str]) -> dict[str, str]:
-    if given["path"] not in run.runner.caches:
-        raise UnknownError(f"{run.job.name}: a cache of {given['path']}")
-    shutil.copytree(run.runner.caches[given["path"]], run.home / given["path"].removeprefix("~/"))
-    return {"cache-hit": "true"}
+    path, key = given["path"], given["key"]
+    if path in run.runner.caches:
+        shutil.copytree(run.runner.caches[path], run.home / path.removeprefix("~/"))
+        return {"cache-hit": "true"}
+    if path.startswith("~/"):
+        raise UnknownError(f"{run.job.name}: a cache of {path}")
+    held = run.runner.folder.parent / "caches" / key.replace("/", "-")
+    if held.exists():
+        shutil.copytree(held, run.workspace / path, dirs_exist_ok=True)
+        return {"cache-hit": "true"}
+    run.to_cache.append((run.workspace / path, held))
+    return {"cache-hit": ""}
 
 
 def _upload(run: _Run, given: Mapping[str, str]) -> dict[str, str] | None:
@@ -334,19 +376,23 @@ def _upload(run: _Run, given: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def _download(run: _Run, given: Mapping[str, str]) -> dict[str, str] | None:
-    kept = run.runner.folder / "artifacts" / given["name"]
-    if not kept.exists():
+    """One artifact, straight into the folder; or all that a pattern names, each into a folder of its name."""
+    artifacts, path = run.runner.folder / "artifacts", run.workspace / given["path"]
+    kept = {artifacts / given["name"]: path} if "name" in given else {}
+    kept |= {found: path / found.name for found in artifacts.glob(given["pattern"])} if "pattern" in given else {}
+    if "name" in given and not (artifacts / given["name"]).exists():
         return None
-    shutil.copytree(kept, run.workspace / given["path"], dirs_exist_ok=True)
+    for source, place in kept.items():
+        shutil.copytree(source, place, dirs_exist_ok=True)
     return {}
 
 
 ACTIONS: dict[str, tuple[set[str], Callable[[_Run, Mapping[str, str]], dict[str, str] | None]]] = {
-    "actions/checkout": ({"fetch-depth", "persist-credentials"}, _checkout),
+    "actions/checkout": ({"fetch-depth", "persist-credentials", "ref"}, _checkout),
     "actions/setup-python": ({"python-version", "cache", "cache-dependency-path"}, _setup_python),
     "actions/cache": ({"path", "key"}, _cache),
     "actions/upload-artifact": ({"name", "path", "if-no-files-found"}, _upload),
-    "actions/download-artifact": ({"name", "path"}, _download),
+    "actions/download-artifact": ({"name", "path", "pattern"}, _download),
 }
 """By name: what they take here, and what they do. They give their outputs, or None where they fail."""
 
@@ -361,11 +407,17 @@ def _needs(job: Mapping[str, Any]) -> list[str]:
     return [needs] if isinstance(needs, str) else needs
 
 
-def _matrices(job: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every choice of the values that a job's matrix lists."""
+def _matrices(job: Mapping[str, Any], needs: Mapping[str, Job]) -> list[dict[str, Any]]:
+    """Every choice of the values that a job's matrix lists, or that an output of a needed job lists as JSON."""
     _known(job.get("strategy", {}), {"matrix", "fail-fast"}, "a strategy")
-    matrix = job.get("strategy", {}).get("matrix", {})
+    matrix = dict(job.get("strategy", {}).get("matrix", {}))
     _known(matrix, matrix.keys() - {"include", "exclude"}, "a matrix")
+    for key, values in matrix.items():
+        if isinstance(values, str):
+            found = re.fullmatch(r"\$\{\{ fromJSON\(needs\.([\w-]+)\.outputs\.([\w-]+)\) \}\}", values)
+            if found is None:
+                raise UnknownError(f"{values} in a matrix")
+            matrix[key] = json.loads(needs[found[1]].outputs[found[2]] or "[]")
     return [dict(zip(matrix, values, strict=True)) for values in itertools.product(*matrix.values())]
 
 

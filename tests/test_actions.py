@@ -78,6 +78,37 @@ def test_a_matrix_is_a_job_for_each_of_its_values(origin: Repository, tmp_path: 
     assert [(job.name, job.log) for job in jobs] == [("each-3.11", "3.11\n"), ("each-3.13", "3.13\n")]
 
 
+def test_a_matrix_may_be_listed_by_the_output_of_another_job_and_its_cache_is_found_again(
+    origin: Repository, tmp_path: Path
+) -> None:
+    cache = {"uses": "actions/cache@0", "with": {"path": "kept", "key": "k-${{ matrix.seed }}"}}
+    each = {
+        "needs": "list",
+        "strategy": {"matrix": {"seed": "${{ fromJSON(needs.list.outputs.seeds) }}"}},
+        "steps": [cache, {"run": "ls kept || mkdir kept; touch kept/${{ matrix.seed }}"}],
+    }
+    lists = {
+        "outputs": {"seeds": "${{ steps.s.outputs.s }}"},
+        "steps": [{"run": "echo s=[0,1] >>$GITHUB_OUTPUT", "id": "s"}],
+    }
+    *_, first, second = run(origin, tmp_path / "first", list=lists, each=each)
+    assert ("cannot access" in first.log, "cannot access" in second.log) == (True, True)
+    *_, first, second = run(origin, tmp_path / "again", list=lists, each=each)
+    assert (first.log, second.log) == ("0\n", "1\n")
+
+
+def test_a_job_may_call_a_workflow_and_hand_it_what_it_takes(origin: Repository, tmp_path: Path) -> None:
+    said = {"timeout-minutes": 1, "steps": [{"run": "echo ${{ inputs.word }}", "if": "inputs.word != ''"}]}
+    called = {"on": {"workflow_call": {"inputs": {"word": {}}}}, "jobs": {"say": said}}
+    event = Event("push", origin.git("rev-parse", "main"), "refs/heads/main", {})
+    runner = Runner(tmp_path, origin.root, event, called={"said.yml": called})
+    job = {"uses": "./.github/workflows/said.yml", "with": {"word": "${{ github.event_name }}"}}
+    (told,) = runner.run({"jobs": {"call": job}})
+    assert told.log == "push\n"
+    with pytest.raises(UnknownError, match="takes word"):
+        runner.run({"jobs": {"other": job | {"with": {"words": "x"}}}})
+
+
 @pytest.mark.parametrize(("given", "commits", "tags"), [({}, "1", ""), ({"with": {"fetch-depth": 0}}, "2", "first")])
 def test_a_checkout_is_as_deep_as_it_is_told_and_one_commit_else(
     given: dict[str, Any], commits: str, tags: str, origin: Repository, tmp_path: Path

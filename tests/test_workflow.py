@@ -8,13 +8,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from scripts import experiment
 from tests.actions import SKIPPED, SUCCESS, Event, Job, Runner
 from tests.committed import lay_out
 from tests.pipeline.checkout import RULES, Checkout
@@ -25,14 +26,15 @@ FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS: dict[str, dict[str, Any]] = {
     path.name: YAML(typ="safe", pure=True).load(path.read_text("utf-8")) for path in sorted(FOLDER.iterdir())
 }
-WORKFLOW = WORKFLOWS["ci.yml"]
-JOBS = WORKFLOW["jobs"]
+WORKFLOW, EXPERIMENT = WORKFLOWS["ci.yml"], WORKFLOWS["experiment.yml"]
+JOBS = {f"{file}: {name}": job for file, workflow in WORKFLOWS.items() for name, job in workflow["jobs"].items()}
+STEPS = {name: job.get("steps", []) for name, job in JOBS.items()}
 REPOSITORY, NUMBER = "ada/mnistgan", 7
 GH = """#!{python}
 import json, os, pathlib, subprocess, sys
 words = sys.argv[1:]
 with open(os.environ["CALLS"], "a") as calls:
-    body = [pathlib.Path(word.removeprefix("body=@")).read_text() for word in words if word.startswith("body=@")]
+    body = [pathlib.Path(word.split("=@")[1]).read_text() for word in words if "=@" in word]
     print(json.dumps({{"words": words, "body": "".join(body)}}), file=calls)
 if "--jq" in words:
     program = words[words.index("--jq") + 1]
@@ -46,12 +48,12 @@ exec {shutil.which("make")} "$@"
 """
 
 
-def pull_request(origin: Repository, branch: str, base: str = "main") -> Event:
+def pull_request(origin: Repository, branch: str, base: str = "main", of: str = REPOSITORY) -> Event:
     """What GitHub makes of a branch that is ahead of ``base``: a merge of both, under a ref of its own."""
     sides = [origin.git("rev-parse", side) for side in (base, branch)]
     merge = origin.git("commit-tree", f"{branch}^{{tree}}", "-p", sides[0], "-p", sides[1], "-m", "merge")
     origin.git("update-ref", f"refs/pull/{NUMBER}/merge", merge)
-    told = {"number": NUMBER, "base": {"sha": sides[0]}, "head": {"repo": {"full_name": REPOSITORY}}}
+    told = {"number": NUMBER, "base": {"sha": sides[0]}, "head": {"sha": sides[1], "repo": {"full_name": of}}}
     return Event("pull_request", merge, f"refs/pull/{NUMBER}/merge", {"pull_request": told})
 
 
@@ -107,13 +109,14 @@ def compare(pull_requests: Checkout, tmp_path: Path) -> Compare:
         branch: str,
         change: Callable[[Path], object] = lambda _: None,
         base: str | None = None,
+        of: str = REPOSITORY,
         **variables: str,
     ) -> Job:
         def prepare(folder: Path) -> None:
             furnish(folder)
             change(folder)
 
-        event = pull_request(pull_requests, branch)
+        event = pull_request(pull_requests, branch, of=of)
         if base:
             event.payload["pull_request"]["base"]["sha"] = base
         runner = Runner(tmp_path, pull_requests.root, event, variables=variables, after_checkout=prepare)
@@ -123,14 +126,24 @@ def compare(pull_requests: Checkout, tmp_path: Path) -> Compare:
     return call
 
 
-def test_a_change_that_keeps_the_rules_is_green_and_its_summary_begins_with_the_gates_word(compare: Compare) -> None:
+def test_a_change_that_keeps_the_rules_is_green_and_its_first_screen_has_the_gates_word_six_figures_and_the_samples(
+    compare: Compare, pull_requests: Checkout
+) -> None:
     job = compare("fine")
     assert job.ok, job.log
     assert annotations(job) == []
-    assert summary(job).startswith("**gate passed: 3 passed of 3 rules**\n")
-    assert "| fid ↓ |" in summary(job)
-    assert "recipe.learning\\_rate" in summary(job)
-    assert "\n### Provenance" in summary(job)
+    assert job.outputs["conclusion"] == "success"
+    assert summary(job).startswith("**gate passed: 3 passed of 3 rules**\n\ncan't tell yet: FID 27 → 26.5 (")
+    first, folded = summary(job).split("<details>", 1)
+    assert len(first.splitlines()) <= 25
+    rows = re.findall(r"^\| ([a-z_.\\]+)\s\S \| .+ \|$", first, re.MULTILINE)
+    assert len(rows) == 6
+    assert {"fid", "coverage", "classes.smallest\\_ratio", "repetition.worst"} < {*rows}
+    assert "- params: recipe.learning\\_rate 0.0014 → 0.002\n" in first
+    addresses = re.findall(r'src="https://github.example/ada/mnistgan/raw/(\w+)/plots/samples.png"', first)
+    assert addresses == [pull_requests.git("rev-parse", side) for side in ("main", "fine")]
+    assert "| kid ↓ |" in folded
+    assert "\n### Provenance" in folded
     assert job.page == summary(job)
     assert (job.folder / "comparison" / "report.html").read_text("utf-8").startswith("<!doctype html>")
     assert sorted(path.name for path in (job.folder / "comparison").iterdir()) == ["report.html", "summary.md"]
@@ -146,9 +159,12 @@ def test_a_change_that_breaks_a_rule_is_red_and_has_its_summary_and_report_all_t
     assert (job.folder / "comparison" / "report.html").exists()
 
 
-def test_what_can_not_be_told_is_green_with_a_warning(compare: Compare) -> None:
-    job = compare("unclear")
-    assert job.ok, job.log
+@pytest.mark.parametrize(("of", "ok"), [(REPOSITORY, True), ("eve/mnistgan", False)])
+def test_what_can_not_be_told_is_no_green_tick_a_check_says_it_or_of_a_fork_a_red_job(
+    compare: Compare, of: str, ok: bool
+) -> None:
+    job = compare("unclear", of=of)
+    assert (job.ok, job.outputs["conclusion"]) == (ok, "neutral"), job.log
     assert annotations(job) == ["warning"]
     assert summary(job).startswith("**gate inconclusive: 2 passed, 1 inconclusive of 3 rules; fid: 4 seeds a side")
 
@@ -230,14 +246,14 @@ def comment(tmp_path: Path) -> Comment:
     """Gives what the job `comment` asks of GitHub where these comments stand and `compare` left a summary."""
     hub = Hub(tmp_path / "calls")
 
-    def call(*comments: dict[str, Any]) -> list[dict[str, Any]]:
+    def call(*comments: dict[str, Any], conclusion: str = "success") -> list[dict[str, Any]]:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         (folder / "artifacts" / "comparison").mkdir(parents=True)
         (folder / "artifacts" / "comparison" / "summary.md").write_text(SUMMARY)
-        told = {"number": NUMBER, "head": {"repo": {"full_name": REPOSITORY}}}
+        told = {"number": NUMBER, "head": {"sha": "c0ffee", "repo": {"full_name": REPOSITORY}}}
         event = Event("pull_request", "0" * 40, f"refs/pull/{NUMBER}/merge", {"pull_request": told})
-        runner = Runner(folder, folder, event, hub.programs, variables=hub.variables(*comments))
-        done = Job("compare", folder, outputs={"artifact": "1"})
+        runner = Runner(folder, folder, event, hub.programs, {}, hub.variables(*comments), called=WORKFLOWS)
+        done = Job("compare", folder, outputs={"artifact": "1", "conclusion": conclusion})
         (job,) = runner.run(WORKFLOW, only=("comment",), before={"compare": done})
         assert job.ok, job.log
         return hub.asked
@@ -250,67 +266,88 @@ def by(login: str, number: int, body: str) -> dict[str, Any]:
 
 
 def test_without_a_comment_of_ours_one_is_written(comment: Comment) -> None:
-    marker = JOBS["comment"]["steps"][-1]["env"]["MARKER"]
-    asked, written = comment(by("ada", 1, marker), by("github-actions[bot]", 2, f"quoted: {marker}"))
+    marker = "<!-- mnistgan: gate -->"  # GitHub shows nothing of it
+    asked, written, _ = comment(by("ada", 1, marker), by("github-actions[bot]", 2, f"quoted: {marker}"))
     assert f"repos/{REPOSITORY}/issues/7/comments?per_page=100" in asked["words"]
     assert "--paginate" in asked["words"]
     assert written["words"][1:3] == ["--method", "POST"]
     assert f"repos/{REPOSITORY}/issues/7/comments" in written["words"]
     first, rest = written["body"].split("\n", 1)
     assert first == marker
-    assert re.fullmatch(r"<!-- .+ -->", marker)  # GitHub shows nothing of it
     assert rest.startswith(SUMMARY)
     assert "https://github.example/ada/mnistgan/actions/runs/42" in rest
 
 
 def test_a_comment_of_ours_is_written_anew_and_not_repeated(comment: Comment) -> None:
-    (_, first) = comment()
+    _, first, _ = comment()
     ours = [by("github-actions[bot]", number, first["body"]) for number in (22, 33)]
-    _, again = comment(by("ada", 1, "hello"), *ours)
+    _, again, _ = comment(by("ada", 1, "hello"), *ours)
     assert again["words"][1:3] == ["--method", "PATCH"]
     assert f"repos/{REPOSITORY}/issues/comments/22" in again["words"]
     assert again["body"] == first["body"]
 
 
-def test_only_the_job_that_runs_nothing_of_the_pull_request_may_write() -> None:
-    assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert {name: job["permissions"] for name, job in JOBS.items() if "permissions" in job} == {
-        "comment": {"pull-requests": "write"}
+@pytest.mark.parametrize(("conclusion", "given"), [("neutral", "neutral"), ("", "failure")])
+def test_the_commit_gets_a_check_that_ends_as_the_gate_did(comment: Comment, conclusion: str, given: str) -> None:
+    *_, check = comment(conclusion=conclusion)
+    assert f"repos/{REPOSITORY}/check-runs" in check["words"]
+    fields = dict(word.split("=", 1) for word in check["words"] if "=" in word)
+    assert (fields["name"], fields["head_sha"], fields["conclusion"]) == ("gate", "c0ffee", given)
+    assert fields["output[title]"] == "gate passed: 3 passed of 3 rules"
+    assert check["body"] == SUMMARY
+
+
+def test_only_jobs_that_run_nothing_of_a_pull_request_may_write() -> None:
+    for workflow in WORKFLOWS.values():
+        assert workflow["permissions"] in ({}, {"contents": "read"})
+        assert "pull_request_target" not in workflow["on"]
+    says = {"checks": "write", "pull-requests": "write"}
+    writing = {name: job["permissions"] for name, job in JOBS.items() if "permissions" in job}
+    assert writing == {
+        **dict.fromkeys(("ci.yml: comment", "comment.yml: write", "experiment.yml: comment"), says),
+        "experiment.yml: push": {"contents": "write"},
     }
-    used = [step["uses"].split("@")[0] for step in JOBS["comment"]["steps"] if "uses" in step]
-    assert used == ["actions/download-artifact"]
-    commands = "".join(step.get("run", "") for step in JOBS["comment"]["steps"])
-    assert not re.findall(r"\b(?:make|python\d?|bash|sh|eval|source|git)\b", commands)
-    assert "pull_request_target" not in WORKFLOW["on"]
+    for name in writing:
+        used = {step["uses"].split("@")[0] for step in STEPS[name] if "uses" in step}
+        assert used <= {"actions/download-artifact", *(["actions/checkout"] if "push" in name else [])}
+        commands = "".join(step.get("run", "") for step in STEPS[name])
+        assert not re.findall(r"\b(?:make|python\d?|bash|sh|eval|source|dvc)\b", commands)
 
 
-def test_a_fork_gets_no_comment_and_a_failed_comparison_does() -> None:
-    condition = " ".join(JOBS["comment"]["if"].split())
+@pytest.mark.parametrize(("workflow", "judge"), [("ci.yml", "compare"), ("experiment.yml", "judge")])
+def test_a_fork_gets_no_comment_and_a_failed_comparison_does(workflow: str, judge: str) -> None:
+    comment = JOBS[f"{workflow}: comment"]
+    condition = " ".join(comment["if"].split())
     assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
-    assert "!cancelled()" in condition  # else it would be skipped where compare failed
-    assert "||" not in condition
-    assert JOBS["comment"]["needs"] == "compare"
-    assert JOBS["compare"]["if"] == "github.event_name == 'pull_request'"
+    assert "!cancelled()" in condition  # else it would be skipped where that failed
+    assert condition.replace("(github.event_name == 'workflow_dispatch' || ", "").count("||") == 0
+    assert judge in comment["needs"]
+    assert JOBS["experiment.yml: push"]["if"].startswith("github.event_name == 'workflow_dispatch' && ")
 
 
 def test_no_command_holds_what_a_pull_request_wrote() -> None:
-    commands = [step["run"] for job in JOBS.values() for step in job["steps"] if "run" in step]
+    commands = [step["run"] for steps in STEPS.values() for step in steps if "run" in step]
     assert [command for command in commands if "${{" in command] == []
 
 
 def test_every_job_ends_and_no_checkout_keeps_its_token() -> None:
-    assert [name for name, job in JOBS.items() if "timeout-minutes" not in job] == []
-    checkouts = [step for job in JOBS.values() for step in job["steps"] if "actions/checkout@" in step.get("uses", "")]
-    assert len(checkouts) == len(JOBS) - 1
+    assert [name for name, job in JOBS.items() if "steps" in job and "timeout-minutes" not in job] == []
+    checkouts = [step for steps in STEPS.values() for step in steps if "actions/checkout@" in step.get("uses", "")]
+    assert len(checkouts) == 7
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_the_base_is_in_the_checkout_and_what_was_made_is_what_the_comment_takes() -> None:
-    compare, comment = (JOBS[name]["steps"] for name in ("compare", "comment"))
-    assert compare[0]["with"]["fetch-depth"] == 0
-    (kept,) = [step["with"] for step in compare if "upload-artifact@" in step.get("uses", "")]
-    assert (kept["name"], kept["path"]) == ("comparison", "comparison")
-    assert comment[0]["with"] == {"name": kept["name"], "path": kept["path"]}
+def test_what_was_made_is_what_the_comment_takes() -> None:
+    (taken,) = (step["with"] for step in STEPS["comment.yml: write"] if "uses" in step)
+    for name in ("ci.yml: compare", "experiment.yml: judge"):
+        (kept,) = [step["with"] for step in STEPS[name] if "upload-artifact@" in step.get("uses", "")]
+        assert {"name": kept["name"], "path": kept["path"]} == taken == {"name": "comparison", "path": "comparison"}
+
+
+def test_an_experiment_takes_two_hours_of_runners_at_most() -> None:
+    beside = [JOBS[f"experiment.yml: {name}"]["timeout-minutes"] for name in ("plan", "push", "judge")]
+    assert sum(beside) + JOBS["comment.yml: write"]["timeout-minutes"] == experiment.RESERVED
+    assert JOBS["experiment.yml: train"]["timeout-minutes"] == "${{ fromJSON(needs.plan.outputs.minutes) }}"
 
 
 def test_dependabot_keeps_actions_and_packages_fresh() -> None:
@@ -320,7 +357,7 @@ def test_dependabot_keeps_actions_and_packages_fresh() -> None:
 
 def test_every_action_is_pinned_by_digest_with_its_version_beside_it() -> None:
     text = "".join(path.read_text("utf-8") for path in FOLDER.iterdir())
-    pins = re.findall(r"uses: (.+)", text)
+    pins = re.findall(r"uses: ([^.].+)", text)
     assert pins
     assert [pin for pin in pins if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)] == []
     assert len(set(pins)) == len({pin.split("@")[0] for pin in pins})  # one version of each
@@ -346,12 +383,91 @@ def test_every_command_of_every_workflow_runs_as_on_github(
         hub.programs,
         variables=hub.variables(),
         after_checkout=furnish,
+        called=WORKFLOWS,
     )
-    jobs: list[Job] = []
-    for workflow in WORKFLOWS.values():
-        jobs += at_push.run(workflow) + at_pull.run(workflow, only=("compare", "comment"))
+    jobs = at_push.run(WORKFLOW) + at_pull.run(WORKFLOW, only=("compare", "comment"))
     assert {job.name: job.log for job in jobs if job.outcome not in (SUCCESS, SKIPPED)} == {}
-    steps = [step for workflow in WORKFLOWS.values() for job in workflow["jobs"].values() for step in job["steps"]]
-    assert {step["run"] for step in steps if "run" in step} == {command for job in jobs for command in job.ran}
+    steps = [step for name, each in STEPS.items() if "experiment" not in name for step in each]
+    ran = {command for job in jobs for command in job.ran}
+    assert {step["run"] for step in steps if "run" in step} - ran == {"exit 3"}  # of forks
     assert set(stood_in.read_text().splitlines()) == set(LONG)
-    assert [call["words"][2] for call in hub.asked if "--method" in call["words"]] == ["POST"]
+    assert [call["words"][2] for call in hub.asked if "--method" in call["words"]] == ["POST", "POST"]
+
+
+def trained(made: Checkout, folder: Path, fid: float, seed: int, learning_rate: float) -> None:
+    """Leave what a job of the matrix would: a run with this seed and FID, of the first seed on another machine."""
+    params = made.params
+    params["train"]["seed"] = seed
+    (made.root / "params.yaml").write_text(json.dumps(params))
+    made.run_made_up(fid, learning_rate=learning_rate)
+    (made.root / "metrics" / "machine.json").write_text(json.dumps({"processor": "another" if seed else "made up"}))
+    made.lock(weights=f"weights of FID {fid}")
+    folder.mkdir(parents=True)
+    for kept in experiment.KEPT:
+        place = made.root / kept
+        (shutil.copytree if place.is_dir() else shutil.copy)(place, folder / kept)
+
+
+def test_what_was_trained_is_judged_as_two_groups_by_the_rules_about_the_change(tmp_path: Path) -> None:
+    """Of a fork's pull request, inconclusive: red with the reason, since no check can say so."""
+    made = Checkout.create(tmp_path / "repository")
+    for side, rate, fids in (("base", 0.001, (27.0, 26.0, 28.0)), ("head", 0.002, (31.0, 38.0, 26.5))):
+        for seed, fid in enumerate(fids):
+            trained(made, tmp_path / "run" / "artifacts" / f"trained-{side}-{seed}", fid, seed, rate)
+    commit = made.commit()
+    told = {"number": NUMBER, "base": {"sha": commit}, "head": {"sha": commit, "repo": {"full_name": "eve/mnistgan"}}}
+    event = Event("pull_request", commit, "refs/heads/main", {"pull_request": told, "label": {"name": "experiment"}})
+    planned = Job("plan", tmp_path, outputs={"head": commit, "set_base": "a=1", "told": "Three seeds"})
+    before = {"plan": planned, "train": Job("train", tmp_path), "push": Job("push", tmp_path, outcome=SKIPPED)}
+    runner = Runner(tmp_path / "run", made.root, event, after_checkout=furnish, called=WORKFLOWS)
+    (job,) = runner.run(EXPERIMENT, only=("judge",), before=before)
+    assert (job.ok, job.outputs["conclusion"]) == (False, "neutral"), job.log
+    first, folded = job.page.split("<details>", 1)
+    assert first.startswith("**gate inconclusive: 1 inconclusive of 1 rules")
+    assert "t test on log FID, 3 and 3 seeds" in first
+    assert "\nThree seeds\n" in first
+    assert len(first.splitlines()) <= 25
+    assert "its members ran on different machines" in folded
+    assert (job.folder / "comparison" / "seed-0.html").exists()
+
+
+@pytest.mark.slow
+def test_an_experiment_trains_both_sides_judges_them_and_pushes_them(mnist_cache: Path, tmp_path: Path) -> None:
+    """Dispatched on this repository as it is, at small params: the matrix, each job in a fresh clone."""
+    origin, hub = Repository(tmp_path / "origin"), Hub(tmp_path / "calls")
+    lay_out(origin.root, ".")
+    origin.git("init", "--quiet", "--initial-branch=main")
+    event = Event("workflow_dispatch", origin.commit(), "refs/heads/main", {})
+    fast = "recipes/dcgan.yaml:fast"
+    small = f"{fast}.images=128 {fast}.epochs=1 {fast}.recompute_batchnorm=false evaluate.samples=1000"
+    given = {
+        "ref": "main",
+        "base": "main",
+        "set": f"{fast}.learning_rate=0.0007",
+        "both": small,
+        "seeds": "1",
+        "rate": "",
+    }
+    runner = Runner(
+        *(tmp_path / "run", origin.root, event, hub.programs, {"~/.cache/mnistgan": mnist_cache}, hub.variables()),
+        after_checkout=furnish,
+        called=WORKFLOWS,
+        inputs={**given, "push": "true"},
+    )
+    jobs = runner.run(EXPERIMENT)
+    assert {job.name: job.log for job in jobs if not job.ok} == {}
+    names = ["plan", "train-base-0", "train-head-0", "push", "judge", "write"]
+    assert [job.name for job in jobs] == names
+    pushed = origin.git("for-each-ref", "--format=%(objectname)", "refs/exps").splitlines()
+    assert len(pushed) == 2
+    judge = jobs[names.index("judge")]
+    first = judge.page.split("<details>")[0]
+    assert "- params: recipe.learning\\_rate 0.0014 → 0.0007\n" in first
+    shown = re.findall(r"src='https://github.example/ada/mnistgan/raw/(\w+)/plots/samples.png'", first)
+    assert sorted(shown) == sorted(pushed)
+    (check,) = [
+        call["words"] for call in hub.asked if "--method" in call["words"]
+    ]  # and no comment, of no pull request
+    assert f"--raw-field conclusion={judge.outputs['conclusion']}" in " ".join(check)
+    again = replace(runner, folder=tmp_path / "again").run(EXPERIMENT, only=("train",), before={"plan": jobs[0]})
+    assert [re.findall(r"Stage '(\w+)' is cached", job.log) for job in again] == [["train", "evaluate", "render"]] * 2

@@ -14,8 +14,8 @@ from pipeline.results import lookup
 from pipeline.results.checkout import Results
 
 SOURCE = (
-    "A git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file, a seeds file, a folder or glob of "
-    "metrics files, run:ID of an MLflow run, `workspace`, or several of them joined by commas."
+    "A git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file, a seeds file, a folder of results, a "
+    "folder or glob of metrics files, run:ID of an MLflow run, `workspace`, or several of them joined by commas."
 )
 
 Margin = Annotated[
@@ -72,7 +72,7 @@ def result(found: Comparison, a: Results, b: Results) -> output.Result:
         legend=f"{sides}; 95% intervals; ↓ lower is better, ↑ higher, ≈ nearer to real",
         lines=tuple(_lines(a, b, changed)),
         columns=("metric", "real", "A", "B", "B against A", "p", "says"),
-        rows=[_row(metric) for metric in metrics],
+        rows=[wording.row(metric) for metric in metrics],
         notes=notes,
         content={
             "verdict": found.verdict.value,
@@ -124,20 +124,6 @@ def _file_change(change: Change) -> str:
     return f"{change.name} (gone)" if change.after is None else change.name
 
 
-def _row(compared: Compared) -> tuple[str, ...]:
-    metric = compared.metric
-    real = {wording.number(value.real) for value in (compared.a, compared.b) if value.real is not None}
-    return (
-        f"{metric.short} {metric.better.mark}".rstrip(),
-        " / ".join(sorted(real)) or wording.NOTHING,
-        wording.value(compared.a),
-        wording.value(compared.b),
-        wording.change(compared),
-        wording.p_value(compared.p),
-        wording.says(compared),
-    )
-
-
 def _side(results: Results) -> dict[str, Any]:
     seeds = [
         {"name": one.name, "verdict": one.figures.verdict, "collapsed": one.figures.collapsed}
@@ -154,6 +140,7 @@ def _metric(compared: Compared) -> dict[str, Any]:
     low, high = compared.difference.interval() if compared.difference else (None, None)
     return {
         "name": compared.metric.name,
+        "row": wording.row(compared),
         "better": compared.metric.better.value,
         "scale": compared.metric.scale.value,
         "a": _value(compared.a),

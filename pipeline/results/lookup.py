@@ -25,8 +25,9 @@ WORKSPACE = "workspace"
 LARGEST = 100_000_000  # bytes of a file of a result; a picture or a table has far fewer
 RUN = "run:"
 TAKEN = (
-    "a git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file (.json), a seeds file (.csv), a folder or "
-    f"glob of metrics files, {RUN}ID of an MLflow run, `{WORKSPACE}`, or several of these joined by commas"
+    "a git commit, branch or tag, a DVC experiment, REV:PATH, a metrics file (.json), a seeds file (.csv), a folder of "
+    f"results, a folder or glob of metrics files, {RUN}ID of an MLflow run, `{WORKSPACE}`, or several of these joined "
+    "by commas"
 )
 
 FilesOfRun = Callable[[str, Sequence[str]], Mapping[str, bytes]]
@@ -109,10 +110,16 @@ def bytes_of(path: Path) -> bytes | None:
 
 
 def _of_folder(folder: Path) -> list[Results]:
-    if (folder / layout.LOCK).is_file() or (folder / METRICS).is_file():
+    if _is_checkout(folder):
         return [checkout.of_place(str(folder), lambda wanted: bytes_of(folder / wanted))]
+    if members := [each for each in sorted(folder.iterdir()) if _is_checkout(each)]:
+        return [found for member in members for found in _of_folder(member)]
     found = sorted(folder.glob("*.json")) or sorted(folder.rglob(METRICS.name))
     return _of_files(f"{folder}/*.json", [str(path) for path in found])
+
+
+def _is_checkout(folder: Path) -> bool:
+    return (folder / layout.LOCK).is_file() or (folder / METRICS).is_file()
 
 
 def _of_files(pattern: str, paths: Sequence[str]) -> list[Results]:
@@ -165,6 +172,8 @@ def _group(name: str, found: Sequence[Results]) -> Results:
     knobs = [key for key in varying if key.startswith("recipe.")]
     known = [name for name in machine.FACTS if all(name in one.machine for one in found)]
     notes = [note for one in found for note in one.notes]
+    if len({tuple(one.machine.values()) for one in found}) > 1:
+        notes.append(f"{name}: its members ran on different machines, so their bytes do not compare")
     if knobs:
         notes.append(f"{name}: its members differ in {', '.join(knobs)}, not in the seed alone")
     return Results(

@@ -1,12 +1,12 @@
 """Words a comparison: its headline, figures as text, and notes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mnistgan.comparison.compare import Basis, Compared, Comparison, Value, Verdict
 from mnistgan.comparison.power import Plan
 from mnistgan.comparison.sides import Side
-from mnistgan.metrics.catalog import Better, Scale
+from mnistgan.metrics.catalog import KNOWN, Better, Scale, Shown
 
 WORDS = {
     Verdict.BETTER: "better",
@@ -179,6 +179,29 @@ def says(compared: Compared) -> str:
     if compared.difference is None:
         return "no spread" if compared.is_tested else "differs"
     return WORDS[Verdict.CANT_TELL]
+
+
+def leading(names: Iterable[str], asked: Iterable[str], count: int = 6) -> list[str]:
+    """Chooses the figures to be told first, in their order: of those that decide, the ones that are ``asked`` about."""
+    short = {name.removesuffix(".value") for name in asked}
+    deciding = [metric for name in names if (metric := KNOWN.get(name)) and Shown.SCORES in metric.shown]
+    chosen = sorted(deciding, key=lambda metric: metric.short not in short)[:count]
+    return [metric.name for metric in deciding if metric in chosen]
+
+
+def row(compared: Compared) -> tuple[str, ...]:
+    """Words a metric as a row: its name, what real images get, both sides, the change, p, its own verdict."""
+    metric = compared.metric
+    real = {number(of.real) for of in (compared.a, compared.b) if of.real is not None}
+    return (
+        f"{metric.short} {metric.better.mark}".rstrip(),
+        " / ".join(sorted(real)) or NOTHING,
+        value(compared.a),
+        value(compared.b),
+        change(compared),
+        p_value(compared.p),
+        says(compared),
+    )
 
 
 def notes(found: Comparison) -> Iterator[str]:
