@@ -60,8 +60,13 @@ class Results:
         return bool(self.params)
 
 
-def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
-    """Reads the results of a whole checkout of the repository: a commit's, or a folder's."""
+def of_place(
+    name: str, read_bytes: Read, commit: str | None = None, recorded_parts: Mapping[str, Part] | None = None
+) -> Results:
+    """Reads the results of a whole checkout of the repository: a commit's, or a folder's.
+
+    ``recorded_parts``: what its dvc.lock is going to record, where DVC has not written it yet.
+    """
     content = read_bytes(METRICS)
     if content is None:
         raise DataError(f"{name}: has no {METRICS}; `make repro` there makes one")
@@ -69,11 +74,12 @@ def of_place(name: str, read_bytes: Read, commit: str | None = None) -> Results:
     recorded = read_bytes(SEEDS)
     rows = seeds_of(f"{name}, {SEEDS}", recorded) if recorded is not None else []
     lock = read_bytes(layout.LOCK)
-    if lock is None:
+    if lock is None and recorded_parts is None:
         side = Side(name, (Trained(name, figures),))
         unknown = (f"{name} has no {layout.LOCK}: its params and code are unknown",)
         return Results(side, seeds=tuple(rows), notes=unknown, doubts=unknown, place=Place(read_bytes, {}, commit))
-    parts = former.parts(dvc_lock.parts_of(reading.decoded(lock, f"{name}, {layout.LOCK}")))
+    read = recorded_parts or dvc_lock.parts_of(reading.decoded(lock or b"", f"{name}, {layout.LOCK}"))
+    parts = former.parts(read)
     train = parts.get("train")
     weights = train.outs.get(str(train.options.get("final"))) if train else None
     trained = Trained(name, figures, weights, _measured_by(parts), _training(parts))

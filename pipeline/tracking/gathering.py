@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan import reading
+from mnistgan.comparison.compare import compare
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
 from mnistgan.families import recipes_file
 from mnistgan.metrics import looks
@@ -16,7 +17,7 @@ from mnistgan.metrics.catalog import METRICS
 from mnistgan.metrics.looks import Collapse, Look
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import checkout, consistency, former, rules
+from pipeline.results import checkout, consistency, former, lookup, rules
 from pipeline.runs import journal, keys, machine, patches
 from pipeline.runs.journal import Event, Kind, Outcome
 from pipeline.runs.keys import MAKING, State
@@ -76,6 +77,7 @@ def gather(found: Sources, root: Path) -> Publication:
         artifacts=_artifacts(parts, ended) | _records(now, complete) | trees,
         params=publication.params(now.params),
         line=publication.summary(told.get("mnistgan.verdict"), figures) if complete else "",
+        compared=_beside_baseline(root, parts, training) if complete else "",
         author=told.get(USER, ""),
         dataset=_data_summary(parts),
         generator=generator,
@@ -83,6 +85,18 @@ def gather(found: Sources, root: Path) -> Publication:
         rules=_rules(root) if complete else {},
         best_pins=_pins_of_commit(root) if complete else "",
     )
+
+
+def _beside_baseline(root: Path, parts: Mapping[str, Part], training: Sequence[Event]) -> str:
+    """Words the verdict beside the commit that the training was made from; empty where that has no such results."""
+    commit = next((event.facts.get("commit") for event in training if event.kind is Kind.START), None)
+    with suppress(MnistganError):  # other pins, or results that are none
+        base = lookup.read(str(commit)) if commit else None
+        here = checkout.of_place("this run", lookup.bytes_of, recorded_parts=parts)
+        if base and base.side.members[0].figures.signature != here.side.members[0].figures.signature:
+            found = compare(base.side, here.side, lookup.recorded_seeds(base, here))
+            return publication.verdict_beside(found, str(commit)[: keys.SHORT], _rules(root))
+    return ""
 
 
 def settled_status(events: Sequence[Event]) -> Status:

@@ -4,13 +4,15 @@ Knows nothing of MLflow but its names for things. MLflow sorts its charts by wha
 scores that decide, then the curves of training and validation, then the rest of the evaluation.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from mnistgan.comparison import wording
+from mnistgan.comparison.compare import Comparison
 from mnistgan.metrics.catalog import PRIMARY, deciding, metrics_in
 from pipeline import output
 from pipeline.dvcfiles import layout
@@ -83,6 +85,7 @@ class Publication:
     artifacts: Mapping[str, Path] = field(default_factory=dict)  # files by the name they get in the run
     params: Mapping[str, str] = field(default_factory=dict)  # those that the run shows
     line: str = ""  # what it came to, for the run's description; empty until it is measured
+    compared: str = ""  # its verdict beside the commit that it was made from, in Markdown; empty where there is none
     author: str = ""  # whose work it is, as git knows them
     dataset: str | None = None  # data/summary.json's text
     generator: Path | None = None  # the final weights, once the state is whole
@@ -143,10 +146,18 @@ def summary(verdict: str | None, leaves: Mapping[str, float]) -> str:
     return ", ".join(told)
 
 
-def note(run_id: str, line: str, picture: str | None) -> str:
-    """Words a run's description in Markdown: what it came to in a line, and a picture among its files."""
-    shown_by = f"get-artifact?path={picture}&run_uuid={run_id}"
-    return output.escaped(line) + (f"\n\n![samples]({shown_by})" if picture else "")
+def note(run_id: str, content: Publication, picture: str | None) -> str:
+    """Words a run's description in Markdown: its verdict beside its baseline, what it came to, a picture of its own."""
+    shown = f"![samples](get-artifact?path={picture}&run_uuid={run_id})" if picture else ""
+    return "\n\n".join(filter(None, [content.compared, output.escaped(content.line), shown]))
+
+
+def verdict_beside(found: Comparison, baseline: str, asked: Iterable[str]) -> str:
+    """Words a comparison in Markdown: its headline, and the figures that decide, first those ``asked`` about."""
+    metrics = {compared.metric.name: compared for compared in (found.primary, *found.others)}
+    rows = [wording.row(metrics[name]) for name in wording.leading(metrics, asked)]
+    table = output.markdown_table(("", "real", baseline, "this run", "change", "p", "says"), rows)
+    return "\n".join([f"**{output.escaped(wording.headline(found))}**", "", *table])
 
 
 def untold(names: Collection[str]) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def add_note(at: Connection, run: "Run", content: Publication) -> int:
     """Describes a run by its verdict and pictures; a description that it has stays: a person may have written it."""
     if not content.line or tag(run, NOTE):
         return 0
-    return at.set_tags(run, {NOTE: note(run.info.run_id, content.line, images.STRIP if content.grids else None)})
+    return at.set_tags(run, {NOTE: note(run.info.run_id, content, images.STRIP if content.grids else None)})
 
 
 def add_dataset(at: Connection, run: "Run", content: Publication) -> int:

@@ -12,8 +12,10 @@ from pipeline.tracking import publication
 from pipeline.tracking.gathering import LOOK_METRICS, gather
 from pipeline.tracking.sources import of_lock, while_running
 from pipeline.tracking.store import Store
+from tests.comparison.made_up import PINS
 from tests.pipeline.fabricated import Workspace
 from tests.pipeline.published import MODEL, images, publish, runs_of, steps, whole
+from tests.pipeline.repository import Repository
 
 
 def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Path, client) -> None:
@@ -67,6 +69,33 @@ def test_a_run_is_described_by_its_verdict_unless_a_person_described_it(
     client.set_tag(run_id, publication.NOTE, "the one for the poster")
     assert not publish(workspace.root).is_news
     assert client.get_run(run_id).data.tags[publication.NOTE] == "the one for the poster"
+
+
+def test_a_run_is_described_first_by_its_verdict_beside_the_commit_that_it_was_made_from(
+    workspace: Workspace, generator: Path, client
+) -> None:
+    def run(fid: float, rows: int) -> None:
+        with journal.recording(journal.path_of(workspace.root, keys.train_key_of_workspace()), "train"):
+            workspace.train(generator, rows)
+        workspace.lock("train")
+        workspace.evaluate(fid)
+        evaluation = workspace.root / "metrics" / "evaluation.json"
+        evaluation.write_text(evaluation.read_text().replace("abc123", PINS))
+        workspace.lock("evaluate")
+
+    repository = Repository(workspace.root)
+    repository.git("init", "--quiet")
+    run(12.5, rows=3)
+    commit = repository.commit()
+    recipes = workspace.root / "recipes" / "dcgan.yaml"
+    recipes.write_text(recipes.read_text().replace("6.0e-4", "7.0e-4"))
+    run(30.0, rows=2)
+    told = client.get_run(publish(workspace.root).run_id).data.tags[publication.NOTE]
+    verdict, _, columns, _, figures, _, own, *_ = told.splitlines()
+    assert verdict == "**measured otherwise: the same weights, other figures: fid 12.5 → 30**"
+    assert columns.startswith(f"|  | real | {commit[: keys.SHORT]} | this run |")
+    assert figures.startswith("| fid ↓ | 0.5 | 12.5 | 30 |")
+    assert own == "healthy, FID 30"
 
 
 def test_a_collapse_over_several_looks_is_a_tag_of_the_run(workspace: Workspace, generator: Path, client) -> None:
