@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
 MODELS, FORMER_MODEL = "mnistgan-mnist-", "mnistgan-generator"
-"""What names of registered models begin with, before the family's; the DCGAN's has its name of before families, too."""
+"""What names of registered models begin with, before the family's; the first that there was has an older name, too."""
 DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
 TAKEN = ("latents", "classes")
 """What a generator takes, in order; classes int32 [N] of a family that takes them."""
