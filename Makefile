@@ -15,6 +15,7 @@ endif
 repro seeds compare smoke: export NEEDS_GIT := yes
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,10 @@ help: ## list these targets
 .PHONY: venv
 venv: ## make .venv from requirements.lock, unless it is made
 	@scripts/bootstrap.sh $(PYTHON)
+
+.PHONY: venv-dev
+venv-dev: ## the same with the development tools of requirements-dev.lock
+	@scripts/bootstrap.sh --dev $(PYTHON)
 
 .PHONY: digits
 digits: venv ## draw digits.png by the generator that was trained here, else by the published one
@@ -71,7 +76,7 @@ check-params: venv ## check params.yaml
 	@python -m pipeline check
 
 .PHONY: check
-check: venv ## lint and type-check all that is written here
+check: venv-dev ## lint and type-check all that is written here
 	ruff check
 	ruff format --check
 	mypy
@@ -81,7 +86,7 @@ check: venv ## lint and type-check all that is written here
 	python -m pipeline check
 
 .PHONY: format
-format: venv ## put Python files into the one format, and mend what ruff can mend
+format: venv-dev ## put Python files into the one format, and mend what ruff can mend
 	ruff check --fix
 	ruff format
 
@@ -91,20 +96,20 @@ mnist: venv  # into the user's cache, where tests find it without a network
 		--validation "$$folder/validation.npz" --test "$$folder/test.npz" --summary "$$folder/summary.json"
 
 .PHONY: test
-test: mnist ## run the tests that a contributor runs, held to 90% of lines and branches together; TESTS="FILES" runs those alone
+test: venv-dev mnist ## run the tests that a contributor runs, held to 90% of lines and branches together; TESTS="FILES" runs those alone
 	python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		$(or $(TESTS),--cov --cov-report=term:skip-covered --cov-fail-under=90)
 
 .PHONY: test-slow
-test-slow: mnist ## run the tests that take minutes
+test-slow: venv-dev mnist ## run the tests that take minutes
 	python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 .PHONY: lock
-lock: venv ## write requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
+lock: venv-dev ## write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 .PHONY: lock-bench
-lock-bench: venv ## write benchmarks/requirements.lock anew: PyTorch, which only `make bench-full` needs
+lock-bench: venv-dev ## write benchmarks/requirements.lock anew: PyTorch, which only `make bench-full` needs
 	@python scripts/lock.py --benchmarks $(if $(UPGRADE),--upgrade)
 
 .PHONY: bench
@@ -123,7 +128,7 @@ image: ## build the container images mnistgan:train and mnistgan:ui (ENGINE=podm
 	$(ENGINE) build --target ui --tag mnistgan:ui .
 
 .PHONY: image-test
-image-test: venv ## build the images by buildah, as root and without a container engine, and try them
+image-test: venv-dev ## build the images by buildah, as root and without a container engine, and try them
 	@python scripts/image_test.py
 
 .PHONY: clean

@@ -1,4 +1,6 @@
-"""Makes .venv hold exactly what requirements.lock says, by the interpreter that runs this; at once if it does already.
+"""Makes .venv hold what requirements.lock says, by the interpreter that runs this; at once if it does already.
+
+``--dev`` adds what requirements-dev.lock says, to whatever is there; once added, it stays until a lock changes.
 
 Only the standard library is at hand here. pip does the installing, so that a mirror, a proxy or a certificate set in
 pip's own configuration keeps working; no other setting of pip or Python does.
@@ -20,7 +22,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-STAMP = "made-from"  # written last, so a venv without it is half-made
+DEV = Path("requirements-dev.lock")
+STAMP = "made-from"  # a line for each lock, written last, so a venv without it is half-made
 LOG = "bootstrap.log"
 PLAIN_LINE_SECONDS = 15.0
 SHOWN_LINES = 20
@@ -43,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="the folder to make")
     parser.add_argument("--lock", type=Path, default=Path("requirements.lock"), help="every package with its hashes")
+    parser.add_argument("--dev", action="store_true", help=f"the development tools too, as {DEV} has them")
     options = parser.parse_args(arguments)
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks
     try:
-        bootstrap(options.venv, options.lock)
+        bootstrap(options.venv, [options.lock, *([DEV] if options.dev else [])])
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -57,11 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def bootstrap(venv: Path, lock: Path) -> None:
-    """Makes ``venv`` from ``lock`` unless it is made already. Raises BootstrapError."""
-    wanted = _stamp(venv, lock)
-    if _is_made(venv, wanted) and not _lacking(venv, lock):
+def bootstrap(venv: Path, locks: Sequence[Path]) -> None:
+    """Makes ``venv`` from ``locks``, or adds to it those that it was not made from. Raises BootstrapError."""
+    wanted = {lock: _stamp(venv, lock) for lock in locks}
+    made = _made(venv)
+    if made and all(stamp in made and not _lacking(venv, lock) for lock, stamp in wanted.items()):
         return
+    adds = len(made) == 1 and wanted[locks[0]] in made and not _lacking(venv, locks[0])
     if find_spec("ensurepip") is None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise BootstrapError(
@@ -70,17 +76,23 @@ def bootstrap(venv: Path, lock: Path) -> None:
         )
     _check_place(_python(venv.absolute()))
     started = time.monotonic()
-    _say(f"making {venv} with Python {sys.version.split()[0]} from {lock}: about 2 minutes and about 3 GB of disk")
-    if venv.exists():
-        shutil.rmtree(venv)
-    _run([_interpreter(), ISOLATED, "-m", "venv", str(venv)], venv)
-    _install(venv, lock)
-    if lacking := _lacking(venv, lock):
-        raise BootstrapError(f"pip says that it is done, but {venv} lacks {', '.join(lacking)}; see {venv / LOG}")
+    if adds:
+        _say(f"adding {locks[-1]} to {venv}: about half a minute and 0.4 GB of disk")
+        (venv / STAMP).unlink()
+    else:
+        of = " and ".join(str(lock) for lock in locks)
+        _say(f"making {venv} with Python {sys.version.split()[0]} from {of}: about 2 minutes and about 3 GB of disk")
+        if venv.exists():
+            shutil.rmtree(venv)
+        _run([_interpreter(), ISOLATED, "-m", "venv", str(venv)], venv)
+    for lock in locks[1:] if adds else locks:
+        _install(venv, lock)
+        if lacking := _lacking(venv, lock):
+            raise BootstrapError(f"pip says that it is done, but {venv} lacks {', '.join(lacking)}; see {venv / LOG}")
     # pip compiles on one core; this takes them all, and leaves out the packages' own tests.
     compile_all = [str(_python(venv)), ISOLATED, "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/"]
     _run([*compile_all, str(venv / "lib")], venv, may_fail=True)
-    (venv / STAMP).write_text(wanted, "utf-8")
+    (venv / STAMP).write_text("".join(wanted.values()), "utf-8")
     _say(f"made {venv} in {time.monotonic() - started:.0f} s")
 
 
@@ -99,7 +111,7 @@ def _check_place(python: Path) -> None:
 
 
 def _stamp(venv: Path, lock: Path) -> str:
-    """Describes what ``venv`` is made from: a Python, the lock, and its place, which its scripts name."""
+    """Describes what ``venv`` is made from: a Python, a lock, and its place, which its scripts name."""
     try:
         content = hashlib.sha256(lock.read_bytes() + bytes(venv.resolve())).hexdigest()
     except FileNotFoundError as error:
@@ -107,9 +119,10 @@ def _stamp(venv: Path, lock: Path) -> str:
     return f"{sys.version_info.major}.{sys.version_info.minor} {content}\n"
 
 
-def _is_made(venv: Path, wanted: str) -> bool:
+def _made(venv: Path) -> list[str]:
+    """Reads the stamps of what ``venv`` was made from; none of one that is half-made or was moved."""
     stamp = venv / STAMP
-    return _python(venv).exists() and stamp.is_file() and stamp.read_text("utf-8") == wanted
+    return stamp.read_text("utf-8").splitlines(keepends=True) if _python(venv).exists() and stamp.is_file() else []
 
 
 def _python(venv: Path) -> Path:

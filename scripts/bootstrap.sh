@@ -1,6 +1,12 @@
 #!/bin/sh
 # Makes .venv with the Python that was asked for (first argument), else the one that .venv has, else the first found.
+# --dev before it: with the development tools.
 set -eu
+dev=
+if [ "${1:-}" = --dev ]; then
+    dev=--dev
+    shift
+fi
 cd "$(dirname "$0")/.."
 
 # Said before 3 GB are fetched.
@@ -21,14 +27,14 @@ if [ -n "${1:-}" ]; then
         echo "error: PYTHON=$1: $("$1" --version 2>&1 | head -n 1); should be a Python 3.11, 3.12 or 3.13" >&2
         exit 2
     fi
-    exec "$1" -I scripts/bootstrap.py
+    exec "$1" -I scripts/bootstrap.py $dev
 fi
 
 made_with=
 [ -f .venv/made-from ] && read -r made_with _ <.venv/made-from
 for python in ${made_with:+"python$made_with"} python3.11 python3 python3.12 python3.13; do
     if fits "$python"; then
-        exec "$python" -I scripts/bootstrap.py
+        exec "$python" -I scripts/bootstrap.py $dev
     fi
 done
 echo "error: no Python 3.11, 3.12 or 3.13 on PATH ($(python3 --version 2>&1 | head -n 1) is python3);" \

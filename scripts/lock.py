@@ -1,6 +1,7 @@
-"""Writes requirements.lock anew: every version for every platform, with hashes and without an address.
+"""Writes requirements.lock and requirements-dev.lock anew: every version for every platform, with hashes and without an
+address. The first holds what runs, the second what develops, in the first's versions where both name a package.
 
-``--benchmarks`` writes benchmarks/requirements.lock, of what only the benchmarks need.
+``--benchmarks`` writes benchmarks/requirements.lock instead, of what only the benchmarks need.
 
 uv resolves; it knows nothing of pip's configuration, so the index, mirror and certificate set there are handed on.
 Versions that the lock has stay while they fit; ``--upgrade`` takes the newest.
@@ -17,8 +18,9 @@ from collections.abc import Mapping, Sequence
 COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"]
 # One version for every Python that the project takes, so that another interpreter is not another NumPy too.
 COMPILE += ["--python-version", "3.11", "--fork-strategy", "fewest"]
-PROJECT = ["pyproject.toml", "--group", "dev", "--output-file", "requirements.lock"]
-PROJECT += ["--custom-compile-command", "make lock"]
+PROJECT = ["pyproject.toml", "--output-file", "requirements.lock", "--custom-compile-command", "make lock"]
+DEVELOPMENT = ["--group", "dev", "--constraints", "requirements.lock", "--output-file", "requirements-dev.lock"]
+DEVELOPMENT += ["--custom-compile-command", "make lock"]
 BENCHMARKS = ["benchmarks/requirements.in", "--output-file", "benchmarks/requirements.lock"]
 BENCHMARKS += ["--custom-compile-command", "make lock-bench"]
 
@@ -40,18 +42,22 @@ VARIABLES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the lock. Returns uv's exit code."""
+    """Writes the locks. Returns uv's exit code, of the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     parser.add_argument("--benchmarks", action="store_true", help="of the benchmarks, in place of the project")
     options = parser.parse_args(arguments)
-    asked = [*(BENCHMARKS if options.benchmarks else PROJECT), *(["--upgrade"] if options.upgrade else [])]
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
     settings = pip_settings(listed)
-    command = [*COMPILE, *asked, *uv_options(settings)]
-    return subprocess.run(command, check=False, env={**os.environ, **uv_variables(settings)}).returncode
+    common = [*uv_options(settings), *(["--upgrade"] if options.upgrade else [])]
+    for asked in [BENCHMARKS] if options.benchmarks else [PROJECT, DEVELOPMENT]:
+        command = [*COMPILE, *asked, *common]
+        code = subprocess.run(command, check=False, env={**os.environ, **uv_variables(settings)}).returncode
+        if code:
+            return code
+    return 0
 
 
 def pip_settings(listed: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ CODE = (
     "pretrained",
     "dvc.yaml",
     "requirements.lock",
+    "requirements-dev.lock",
     "params.yaml",
     "recipes",
 )

@@ -5,10 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 from typer.main import get_command
 
@@ -120,14 +122,24 @@ def test_a_command_explains_itself_and_each_of_its_options(command: str) -> None
     assert not unexplained
 
 
-def test_the_lock_holds_hashes_and_neither_an_address_nor_a_local_path() -> None:
-    lock = (ROOT / "requirements.lock").read_text("utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_holds_hashes_and_neither_an_address_nor_a_local_path(name: str) -> None:
+    lock = (ROOT / name).read_text("utf-8")
     assert "://" not in lock
     assert not re.search(r"(?:^|\s)/\w|^-|file:|\s@\s", lock, re.MULTILINE)
     requirements = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)[1:]
     unhashed = [text.split()[0] for text in requirements if "--hash=sha256:" not in text]
     assert requirements
     assert not unhashed
+
+
+def test_what_runs_imports_no_development_tool() -> None:
+    held = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
+    files = [path for source in SOURCES.values() for path in python_files(source)]
+    imported = set().union(*map(imports_of_top_level, files)) - sys.stdlib_module_names - set(SOURCES)
+    brought_by = packages_distributions()
+    assert "tensorflow" in imported
+    assert {name for name in imported if held.isdisjoint(map(canonicalize_name, brought_by.get(name, [])))} == set()
 
 
 def test_a_clone_that_asks_for_the_line_ends_of_windows_has_every_byte_as_committed(tmp_path: Path) -> None:

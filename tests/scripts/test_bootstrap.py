@@ -56,14 +56,14 @@ class Place:
     def stamp(self) -> Path:
         return self.venv / bootstrap.STAMP
 
-    def lock(self, digest: str, comment: str = "") -> None:
-        text = f"# {comment}\ntiny==1.0 \\\n    --hash=sha256:{digest}\n"
-        (self.folder / "requirements.lock").write_text(text)
+    def lock(self, digest: str, comment: str = "", package: str = "tiny", lock: str = "requirements.lock") -> None:
+        text = f"# {comment}\n{package}==1.0 \\\n    --hash=sha256:{digest}\n"
+        (self.folder / lock).write_text(text)
 
-    def run(self, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+    def run(self, python: str = sys.executable, *options: str) -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         return subprocess.run(
-            [python, str(ROOT / "scripts" / "bootstrap.py")],
+            [python, str(ROOT / "scripts" / "bootstrap.py"), *options],
             cwd=self.folder,
             env={**clean, **ELSEWHERE, "PIP_CONFIG_FILE": str(self.folder / "pip.conf")},
             capture_output=True,
@@ -135,6 +135,34 @@ def test_a_made_environment_is_left_alone_without_a_word(place: Place) -> None:
     again = place.run()
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert place.stamp.stat().st_mtime_ns == before
+
+
+def test_development_tools_are_added_to_what_is_there_and_stay(place: Place) -> None:
+    place.lock(write_wheel(place.folder, "tool", "answer = 6\n"), package="tool", lock="requirements-dev.lock")
+    (place.venv / "leftover").touch()
+    added = place.run(sys.executable, "--dev")
+    assert added.returncode == 0, added.stderr
+    assert "adding requirements-dev.lock" in added.stderr
+    assert (place.venv / "leftover").exists()
+    assert place.imports("tool")
+    assert place.imports("tiny")
+    for options in ([], ["--dev"]):
+        assert place.run(sys.executable, *options).stderr == ""
+
+
+@pytest.mark.slow
+def test_a_changed_lock_of_tools_matters_to_who_asks_for_them_alone(place: Place) -> None:
+    digest = write_wheel(place.folder, "tool", "answer = 7\n")
+    place.lock(digest, package="tool", lock="requirements-dev.lock")
+    assert place.run(sys.executable, "--dev").returncode == 0
+    (place.venv / "leftover").touch()
+    place.lock(digest, "changed", package="tool", lock="requirements-dev.lock")
+    assert place.run().stderr == ""
+    made = place.run(sys.executable, "--dev")
+    assert "making" in made.stderr
+    assert not (place.venv / "leftover").exists()
+    assert place.imports("tool")
+    assert place.imports("tiny")
 
 
 @pytest.mark.slow

@@ -10,6 +10,14 @@ from packaging.utils import canonicalize_name
 
 from scripts.lock import pip_settings, uv_options, uv_variables
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pinned(lock: str) -> set[tuple[str, str]]:
+    """Name and version of every package of a lock."""
+    text = (ROOT / lock).read_text("utf-8")
+    return set(re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE))
+
 
 def listed_by_pip(tmp_path: Path, configuration: str, **environment: str) -> str:
     file = tmp_path / "pip.conf"
@@ -56,15 +64,24 @@ def test_an_index_switched_off_is_off_for_uv_too() -> None:
 
 def test_the_lock_has_what_pyproject_asks_for() -> None:
     """A change of pyproject.toml alone, such as Dependabot's, is red until `make lock`."""
-    root = Path(__file__).resolve().parents[2]
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    asked = map(Requirement, [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]])
-    locked = re.findall(r"^([\w.-]+)==([^\s;]+)", (root / "requirements.lock").read_text("utf-8"), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    asked = {
+        "requirements.lock": project["project"]["dependencies"],
+        "requirements-dev.lock": project["dependency-groups"]["dev"],
+    }
     missing = [
-        str(each)
-        for each in asked
+        f"{lock}: {each}"
+        for lock, named in asked.items()
+        for each in map(Requirement, named)
         if not any(
-            name == canonicalize_name(each.name) and each.specifier.contains(version) for name, version in locked
+            name == canonicalize_name(each.name) and each.specifier.contains(version) for name, version in pinned(lock)
         )
     ]
     assert missing == [], "run `make lock`"
+
+
+def test_development_tools_bring_no_other_version_of_what_runs() -> None:
+    running, tools = pinned("requirements.lock"), pinned("requirements-dev.lock")
+    names = {name for name, _ in running}
+    assert {pin for pin in tools if pin[0] in names} <= running
+    assert {"pytest", "ruff", "mypy"} <= {name for name, _ in tools} - names
