@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -112,7 +113,15 @@ def settings() -> list[str]:
 
 def installed_versions() -> dict[str, str]:
     """Reads the versions of the libraries that decide the numbers, from metadata, importing none of them."""
-    return {library: metadata.version(library) for library in LIBRARIES}
+    return {library: _version(library) for library in LIBRARIES}
+
+
+def _version(library: str) -> str:
+    """A library's version; TensorFlow's, whichever of its two packages is installed."""
+    if library == "tensorflow":
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version("tensorflow-cpu")
+    return metadata.version(library)
 
 
 def _gpu() -> Any:
@@ -121,7 +130,7 @@ def _gpu() -> Any:
 
     if found := tf.config.list_physical_devices("GPU"):
         return found[0]
-    wanted = f"tensorflow[and-cuda]=={metadata.version('tensorflow')}"
+    wanted = f"tensorflow[and-cuda]=={_version('tensorflow')}"
     raise UsageError(
         "train.device: gpu, but TensorFlow finds none; it needs an NVIDIA card with its driver, CUDA's libraries, "
         f"which requirements.lock leaves out (`pip install '{wanted}'`), and no CUDA_VISIBLE_DEVICES that hides the "
