@@ -18,6 +18,7 @@ from mnistgan.files import read_arrays, read_json, sha256
 from pipeline.dvcfiles import dvc_lock
 from pipeline.runs import keys
 from tests.pipeline.cloning import clone
+from tests.pipeline.published import MODEL
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,7 @@ def test_the_run_says_which_data_and_code_made_it(made, run):
 
 
 def test_the_registered_generator_draws_in_a_clean_process_what_the_file_draws(made, run, tmp_path):
-    (version,) = made.store.search_model_versions(f"run_id = '{run.info.run_id}'")
+    (version,) = made.store.search_model_versions(f"name = '{MODEL}' and run_id = '{run.info.run_id}'")
     script = f"""
 import os
 os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///{made.root}/mlruns/mlflow.db"
