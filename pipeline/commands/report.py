@@ -9,6 +9,7 @@ import typer
 from mnistgan.comparison.wording import NOTHING
 from pipeline import console, output
 from pipeline.commands import diff
+from pipeline.results.answers import answer
 
 if TYPE_CHECKING:
     from mnistgan.drawing.report.page import Curves, Page
@@ -36,11 +37,11 @@ def report(
     """
     output.check_outputs({"--out": out, "--markdown": markdown})
     found, of_a, of_b = diff.compared(a, b, margin)
-    result = diff.result(found, of_a, of_b)
+    result = answer(found, of_a, of_b)
     from mnistgan.drawing.report.page import html
     from pipeline.results import pages
 
-    page = pages.page(result.headline, result.lines, result.notes, found, of_a, of_b)
+    page = pages.page(result, found, of_a, of_b)
     output.write("--out", out, lambda: html(page))
     output.write("--markdown", markdown, lambda: _markdown(result, page))
     if output.STDOUT not in (out, markdown):

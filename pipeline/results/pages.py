@@ -14,6 +14,7 @@ from mnistgan.drawing.grids import TRAINING_SIDE, tile
 from mnistgan.drawing.report import curves, dots, samples
 from mnistgan.drawing.report.curves import Chart
 from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop
+from pipeline import output
 from pipeline.dvcfiles import layout
 from pipeline.results import exhibits
 from pipeline.results.checkout import Results
@@ -24,18 +25,18 @@ FINAL = "final weights"
 NOT_HERE = "not on this machine"
 
 
-def page(headline: str, lines: Iterable[str], notes: Iterable[str], found: Comparison, a: Results, b: Results) -> Page:
-    """Lays out a comparison of two results; ``headline``, ``lines`` and ``notes`` are what `diff` says of it."""
+def page(said: output.Result, found: Comparison, a: Results, b: Results) -> Page:
+    """Lays out a comparison of two results; ``said`` is what `diff` says of it."""
     of_a, of_b = Exhibits("A", a), Exhibits("B", b)
-    word, _, reason = headline.partition(": ")
+    word, _, reason = said.headline.partition(": ")
     return Page(
         verdict=found.verdict,
         word=word,
         reason=reason,
         a=Party(of_a.letter, a.side.name, of_a.where(), of_a.verdict()),
         b=Party(of_b.letter, b.side.name, of_b.where(), of_b.verdict()),
-        lines=tuple(lines),
-        notes=tuple(_notes(found, notes)),
+        lines=tuple(said.lines),
+        notes=tuple(_notes(found, said.notes)),
         metrics=tuple(dots.metric_rows(found)),
         curves=(
             _curves("While training", exhibits.CURVES, _of_scalars(), of_a, of_b),

@@ -5,11 +5,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from mnistgan import reading
-from mnistgan.comparison.compare import compare
+from mnistgan.comparison.compare import Comparison, compare
 from mnistgan.errors import FormatError, GateError, GitError, MnistganError
 from mnistgan.families import recipes_file
 from mnistgan.metrics import looks
@@ -18,11 +20,13 @@ from mnistgan.metrics.looks import Collapse, Look
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import checkout, consistency, former, lookup, rules
+from pipeline.results.answers import answer
+from pipeline.results.checkout import Results
 from pipeline.runs import journal, keys, machine, patches
 from pipeline.runs.journal import Event, Kind, Outcome
 from pipeline.runs.keys import MAKING, State
 from pipeline.tracking import publication, sources
-from pipeline.tracking.publication import FIGURES, TRAINING, USER, VALIDATION, Point, Publication, Status
+from pipeline.tracking.publication import FIGURES, TRAINING, USER, VALIDATION, Baseline, Point, Publication, Status
 from pipeline.tracking.sources import Sources
 
 LOOK_METRICS = tuple(metric.look for metric in METRICS if metric.look)
@@ -77,7 +81,7 @@ def gather(found: Sources, root: Path) -> Publication:
         artifacts=_artifacts(parts, ended) | _records(now, complete) | trees,
         params=publication.params(now.params),
         line=publication.summary(told.get("mnistgan.verdict"), figures) if complete else "",
-        compared=_beside_baseline(root, parts, training) if complete else "",
+        baseline=_baseline(root, parts, training) if complete else None,
         author=told.get(USER, ""),
         dataset=_data_summary(parts),
         generator=generator,
@@ -87,16 +91,28 @@ def gather(found: Sources, root: Path) -> Publication:
     )
 
 
-def _beside_baseline(root: Path, parts: Mapping[str, Part], training: Sequence[Event]) -> str:
-    """Words the verdict beside the commit that the training was made from; empty where that has no such results."""
+def _baseline(root: Path, parts: Mapping[str, Part], training: Sequence[Event]) -> Baseline | None:
+    """Compares a state with the commit that its training was made from; None where that has no such results."""
     commit = next((event.facts.get("commit") for event in training if event.kind is Kind.START), None)
     with suppress(MnistganError):  # other pins, or results that are none
-        base = lookup.read(str(commit)) if commit else None
+        base = lookup.read(str(commit)[: keys.SHORT]) if commit else None
         here = checkout.of_place("this run", lookup.bytes_of, recorded_parts=parts)
         if base and base.side.members[0].figures.signature != here.side.members[0].figures.signature:
             found = compare(base.side, here.side, lookup.recorded_seeds(base, here))
-            return publication.verdict_beside(found, str(commit)[: keys.SHORT], _rules(root))
-    return ""
+            words = publication.verdict_beside(found, base.side.name, _rules(root))
+            return Baseline(words, partial(_page, found, base, here))
+    return None
+
+
+def _page(found: Comparison, base: Results, here: Results) -> str:
+    """Lays out a comparison as `report` does; where a file of one side is none of its kind, says that in its place."""
+    from mnistgan.drawing.report.page import html
+    from pipeline.results import pages
+
+    try:
+        return html(pages.page(answer(found, base, here), found, base, here))
+    except MnistganError as error:
+        return f"<!doctype html><p>No report: {escape(str(error))}"
 
 
 def settled_status(events: Sequence[Event]) -> Status:

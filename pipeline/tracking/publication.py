@@ -4,7 +4,7 @@ Knows nothing of MLflow but its names for things. MLflow sorts its charts by wha
 scores that decide, then the curves of training and validation, then the rest of the evaluation.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,14 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The commit that a state was made from: the verdict beside it in Markdown, and the report, an HTML page."""
+
+    words: str
+    page: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class Publication:
     """Everything that one run shows."""
 
@@ -85,7 +93,7 @@ class Publication:
     artifacts: Mapping[str, Path] = field(default_factory=dict)  # files by the name they get in the run
     params: Mapping[str, str] = field(default_factory=dict)  # those that the run shows
     line: str = ""  # what it came to, for the run's description; empty until it is measured
-    compared: str = ""  # its verdict beside the commit that it was made from, in Markdown; empty where there is none
+    baseline: Baseline | None = None  # the commit that it was made from, where that has results to compare with
     author: str = ""  # whose work it is, as git knows them
     dataset: str | None = None  # data/summary.json's text
     generator: Path | None = None  # the final weights, once the state is whole
@@ -149,7 +157,9 @@ def summary(verdict: str | None, leaves: Mapping[str, float]) -> str:
 def note(run_id: str, content: Publication, picture: str | None) -> str:
     """Words a run's description in Markdown: its verdict beside its baseline, what it came to, a picture of its own."""
     shown = f"![samples](get-artifact?path={picture}&run_uuid={run_id})" if picture else ""
-    return "\n\n".join(filter(None, [content.compared, output.escaped(content.line), shown]))
+    return "\n\n".join(
+        filter(None, [content.baseline.words if content.baseline else "", output.escaped(content.line), shown])
+    )
 
 
 def verdict_beside(found: Comparison, baseline: str, asked: Iterable[str]) -> str:

@@ -155,7 +155,8 @@ class Store:
             points=writing.add_points(at, run_id, content.points, memory.steps),
             images=writing.add_grids(at, run_id, content.grids, manifest),
             files=writing.add_files(at, run_id, content.artifacts, manifest)
-            + writing.add_strip(at, run_id, content, manifest),
+            + writing.add_strip(at, run_id, content, manifest)
+            + writing.add_report(at, run_id, content, manifest),
         )
         added["models"], lost = self._add_model(run_id, content, manifest)
         if manifest != memory.manifest:
@@ -203,4 +204,4 @@ def _as_it_was(run: "Run", content: Publication) -> Publication:
     if not any(name.startswith(FORMER_FIGURES) for name in run.data.metrics):
         return content
     kept = {name: value for name, value in content.tags.items() if run.data.tags.get(name) == value}
-    return replace(content, points=(), params={}, tags=kept, line="")
+    return replace(content, points=(), params={}, tags=kept, line="", baseline=None)

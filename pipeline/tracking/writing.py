@@ -1,5 +1,6 @@
 """Adds to one run what it lacks of a publication: params, tags, note, data set, points, pictures and files."""
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 POINTS_A_BATCH = 1000
 PARAMS_A_BATCH = 100
+REPORT = "report.html"
 DATASET_DIGEST = 36
 """Characters that MLflow keeps of a dataset's digest."""
 
@@ -44,8 +46,8 @@ def take_out_gone(at: Connection, run: "Run", content: Publication, manifest: di
     """Takes out of a run's list what is to be added again, since the store has it no more or not whole."""
     held = Holdings.of(partial(at.client.list_artifacts, run.info.run_id), run.info.artifact_uri)
     stems = images.stems(held.sizes)
-    artifacts = content.artifacts.items()
-    gone = [name for name, file in artifacts if name in manifest and not held.has(name, manifest[name], file)]
+    files = {**content.artifacts, **dict.fromkeys([REPORT] if content.baseline else [])}
+    gone = [name for name, file in files.items() if name in manifest and not held.has(name, manifest[name], file)]
     for step, file in content.grids.items():
         is_listed = manifest.get(images.name_of(step)) == sha256(file)
         if is_listed and not images.is_whole(held, stems.get(step), file):
@@ -127,6 +129,16 @@ def add_files(at: Connection, run_id: str, files: Mapping[str, Path], manifest: 
             at.client.log_artifact(run_id, str(copy), str(path.parent) if path.parent.name else None)
         manifest[name] = digests[name]
     return len(changed)
+
+
+def add_report(at: Connection, run_id: str, content: Publication, manifest: dict[str, str]) -> int:
+    """Logs the report of a finished run beside its baseline, once: a later seeds file would change what it says."""
+    if content.baseline is None or REPORT in manifest:
+        return 0
+    page = content.baseline.page()
+    at.client.log_text(run_id, page, REPORT)
+    manifest[REPORT] = hashlib.sha256(page.encode()).hexdigest()
+    return 1
 
 
 def add_strip(at: Connection, run_id: str, content: Publication, manifest: dict[str, str]) -> int:

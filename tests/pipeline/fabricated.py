@@ -157,7 +157,8 @@ class Workspace:
         """Write what evaluate leaves."""
         report = {"verdict": "healthy", "fid": {"value": fid, "floor": 0.5}, "pins": "abc123"}
         (self.root / "metrics" / "evaluation.json").write_text(json.dumps(report))
-        (self.root / "metrics" / "classes.csv").write_text("class,share,prior\n0,0.1,0.1\n")
+        shares = "".join(f"{name},0.1,0.1\n" for name in range(10))
+        (self.root / "metrics" / "classes.csv").write_text(f"class,share,prior\n{shares}")
 
     def render(self) -> None:
         """Write what render leaves."""

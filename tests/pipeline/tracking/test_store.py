@@ -90,12 +90,16 @@ def test_a_run_is_described_first_by_its_verdict_beside_the_commit_that_it_was_m
     recipes = workspace.root / "recipes" / "dcgan.yaml"
     recipes.write_text(recipes.read_text().replace("6.0e-4", "7.0e-4"))
     run(30.0, rows=2)
-    told = client.get_run(publish(workspace.root).run_id).data.tags[publication.NOTE]
+    done = publish(workspace.root)
+    told = client.get_run(done.run_id).data.tags[publication.NOTE]
     verdict, _, columns, _, figures, _, own, *_ = told.splitlines()
     assert verdict == "**measured otherwise: the same weights, other figures: fid 12.5 → 30**"
     assert columns.startswith(f"|  | real | {commit[: keys.SHORT]} | this run |")
     assert figures.startswith("| fid ↓ | 0.5 | 12.5 | 30 |")
     assert own == "healthy, FID 30"
+    report = Path(client.download_artifacts(done.run_id, "report.html", str(workspace.root))).read_text("utf-8")
+    assert f"<title>Measured otherwise: this run against {commit[: keys.SHORT]}</title>" in report
+    assert not publish(workspace.root).is_news
 
 
 def test_a_collapse_over_several_looks_is_a_tag_of_the_run(workspace: Workspace, generator: Path, client) -> None:
