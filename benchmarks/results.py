@@ -9,7 +9,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +87,7 @@ class Measurement:
             memory_gib=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
             load=round(os.getloadavg()[0], 2),
             python=platform.python_version(),
-            tensorflow=metadata.version("tensorflow"),
-            keras=metadata.version("keras"),
-            numpy=metadata.version("numpy"),
+            **runtime.installed_versions(),
             torch=_version_in(torch_python, "torch"),
         )
 

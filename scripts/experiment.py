@@ -25,7 +25,7 @@ from pipeline import ROOT  # which puts src/ on the path
 # isort: split
 from mnistgan import params, reading
 from mnistgan.errors import MnistganError, TrainingError, UsageError
-from pipeline.dvcfiles import dvc_yaml, git, layout
+from pipeline.dvcfiles import dvc_yaml, experiment_refs, git, layout
 from pipeline.engines import overriding, planning
 
 KEPT = ("dvc.lock", "params.yaml", "recipes", "metrics", "plots")
@@ -150,13 +150,14 @@ def work(name: str, settings: Sequence[str], out: Path) -> None:
 
     By DVC's run cache what was trained before is not trained again; of a remote, where one is set.
     """
-    from dvc.config import Config
+    from dvc.repo import Repo
 
-    has_remote = bool(Config(str(ROOT / ".dvc"))["core"].get("remote"))
+    with Repo(str(ROOT)) as repo:
+        has_remote = bool(repo.config["core"].get("remote"))
     if has_remote:
         dvc("fetch", "--run-cache", fails=False)  # a fork may not read or write there, and trains all the same
     head = str(git.find_commit("HEAD"))
-    ref = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
+    ref = experiment_refs.ref_of(head, name)
     git.line("update-ref", "-d", ref)  # of an earlier try; --force would train what is in the run cache, too
     dvc("exp", "run", "--name", name, *[word for setting in settings for word in ("-S", setting)])
     if has_remote:

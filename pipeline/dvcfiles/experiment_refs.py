@@ -10,6 +10,11 @@ NO_RESULTS = tuple(f"{EXPERIMENTS}/{inner}" for inner in ("apply/*", "celery/*",
 _EXPERIMENT = re.compile(rf"{EXPERIMENTS}/[0-9a-f]{{2}}/[0-9a-f]{{38}}/(.+)")
 
 
+def ref_of(commit: str, name: str) -> str:
+    """Names the ref of an experiment that stands on a commit, 40 hexadecimal digits."""
+    return f"{EXPERIMENTS}/{commit[:2]}/{commit[2:]}/{name}"
+
+
 def name_of(ref: str) -> str | None:
     """Finds the name of the experiment that a ref is; None for any other ref."""
     found = _EXPERIMENT.fullmatch(ref)

@@ -83,7 +83,8 @@ def test_the_refs_of_dvc_are_those_that_are_told_from_experiments() -> None:
     from dvc.repo.experiments import refs
 
     assert refs.EXPS_NAMESPACE == experiment_refs.EXPERIMENTS
-    assert experiment_refs.name_of(str(refs.ExpRefInfo(baseline_sha="ab" * 20, name="idled-suit"))) == "idled-suit"
+    ref = str(refs.ExpRefInfo(baseline_sha="ab" * 20, name="idled-suit"))
+    assert (experiment_refs.name_of(ref), experiment_refs.ref_of("ab" * 20, "idled-suit")) == ("idled-suit", ref)
     own = [value for name, value in vars(refs).items() if name.isupper() and str(value).startswith("refs/exps/")]
     inner = {ref if ref.count("/") > 2 or ref == refs.EXPS_STASH else f"{ref}/any" for ref in own}
     assert {ref for ref in inner if not any(fnmatch(ref, pattern) for pattern in experiment_refs.NO_RESULTS)} == set()
