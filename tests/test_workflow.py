@@ -375,7 +375,15 @@ def test_every_command_of_every_workflow_runs_as_on_github(
     pushed.git("init", "--quiet", "--initial-branch=main")
     pushed.commit()
     push = Event("push", pushed.commit(), "refs/heads/main")
-    at_push = Runner(tmp_path / "push", pushed.root, push, {"make": MAKE}, caches, {"STOOD_IN": str(stood_in)}, furnish)
+    at_push = Runner(
+        tmp_path / "push",
+        pushed.root,
+        push,
+        {"make": MAKE},
+        caches,
+        {"STOOD_IN": str(stood_in)},
+        after_checkout=furnish,
+    )
     at_pull = Runner(
         tmp_path / "pull",
         pull_requests.root,
