@@ -9,7 +9,6 @@ import typer
 from mnistgan.comparison.wording import NOTHING
 from pipeline import console, output
 from pipeline.commands import diff
-from pipeline.results.answers import answer
 
 if TYPE_CHECKING:
     from mnistgan.drawing.report.page import Curves, Page
@@ -37,11 +36,11 @@ def report(
     """
     output.check_outputs({"--out": out, "--markdown": markdown})
     found, of_a, of_b = diff.compared(a, b, margin)
-    result = answer(found, of_a, of_b)
+    result = diff.result(found, of_a, of_b)
     from mnistgan.drawing.report.page import html
     from pipeline.results import pages
 
-    page = pages.page(result, found, of_a, of_b)
+    page = pages.page(found, of_a, of_b)
     output.write("--out", out, lambda: html(page))
     output.write("--markdown", markdown, lambda: _markdown(result, page))
     if output.STDOUT not in (out, markdown):

@@ -1,6 +1,7 @@
 """Lays two results out as the report's page: figures, curves, pictures, causes, and where both come from."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from mnistgan.drawing.grids import TRAINING_SIDE, tile
 from mnistgan.drawing.report import curves, dots, samples
 from mnistgan.drawing.report.curves import Chart
 from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop
-from pipeline import output
+from mnistgan.errors import MnistganError
 from pipeline.dvcfiles import layout
-from pipeline.results import exhibits
+from pipeline.results import answers, exhibits
 from pipeline.results.checkout import Results
 from pipeline.results.exhibits import Exhibits
 
@@ -25,18 +26,18 @@ FINAL = "final weights"
 NOT_HERE = "not on this machine"
 
 
-def page(said: output.Result, found: Comparison, a: Results, b: Results) -> Page:
-    """Lays out a comparison of two results; ``said`` is what `diff` says of it."""
+def page(found: Comparison, a: Results, b: Results) -> Page:
+    """Lays out a comparison of two results."""
     of_a, of_b = Exhibits("A", a), Exhibits("B", b)
-    word, _, reason = said.headline.partition(": ")
+    word, _, reason = wording.headline(found).partition(": ")
     return Page(
         verdict=found.verdict,
         word=word,
         reason=reason,
         a=Party(of_a.letter, a.side.name, of_a.where(), of_a.verdict()),
         b=Party(of_b.letter, b.side.name, of_b.where(), of_b.verdict()),
-        lines=tuple(said.lines),
-        notes=tuple(_notes(found, said.notes)),
+        lines=tuple(answers.lines(a, b, answers.changed(a, b))),
+        notes=tuple(_notes(found, answers.notes(found, a, b))),
         metrics=tuple(dots.metric_rows(found)),
         curves=(
             _curves("While training", exhibits.CURVES, _of_scalars(), of_a, of_b),
@@ -48,6 +49,16 @@ def page(said: output.Result, found: Comparison, a: Results, b: Results) -> Page
         causes=tuple(_causes(a, b)),
         provenance=tuple(_provenance(of_a, of_b)),
     )
+
+
+def html(found: Comparison, a: Results, b: Results) -> str:
+    """Lays out a comparison as one HTML file; where a file of one side is none of its kind, says that in its place."""
+    from mnistgan.drawing.report.page import html
+
+    try:
+        return html(page(found, a, b))
+    except MnistganError as error:
+        return f"<!doctype html><p>No report: {escape(str(error))}"
 
 
 def _notes(found: Comparison, notes: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from mnistgan.metrics.looks import Collapse, Look
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import checkout, consistency, former, lookup, rules
-from pipeline.results.answers import answer
 from pipeline.results.checkout import Results
 from pipeline.runs import journal, keys, machine, patches
 from pipeline.runs.journal import Event, Kind, Outcome
@@ -105,14 +103,9 @@ def _baseline(root: Path, parts: Mapping[str, Part], training: Sequence[Event]) 
 
 
 def _page(found: Comparison, base: Results, here: Results) -> str:
-    """Lays out a comparison as `report` does; where a file of one side is none of its kind, says that in its place."""
-    from mnistgan.drawing.report.page import html
-    from pipeline.results import pages
+    from pipeline.results import pages  # which load what draws
 
-    try:
-        return html(pages.page(answer(found, base, here), found, base, here))
-    except MnistganError as error:
-        return f"<!doctype html><p>No report: {escape(str(error))}"
+    return pages.html(found, base, here)
 
 
 def settled_status(events: Sequence[Event]) -> Status:
