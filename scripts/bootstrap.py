@@ -81,7 +81,7 @@ def bootstrap(venv: Path, locks: Sequence[Path]) -> None:
         (venv / STAMP).unlink()
     else:
         of = " and ".join(str(lock) for lock in locks)
-        _say(f"making {venv} with Python {sys.version.split()[0]} from {of}: about 2 minutes and about 3 GB of disk")
+        _say(f"making {venv} with Python {sys.version.split()[0]} from {of}: about 2 minutes and up to 3 GB of disk")
         if venv.exists():
             shutil.rmtree(venv)
         _run([_interpreter(), ISOLATED, "-m", "venv", str(venv)], venv)

@@ -9,7 +9,7 @@ if [ "${1:-}" = --dev ]; then
 fi
 cd "$(dirname "$0")/.."
 
-# Said before 3 GB are fetched.
+# Said before anything large is fetched.
 if [ -n "${NEEDS_GIT:-}" ] && ! said=$(git rev-parse --git-dir 2>&1); then
     [ -e .git ] || said="$said; make one of this folder: git init && git add --all && git commit --message downloaded"
     echo "error: this needs a git repository, as a clone is and a ZIP is not: $said." \
