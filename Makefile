@@ -12,7 +12,7 @@ export HOME ?= $(or $(shell getent passwd "$$(id -u)" | cut -d: -f6),$(CURDIR)/.
 ifneq ($(shell test -w /var/tmp && echo writable),writable)
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site
 endif
-repro seeds compare smoke: export NEEDS_GIT := yes
+repro seeds compare smoke leaderboard: export NEEDS_GIT := yes
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -103,6 +103,11 @@ test: venv-dev mnist ## run the tests that a contributor runs, held to 90% of li
 .PHONY: test-slow
 test-slow: venv-dev mnist ## run the tests that take minutes
 	python -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+
+.PHONY: leaderboard
+leaderboard: venv ## train what docs/families.md lacks (hours), keep each seed in benchmarks/runs, and make the page
+	python -m benchmarks.leaderboard train
+	python -m benchmarks.leaderboard page
 
 .PHONY: lock
 lock: venv-dev ## write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions

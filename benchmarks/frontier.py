@@ -17,7 +17,7 @@ from mnistgan.files import write_bytes
 PICTURE = ROOT / "docs" / "images" / "frontier.png"
 # Okabe and Ito's colours that are dark enough for a line on white; the known recipes keep theirs.
 COLOURS = {"article": "#D55E00", "fast": "#0072B2", "best": "#009E73"}
-OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9")
+OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#5F5F5F", "#6A3D9A", "#B8860B", "#1B9E77", "#000000")
 _MINUTES = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 _UNITS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 _INCHES = (9.6, 6.0)

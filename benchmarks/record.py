@@ -42,6 +42,7 @@ class Trained:
     batch_size: int
     key: str
     processor: str
+    commit: str
     images_per_second: float
     overhead_share: float
     looks: tuple[Look, ...]
@@ -72,7 +73,8 @@ class Trained:
             seed=trained["seed"],
             batch_size=params[recipes_file(trained["family"])][trained["recipe"]]["batch_size"],
             key=key[: keys.SHORT],
-            processor=_processor(events),
+            processor=_at_start(events, "cpu"),
+            commit=_at_start(events, "commit"),
             images_per_second=images_per_second or speed,
             overhead_share=share,
             looks=tuple(parse(_text(looks_path, folder, rev), str(looks_path))),
@@ -126,9 +128,9 @@ def _commit(folder: Path, rev: str) -> str:
     raise UsageError(f"--rev: got {rev}, which is no commit and no experiment in {folder}")
 
 
-def _processor(events: list[Event]) -> str:
+def _at_start(events: list[Event], fact: str) -> str:
     starts = [event.facts for event in events if event.kind is Kind.START and event.stage == "train"]
-    return str(starts[-1].get("cpu", "not known")) if starts else "not known"
+    return str(starts[-1].get(fact, "not known")) if starts else "not known"
 
 
 def real_images(folder: Path) -> Real:

@@ -163,6 +163,19 @@ def write(option: str, path: Path | None, content: Callable[[], str]) -> None:
         raise UsageError(f"{option} {path}: can't be written: {error.strerror or error}") from error
 
 
+def write_between(path: Path, begin: str, end: str, lines: Sequence[str]) -> None:
+    """Puts lines in place of those between two of a Markdown file. Raises UsageError where it does not hold the two."""
+    from mnistgan import files
+
+    text = path.read_text("utf-8") if path.is_file() else ""
+    before, begun, rest = text.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not ended:
+        raise UsageError(f"{path}: has no lines {begin.strip()} and {end.strip()}; write them where it should be")
+    held = "\n".join(["", *lines, "", ""])
+    files.write_bytes(path, f"{before}{begun}{held}{ended}{after}".encode())
+
+
 def as_json(content: Any) -> str:
     """Formats JSON, with null for what is NaN or infinite: JSON has neither."""
     return json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -53,17 +53,7 @@ def power(
     if into is None:
         output.show_table(f"drawn from {seeds}", COLUMNS, table)
         return
-    text = into.read_text("utf-8") if into.is_file() else ""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise UsageError(
-            f"--into {into}: has no lines {BEGIN.strip()} and {END.strip()}; write them where it should be"
-        )
-    from mnistgan import files
-
-    held = "\n".join(["", *output.markdown_table(COLUMNS, table), "", ""])
-    files.write_bytes(into, f"{before}{begin}{held}{end}{after}".encode())
+    output.write_between(into, BEGIN, END, output.markdown_table(COLUMNS, table))
 
 
 def _row(recipe: str, seen: Seen) -> tuple[str, ...]:

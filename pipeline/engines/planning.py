@@ -41,15 +41,20 @@ class Plan:
         """The settings of a seed, as ``dvc exp run -S`` takes them."""
         return [*self.overrides, f"{SEED}={seed}"]
 
-    def rows(self) -> list[SeedRow]:
-        """Collects the wanted seeds that the workspace, the last commit, or a DVC experiment records; by seed."""
-        found: dict[int, SeedRow] = {}
+    def found(self) -> dict[int, checkout.Results]:
+        """Finds the wanted seeds that the workspace, the last commit, or a DVC experiment records; by seed."""
+        found: dict[int, checkout.Results] = {}
         for one in lookup.everywhere():
             seed = one.params.get(SEED)
             if isinstance(seed, int) and seed < self.count and self._holds(one):
-                figures = one.side.members[0].figures
-                found.setdefault(seed, SeedRow(self.recipe, self.digest, seed, figures))
-        return [found[seed] for seed in sorted(found)]
+                found.setdefault(seed, one)
+        return {seed: found[seed] for seed in sorted(found)}
+
+    def rows(self) -> list[SeedRow]:
+        """Collects the figures of those that are found."""
+        return [
+            SeedRow(self.recipe, self.digest, seed, one.side.members[0].figures) for seed, one in self.found().items()
+        ]
 
     def missing(self, rows: Sequence[SeedRow]) -> list[int]:
         """Lists the wanted seeds that are not among ``rows``."""
