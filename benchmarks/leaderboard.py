@@ -10,47 +10,40 @@ Rows that other code trained are marked with * and stay until somebody removes t
 import argparse
 import csv
 import io
-import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import ROOT, frontier
 from benchmarks.ending import BenchmarkError, ending
 from benchmarks.record import real_images
-from benchmarks.rows import RUNS, SAMPLES, Entry, Row, entries, keep
+from benchmarks.rows import LOOKS, Entry, entries, keep
+from benchmarks.runs import Run
 from mnistgan.comparison import wording
 from mnistgan.comparison.compare import compare
-from mnistgan.comparison.seeds import Summary, summarise
 from mnistgan.comparison.sides import Side
 from mnistgan.errors import DataError
 from mnistgan.files import write_bytes
 from pipeline import output
+from pipeline.commands import gallery
 from pipeline.engines import planning
+from pipeline.results import rows
+from pipeline.results.rows import RUNS, SIDE, TRAINING, Recipe
 
 PAGE, TABLE = Path("docs/families.md"), Path("metrics/leaderboard.csv")
 WALL, FRONTIER = Path("docs/images/families.png"), Path("docs/images/families_minutes.png")
-RELATIVE = {"fid.value": "relative FID", "fid_pixels.value": "of pixels"}
-SHARES = {
-    "precision.value": "precision",
-    "recall.value": "recall",
-    "coverage.value": "coverage",
-    "classes.smallest_ratio": "smallest class",
-    "unsure.value": "unsure",
-    "as_asked.value": "as asked",
-}
-COLUMNS = ("family, recipe", "labels", "seeds", "minutes", *RELATIVE.values(), *SHARES.values())
-WALL_ROWS, WALL_COLUMNS, WALL_GREYS = 2, 20, 16
-Kept = Mapping[Entry, Sequence[Row]]
+FIGURES = {rows.FID: "relative FID", **gallery.TITLES}
+COLUMNS = ("family, recipe", "labels", "seeds", "minutes", *FIGURES.values())
+WALL_COLUMNS, WALL_GREYS = SIDE * SIDE // 2, 16
+Kept = Mapping[Entry, Recipe]
 
 
 def train(wanted: Sequence[Entry], jobs: int) -> None:
     """Trains the missing seeds of each entry, and keeps what is there as soon as it ends, done or stopped."""
     for entry in wanted:
-        if len(entry.rows(ROOT / RUNS)) == entry.seeds:
+        kept = entry.kept(ROOT / RUNS)
+        if kept and len(kept.rows) == entry.seeds:
             continue
         code = subprocess.call([sys.executable, "-m", *_training(entry, jobs)], cwd=ROOT)
         keep_all([entry])
@@ -83,11 +76,11 @@ def keep_all(wanted: Sequence[Entry]) -> None:
 
 def page(wanted: Sequence[Entry], root: Path = ROOT) -> None:
     """Writes the table as CSV and into docs/families.md, with what `diff` says of each pair; and the pictures."""
-    kept = {entry: list(rows.values()) for entry in wanted if (rows := entry.rows(root / RUNS))}
+    kept = {entry: found for entry in wanted if (found := entry.kept(root / RUNS))}
     if not kept:
         raise BenchmarkError(f"{RUNS}: no row is kept; `make leaderboard` trains them")
-    stale = {entry for entry, rows in kept.items() if _is_stale(entry, rows)}
-    cells = [_cells(entry, rows, entry in stale) for entry, rows in kept.items()]
+    stale = {entry for entry, found in kept.items() if entry.is_stale(found)}
+    cells = [_cells(found, entry in stale) for entry, found in kept.items()]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *cells])
     write_bytes(root / TABLE, text.getvalue().encode())
@@ -97,7 +90,8 @@ def page(wanted: Sequence[Entry], root: Path = ROOT) -> None:
     lines += ["", r"\* Trained by code that has changed since."] if stale else []
     output.write_between(root / PAGE, *marks("table"), lines)
     output.write_between(root / PAGE, *marks("pairs"), output.markdown_table(*_pairs(kept)))
-    write_bytes(root / FRONTIER, frontier.draw([row.run for rows in kept.values() for row in rows]))
+    looks = [row.folder / LOOKS for found in kept.values() for row in found.rows]
+    write_bytes(root / FRONTIER, frontier.draw([Run.parse(path.read_text("utf-8"), str(path)) for path in looks]))
     write_bytes(root / WALL, wall(kept))
     print(f"{PAGE}: {len(kept)} of {len(wanted)} recipes")
 
@@ -107,42 +101,16 @@ def marks(part: str) -> tuple[str, str]:
     return f"<!-- {part}: made by `python -m benchmarks.leaderboard page` -->\n", f"<!-- {part} ends -->\n"
 
 
-def _is_stale(entry: Entry, rows: Sequence[Row]) -> bool:
-    plan = planning.plan(entry.seeds, entry.settings)
-    return not all(row.is_of(plan) for row in rows)
-
-
-def _cells(entry: Entry, rows: Sequence[Row], is_stale: bool) -> list[str]:
+def _cells(found: Recipe, is_stale: bool) -> list[str]:
     """Words a line of the table; means are over the seeds that did not collapse, that of FID on its logarithm."""
-    figures = [row.results.side.members[0].figures for row in rows]
-    means = {summary.metric.name: summary for summary in summarise(figures)}
-    minutes = statistics.median(row.minutes for row in rows)
-    collapsed = sum(one.collapsed for one in figures)
-    count = f"{len(rows)}, {collapsed} collapsed" if collapsed else str(len(rows))
-    unit = {name: figures[0].leaves[f"{name.partition('.')[0]}.missing_class"] for name in RELATIVE}
-    relative = [_mean(means.get(name), unit[name]) for name in RELATIVE]
-    name = f"{entry}{' *' if is_stale else ''}"
-    return [name, rows[0].labels, count, f"{minutes:.0f}", *relative, *(_mean(means.get(name), 1) for name in SHARES)]
-
-
-def _mean(summary: Summary | None, unit: float) -> str:
-    """Words a mean with its 95% interval over seeds, both over ``unit``."""
-    if summary is None:
-        return wording.NOTHING
-    back = summary.metric.scale.back
-    value = f"{back(summary.mean) / unit:.3g}"
-    if summary.low is None or summary.high is None:
-        return value
-    return f"{value} ({back(summary.low) / unit:.3g} to {back(summary.high) / unit:.3g})"
+    name = f"{found.name} *" if is_stale else found.name
+    return [name, found.labels, found.seeds, f"{found.minutes:.0f}", *map(found.worded, FIGURES)]
 
 
 def _pairs(kept: Kept) -> tuple[list[str], list[list[str]]]:
     """Makes a table of what `diff` says: each column's FID against each row's."""
-    sides = {
-        str(entry): Side(str(entry), tuple(r.results.side.members[0] for r in rows)) for entry, rows in kept.items()
-    }
-    rows = [[a, *(_said(one, other) for other in sides.values())] for a, one in sides.items()]
-    return ["A, against it", *sides], rows
+    sides = {found.name: found.side for found in kept.values()}
+    return ["A, against it", *sides], [[a, *(_said(one, b) for b in sides.values())] for a, one in sides.items()]
 
 
 def _said(a: Side, b: Side) -> str:
@@ -154,17 +122,17 @@ def _said(a: Side, b: Side) -> str:
 
 def wall(kept: Kept) -> bytes:
     """Draws samples of each recipe's seed 0 as PNG, two labelled rows each; none was chosen."""
-    from PIL import Image
-
     from mnistgan.drawing.grids import untile
     from mnistgan.drawing.pictures.sheets import Panel, Row, Sheet, rows_of
+    from mnistgan.drawing.report import samples
 
     drawn = []
-    for entry, rows in kept.items():
-        with Image.open(rows[0].folder / SAMPLES) as picture:
-            images = untile(np.asarray(picture))[: WALL_ROWS * WALL_COLUMNS]
-        first, *others = rows_of(images, WALL_COLUMNS)
-        drawn += [Row(first.images, str(entry)), *others]
+    for found in kept.values():
+        content = found.rows[0].picture(TRAINING)
+        if content is not None:
+            last = untile(samples.read(content, found.name))[-SIDE * SIDE :]
+            first, second = rows_of(last, WALL_COLUMNS)
+            drawn += [Row(first.images, found.name), second]
     caption = "The first samples of seed 0 by the final weights; none was chosen."
     image = Sheet(2).draw("Samples of each family", caption, [Panel(drawn, WALL_COLUMNS)])
     found = io.BytesIO()

@@ -1,32 +1,35 @@
-"""Reads and keeps the leaderboard's rows: what the training of one seed recorded, a folder in git each.
-
-``runs/DATA/FAMILY-RECIPE/SEED/`` holds files of the repository as that run left them (dvc.lock, params, metrics), so
-that `python -m pipeline diff` takes the folder, or the one of all its seeds, as a side. Beside them: ``run.csv``, the
-looks with their times; ``row.json``, the commit; and of seed 0 ``samples.png``, 10 x 10 of them.
-"""
+"""Lists what the leaderboard is to hold, and keeps each seed that is trained as a row: a folder in git."""
 
 import io
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import numpy as np
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from benchmarks import ROOT
 from benchmarks.record import Real, Trained
-from benchmarks.runs import Run
 from mnistgan import files, reading
-from mnistgan.errors import DataError, FormatError
+from mnistgan.drawing import grids
+from mnistgan.drawing.evenly import evenly
+from mnistgan.drawing.pictures.encoding import with_greys
+from mnistgan.drawing.report import samples
+from mnistgan.errors import FormatError
 from mnistgan.families import recipes_file
 from pipeline.dvcfiles import cache, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.engines import planning
-from pipeline.results import lookup
+from pipeline.results import lookup, rows
 from pipeline.results.checkout import Place, Results
+from pipeline.results.rows import RUNS, Recipe
 
-LIST, RUNS = ROOT / "benchmarks" / "leaderboard.yaml", Path("benchmarks/runs")
-RUN, SAMPLES, FACTS = "run.csv", "samples.png", "row.json"
-SIDE = 10  # images a side of samples.png
+LIST, LOOKS = ROOT / "benchmarks" / "leaderboard.yaml", "run.csv"
+FRAMES = 10  # pictures of a training
+WALKED, WALKS = 8, 4  # walks that render draws, and those that are kept
 MEASURED = ("scores.json", "evaluation.json", "classes.csv", "looks.csv", "training.csv", "machine.json")
 
 
@@ -52,48 +55,16 @@ class Entry(BaseModel):
         """The folder of its seeds."""
         return runs / self.data / f"{self.family}-{self.recipe}"
 
-    def rows(self, runs: Path = RUNS) -> dict[int, "Row"]:
-        """Reads those of its seeds that are kept, in order. Raises DataError or FormatError where one is broken."""
-        wanted = {seed: self.folder(runs) / str(seed) for seed in range(self.seeds)}
-        return {seed: Row.read(folder) for seed, folder in wanted.items() if (folder / FACTS).is_file()}
+    def kept(self, runs: Path = RUNS) -> Recipe | None:
+        """Reads what is kept of it; None where nothing is. Raises DataError or FormatError where a row is broken."""
+        found = rows.of_folder(self.folder(runs))
+        return replace(found, rows=found.rows[: self.seeds]) if found.rows else None
 
-
-@dataclass(frozen=True)
-class Row:
-    """A seed that is kept."""
-
-    folder: Path
-    results: Results
-    run: Run
-    commit: str  # of the code that trained it
-
-    @classmethod
-    def read(cls, folder: Path) -> "Row":
-        """Reads a row's folder. Raises DataError or FormatError where a part is missing or broken."""
-        facts = files.read_json(folder / FACTS)
-        if not isinstance(facts, dict) or not isinstance(facts.get("commit"), str):
-            raise FormatError(f"{folder / FACTS}: should hold the commit")
-        content = lookup.bytes_of(folder / RUN)
-        if content is None:
-            raise DataError(f"{folder / RUN}: no such file; restore it with git, or remove the folder")
-        run = Run.parse(reading.decoded(content, str(folder / RUN)), str(folder / RUN))
-        return cls(folder, lookup.read(str(folder)), run, facts["commit"])
-
-    @property
-    def minutes(self) -> float:
-        """Of the whole training: its steps, and looks, grids and checkpoints between them."""
-        return self.run.seconds / 60
-
-    @property
-    def labels(self) -> str:
-        """What the training makes of the classes' labels: ``none``, ``in the loss`` or ``asked for``."""
-        if any(name.startswith("as_asked") for name in self.results.side.members[0].figures.leaves):
-            return "asked for"
-        return "in the loss" if self.results.params.get("recipe.label_weight") else "none"
-
-    def is_of(self, plan: planning.Plan) -> bool:
-        """Whether the workspace's code and params would train and measure it now."""
-        return self.results.place is not None and planning.causes(self.results.place.parts) == plan.causes
+    def is_stale(self, kept: Recipe) -> bool:
+        """Whether a row was trained or measured by other code or params than the workspace's."""
+        plan = planning.plan(self.seeds, self.settings)
+        places = [row.results.place for row in kept.rows]
+        return any(place is None or planning.causes(place.parts) != plan.causes for place in places)
 
 
 def entries(path: Path = LIST) -> list[Entry]:
@@ -110,44 +81,59 @@ def entries(path: Path = LIST) -> list[Entry]:
 def keep(entry: Entry, seed: int, results: Results, real: Real) -> bool:
     """Writes the row of a seed, from where it is recorded. Returns whether anything was not so before.
 
-    Raises DataError where its journal or, of seed 0, its last grid is not on this machine.
+    Raises DataError where its journal or, of seed 0, its pictures are not on this machine.
     """
     assert results.place is not None
     folder = entry.folder(ROOT / RUNS) / str(seed)
-    contents = {folder / name: content for name, content in _contents(entry, results.place, real).items()}
-    if seed == 0:
-        contents[folder / SAMPLES] = _samples(results.place.parts["train"])
-    is_new = any(lookup.bytes_of(path) != content for path, content in contents.items())
+    pictures, facts = _pictures(results.place.parts) if seed == 0 else ({}, {"epochs": [], "walks": []})
+    contents = _contents(entry, results.place, real, facts)
+    written = {folder / name: content for name, content in {**contents, **pictures}.items()}
+    is_new = any(lookup.bytes_of(path) != content for path, content in written.items())
     if is_new:
-        files.write_all(contents)
+        files.write_all(written)
     return is_new
 
 
-def _contents(entry: Entry, place: Place, real: Real) -> dict[str, bytes]:
+def _contents(entry: Entry, place: Place, real: Real, drawn: Mapping[str, list[int]]) -> dict[str, bytes]:
     recipes = Path(recipes_file(entry.family))
     names = [layout.LOCK, layout.PARAMS, recipes, *(layout.METRICS.with_name(name) for name in MEASURED)]
     found = {str(name): content for name in names if (content := place.read(name)) is not None}
     trained = Trained.of(ROOT, place.commit)
     run = replace(trained, recipe=str(entry)).run(str(entry), real)
-    return {
-        **found,
-        RUN: run.dumps().encode(),
-        FACTS: files.as_json({"commit": trained.commit}),
-    }
+    facts = {"commit": trained.commit, "minutes": round(run.seconds / 60, 1), **drawn}
+    return {**found, LOOKS: run.dumps().encode(), rows.FACTS: files.as_json(facts)}
 
 
-def _samples(train: Part) -> bytes:
-    """Cuts the first samples of the training's last grid out of DVC's cache, as PNG."""
-    from mnistgan.drawing import grids
+def _pictures(parts: Mapping[str, Part]) -> tuple[dict[str, bytes], dict[str, list[int]]]:
+    """Cuts pictures out of what train and render left in DVC's cache; with what row.json says of them."""
+    with TemporaryDirectory(prefix="mnistgan-") as name:
+        drawn = grids.by_epoch(_brought(parts["train"], "grids", Path(name)))
+        epochs = evenly([*drawn], FRAMES)
+        frames = [_corner(grids.untile(grids.read(drawn[epoch]))) for epoch in epochs]
+        path = _brought(parts["render"], "pictures", Path(name)) / "interpolation.png"
+        sheet = samples.read(path.read_bytes(), str(path))
+    steps = parts["render"].params[str(layout.PARAMS)]["render"]["interpolation_steps"]
+    walks = samples.cut(sheet, WALKED, steps)
+    frames_png = {rows.TRAINING: _png(grids.tile(np.concatenate(frames), rows.SIDE))}
+    if walks is None:
+        return frames_png, {"epochs": epochs, "walks": []}
+    kept = _png(grids.tile(walks[: WALKS * steps], steps))
+    return {**frames_png, rows.WALKS: kept}, {"epochs": epochs, "walks": [steps, WALKS]}
 
-    path = str(train.options["grids"])
-    last = max(cache.files_of(path, train.outs[path]))
-    if last[0] == path:
-        raise DataError(f"{path}: not in DVC's cache; `dvc fetch --all-commits` brings what a remote has")
-    drawn = grids.untile(grids.read(cache.place(last[1])))[: SIDE * grids.TRAINING_SIDE]
-    rows = drawn.reshape(SIDE, grids.TRAINING_SIDE, *drawn.shape[1:])[:, :SIDE]
-    from PIL import Image
 
+def _brought(part: Part, option: str, to: Path) -> Path:
+    path = str(part.options[option])
+    cache.bring(path, part.outs[path], to / option)
+    return to / option
+
+
+def _corner(images: np.ndarray) -> np.ndarray:
+    """Takes the upper left of a grid's images [256, 28, 28], [36, 28, 28]."""
+    square = images.reshape(grids.TRAINING_SIDE, grids.TRAINING_SIDE, *images.shape[1:])
+    return square[: rows.SIDE, : rows.SIDE].reshape(-1, *images.shape[1:])
+
+
+def _png(pixels: np.ndarray) -> bytes:
     picture = io.BytesIO()
-    Image.fromarray(grids.tile(rows.reshape(-1, *drawn.shape[1:]), SIDE)).save(picture, "PNG", optimize=True)
+    with_greys(Image.fromarray(pixels), 16).save(picture, "PNG", bits=4, optimize=True)
     return picture.getvalue()

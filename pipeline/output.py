@@ -66,7 +66,7 @@ def _is_our_json(text: str) -> bool:
 
 
 EARLIER: Mapping[str, Callable[[str], bool]] = {
-    "--out": lambda text: '<section id="verdict"' in text,
+    "--out": lambda text: '<section id="verdict"' in text or '<section id="wall"' in text,
     "--markdown": lambda text: bool(_HEADLINE.match(text)),
     "--json": _is_our_json,
 }

@@ -53,22 +53,21 @@ def read(content: bytes, name: str) -> np.ndarray:
         raise FormatError(f"{name}: not a whole PNG: {error}") from error
 
 
-def cut(sheet: np.ndarray) -> np.ndarray | None:
-    """Cuts a sheet of 16 by 16 into its 256 samples [256, 28, 28]; None where its sides are not those of such a sheet.
+def cut(sheet: np.ndarray, rows: int = TRAINING_SIDE, columns: int = TRAINING_SIDE) -> np.ndarray | None:
+    """Cuts a sheet into its samples [rows * columns, 28, 28]; None where its sides are not those of such a sheet.
 
-    As render draws it: every pixel enlarged to 2 x 2 or 3 x 3, 2 pixels between samples, and a margin as wide at the
-    left and right as below, which is 12 pixels of the enlarged.
+    As render draws it without labels: every pixel enlarged to 2 x 2 or 3 x 3, 2 pixels between samples, and a margin as
+    wide at the left and right as below, which is 12 pixels of the enlarged.
     """
     height, width = sheet.shape
     for scale in (2, 3):
         pitch, margin = SIDE * scale + 2, 12 * scale
-        side = TRAINING_SIDE * pitch - 2
-        if width == side + 2 * margin and height > side + margin:
-            top = height - margin - side
+        if width == columns * pitch - 2 + 2 * margin and height > rows * pitch - 2 + margin:
+            top = height - margin - (rows * pitch - 2)
             tiles = [
                 sheet[top + row * pitch :, margin + column * pitch :][: SIDE * scale : scale, : SIDE * scale : scale]
-                for row in range(TRAINING_SIDE)
-                for column in range(TRAINING_SIDE)
+                for row in range(rows)
+                for column in range(columns)
             ]
             return np.stack(tiles)
     return None

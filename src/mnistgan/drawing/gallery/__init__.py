@@ -1,0 +1,1 @@
+"""The gallery: every recorded recipe on one page, in pictures and figures."""
