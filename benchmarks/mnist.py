@@ -1,11 +1,16 @@
-"""The images that every contender trains on: all 60,000 of MNIST's training images, as prepare left them."""
+"""What every contender trains on: all 60,000 of MNIST's training images, as prepare left them; and its rulers."""
 
 import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError
+from mnistgan.datasets import contract
 from mnistgan.datasets.arrays import Images, load
 from mnistgan.errors import DataError
+from mnistgan.families.contract import Spec
+
+RULERS = ROOT / "pretrained" / "mnist"
+SPEC = Spec.of(contract.load("mnist", ROOT).counts)
 
 
 def training_images() -> Images:

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks import ROOT
 from benchmarks.alternating import IMAGES_A_ROUND, hold_to, serve
 from benchmarks.ending import BenchmarkError
+from benchmarks.mnist import SPEC
 from mnistgan import families, params
 from mnistgan.families.contract import CommonRecipe
 from pipeline import runtime
@@ -63,7 +64,8 @@ def build(setting: Setting) -> Any:
     if setting.keras_layer:
         dcgan.generator = partial(dcgan.generator, plain=True)
     family = families.find(setting.family)
-    return Steps(family, setting.recipe, TrainingState.start(family, setting.recipe, 0), 0, training_images())
+    state = TrainingState.start(family, setting.recipe, SPEC, 0)
+    return Steps(family, setting.recipe, state, 0, training_images())
 
 
 def rounds(steps: Any) -> Callable[[], int]:

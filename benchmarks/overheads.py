@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import ROOT
 from benchmarks.ending import ending
+from benchmarks.mnist import RULERS, SPEC
 from benchmarks.our_step import Setting, build
 from benchmarks.spread import Spread
 from mnistgan import families, params
@@ -31,7 +32,8 @@ def measure(rounds: int) -> dict[str, Spread]:
     train, judge = _validation()
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as folder:
         family = families.find(setting.family)
-        loop = Loop(family, given.train, setting.recipe, train, judge.look, _Nobody(), Checkpoints(Path(folder)))
+        kept = Checkpoints(Path(folder))
+        loop = Loop(family, given.train, setting.recipe, SPEC, train, judge.look, _Nobody(), kept)
         parts = {
             "look_s": lambda: judge.look(_sampler(loop, state), 1, 1),
             "grid_s": lambda: _draw(_sampler(loop, state), given.train.grid_seed, Path(folder)),
@@ -47,7 +49,7 @@ def _validation() -> tuple[Any, Any]:
     from mnistgan.training.validation import Validation
 
     train, validation = (load(ROOT / "data" / f"{name}.npz") for name in ("train", "validation"))
-    rulers = ROOT / "pretrained"
+    rulers = RULERS
     return train, Validation(train, validation, classifier.load(rulers), pixels.load(rulers), 0)
 
 
@@ -56,7 +58,7 @@ def _sampler(loop: Any, state: Any) -> Any:
     from mnistgan.families.sampling import Sampler
 
     state.step += 1  # a snapshot is made once a step
-    return Sampler(loop.family, loop.snapshot(state))
+    return Sampler(loop.family, loop.snapshot(state), loop.spec)
 
 
 def _draw(sampler: Any, seed: int, folder: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
+from benchmarks.mnist import RULERS
 from benchmarks.runs import FOLDER, Run, TimedLook
 from benchmarks.training import told
 from mnistgan.errors import DataError, UsageError
@@ -146,7 +147,7 @@ def real_images(folder: Path) -> Real:
     from mnistgan.training.validation import Validation
 
     train, validation = (load(folder / "data" / f"{name}.npz") for name in ("train", "validation"))
-    rulers = folder / "pretrained"
+    rulers = folder / RULERS.relative_to(ROOT)
     judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed=0)
     count = len(judge.real)
     others = validation[np.setdiff1d(np.arange(len(validation)), subset(len(validation), count, "validation"))]

@@ -23,9 +23,10 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
+from benchmarks.mnist import RULERS, SPEC
 from mnistgan import families, params
 from mnistgan.datasets.arrays import load
-from mnistgan.families.sampling import MNIST, Sampler, latents
+from mnistgan.families.sampling import Sampler, latents
 from mnistgan.files import read_arrays, write_bytes
 from mnistgan.metrics.looks import COLUMNS, Look
 from mnistgan.nn import weights
@@ -108,17 +109,17 @@ class Reader:
     def __init__(self, family: str, seed: int):
         self.family, self.seed = families.find(family), seed
         train, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")
-        rulers = ROOT / "pretrained"
+        rulers = RULERS
         self.judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed)
 
     def look(self, named: Weights, epoch: int, step: int, *, fresh: bool) -> Look:
         """Looks at one generator, with its BatchNorm statistics measured ``fresh`` or as they are."""
-        network = self.family.build_sampled(MNIST, self.seed)
+        network = self.family.build_sampled(SPEC, self.seed)
         weights.load(network, named, f"step {step}")
         if fresh:
             seed = [self.seed, STATISTICS_STREAM]
             recompute_batchnorm(network, latents(seed, STATISTICS_LATENTS, self.family.latent_size))
-        return self.judge.look(Sampler(self.family, network), epoch, step)
+        return self.judge.look(Sampler(self.family, network, SPEC), epoch, step)
 
     def read(self, kept: Path) -> Iterator[tuple[Look, str]]:
         """Each epoch's first kept checkpoint, three ways; an average is over the epochs before it."""

@@ -21,6 +21,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from ruamel.yaml import YAML  # noqa: E402
 
+from benchmarks.mnist import RULERS, SPEC  # noqa: E402
 from mnistgan import params  # noqa: E402
 from mnistgan.datasets.arrays import Images, load  # noqa: E402
 from mnistgan.datasets.idx import CLASSES  # noqa: E402
@@ -37,7 +38,7 @@ from mnistgan.families.dcgan.losses import (  # noqa: E402
 from mnistgan.families.dcgan.networks import SLOPE, Discriminator  # noqa: E402
 from mnistgan.families.dcgan.recipe import Recipe  # noqa: E402
 from mnistgan.families.dcgan.step import NOISE, STEPS_A_PENALTY, Pair  # noqa: E402
-from mnistgan.families.sampling import MNIST, Sampler, latents  # noqa: E402
+from mnistgan.families.sampling import Sampler, latents  # noqa: E402
 from mnistgan.metrics.class_balance import class_balance, class_prior  # noqa: E402
 from mnistgan.metrics.fid import fid  # noqa: E402
 from mnistgan.metrics.manifold import manifold  # noqa: E402
@@ -220,7 +221,7 @@ def main() -> None:
     data, validation = load(ROOT / "data/train.npz"), load(ROOT / "data/validation.npz")
     report = Report(data, validation)
     family = DCGAN() if is_plain else Trial(idea)
-    trial = Steps(family, recipe, TrainingState.start(family, recipe, idea.seed), idea.seed, data)
+    trial = Steps(family, recipe, TrainingState.start(family, recipe, SPEC, idea.seed), idea.seed, data)
     seconds = 0.0
     for epoch in range(recipe.epochs):
         began = time.monotonic()
@@ -239,19 +240,19 @@ def epoch_of(trial: Steps, epoch: int) -> Iterator[np.ndarray]:
 
 def snapshot(trial: Steps) -> Sampler:
     """Copies the generator with averaged weights and fresh statistics."""
-    network = trial.family.build_sampled(MNIST, trial.seed)
+    network = trial.family.build_sampled(SPEC, trial.seed)
     network.set_weights(trial.state.sampled.get_weights())
     trial.state.average.copy_to(network)
     seed = [trial.seed, STATISTICS_STREAM]
     recompute_batchnorm(network, latents(seed, STATISTICS_LATENTS, trial.family.latent_size))
-    return Sampler(trial.family, network)
+    return Sampler(trial.family, network, SPEC)
 
 
 class Report:
     """Figures of 10,000 samples beside the validation images."""
 
     def __init__(self, train: Images, validation: Images):
-        self.rulers = classifier.load(ROOT / "pretrained"), pixels.load(ROOT / "pretrained")
+        self.rulers = classifier.load(RULERS), pixels.load(RULERS)
         self.prior = class_prior(train.labels)
         self.real = self._see(validation.images)
         lacking = without_class(RealData(train, validation, validation), len(validation)).images

@@ -29,7 +29,7 @@ from pipeline.dvcfiles import dvc_yaml, layout
 from pipeline.runs import journal
 from pipeline.runs.journal import Event, Kind
 
-COPIED = ("pipeline", "src", "pretrained", "recipes")
+COPIED = ("pipeline", "src", "datasets", "pretrained", "recipes")
 LINKED = ("data",)
 _SAMPLED_EVERY = 0.2  # seconds
 _SHOWN_LINES = 15

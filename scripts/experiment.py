@@ -24,9 +24,11 @@ from pipeline import ROOT  # which puts src/ on the path
 
 # isort: split
 from mnistgan import params, reading
+from mnistgan.datasets import contract
 from mnistgan.errors import MnistganError, TrainingError, UsageError
 from pipeline.dvcfiles import dvc_yaml, experiment_refs, git, layout
 from pipeline.engines import overriding, planning
+from pipeline.results import datasets
 
 KEPT = ("dvc.lock", "params.yaml", "recipes", "metrics", "plots")
 """What git keeps of a run: enough to compare and to draw it."""
@@ -123,13 +125,16 @@ def _minutes(commit: str, overrides: Sequence[str], rate: float | None) -> float
     texts = {file: reading.decoded(git.blob(commit, file) or b"", str(file)) for file in files}
     texts = overriding.overridden(texts, overrides) if overrides else texts
     if commit == git.find_commit("HEAD"):  # another commit may have params of another schema
-        params.parse(texts[layout.PARAMS], {file.stem: text for file, text in texts.items() if file.parts[1:]}, commit)
+        recipes = {file.stem: text for file, text in texts.items() if file.parts[1:]}
+        sets = {name: params.text_of(contract.file_of(name)) for name in contract.names()}
+        params.parse(texts[layout.PARAMS], recipes, sets, commit)
     held: Mapping[str, Any] = reading.yaml_document(texts[layout.PARAMS], "params.yaml")
     family, recipe = held["train"]["family"], held["train"]["recipe"]
     knobs = reading.yaml_document(texts[Path(f"recipes/{family}.yaml")], family).get(recipe)
     if knobs is None:
         raise UsageError(f"{commit}: its family {family} has no recipe {recipe}")
-    wholes = {"all": params.TRAINING_IMAGES, "train": params.TRAINING_IMAGES - held["prepare"]["validation_size"]}
+    every = datasets.of_params(dict(reading.flatten(held))).images.train
+    wholes = {"all": every, "train": every - held["prepare"]["validation_size"]}
     speed = rate or RATES.get(family)
     if speed is None:
         raise UsageError(f"no speed is recorded for the family {family}; give --rate IMAGES-A-SECOND")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from mnistgan import families
+from mnistgan.datasets import contract
 from mnistgan.errors import GitError, ParamsError
 from mnistgan.families import recipes_file
 from mnistgan.params import Params, parse
@@ -21,6 +22,7 @@ CODE = (
     "scripts",
     "pipeline",
     "src",
+    "datasets",
     "pretrained",
     "dvc.yaml",
     "requirements.lock",
@@ -57,7 +59,7 @@ def _params() -> tuple[str, dict[str, str]]:
     names = [recipes_file(family) for family in families.names()]
     with suppress(ParamsError, OSError):
         found = text("params.yaml"), {Path(name).stem: text(name) for name in names}
-        parse(*found, "params.yaml")
+        parse(*found, datasets(), "params.yaml")
         return found
     there = {Path(name).stem: (ROOT / name).read_text("utf-8") for name in names if (ROOT / name).is_file()}
     return (ROOT / "params.yaml").read_text("utf-8"), there
@@ -65,15 +67,30 @@ def _params() -> tuple[str, dict[str, str]]:
 
 def parsed() -> Params:
     """These, as the code here takes them."""
-    return parse(*_params(), "params.yaml")
+    return parse(*_params(), datasets(), "params.yaml")
+
+
+def datasets() -> dict[str, str]:
+    """The texts of datasets/NAME/dataset.yaml, by name, of the tree: code reads no older ones."""
+    return {name: (ROOT / contract.file_of(name)).read_text("utf-8") for name in contract.names(ROOT)}
 
 
 def lay_out_params(folder: Path, params: str = "", **changed: str) -> None:
-    """Write params.yaml and recipes/FAMILY.yaml, or these texts in their place."""
+    """Write params.yaml and recipes/FAMILY.yaml, or these texts in their place, and the data sets' files."""
     (folder / "recipes").mkdir(exist_ok=True)
+    for name, held in datasets().items():
+        (folder / contract.file_of(name)).parent.mkdir(parents=True, exist_ok=True)
+        (folder / contract.file_of(name)).write_text(held, "utf-8")
     (folder / "params.yaml").write_text(params or _params()[0], "utf-8")
     for family, text in {**recipes(), **changed}.items():
         (folder / recipes_file(family)).write_text(text, "utf-8")
+
+
+def lay_out_sources(folder: Path, *sources: str) -> None:
+    """Write datasets/mnist/dataset.yaml with these sources alone."""
+    path = folder / contract.file_of("mnist")
+    head, _, _ = path.read_text("utf-8").partition("sources:\n")
+    path.write_text(head + "sources:\n" + "".join(f"  - {source}\n" for source in sources), "utf-8")
 
 
 def lay_out(folder: Path, *parts: str) -> None:

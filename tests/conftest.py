@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnistgan.datasets import contract
 from mnistgan.datasets.fetching import raw, sources
 from tests import committed
 
@@ -82,7 +83,7 @@ def make_idx() -> MakeIdx:
 
 @pytest.fixture(scope="session")
 def mnist_cache() -> Path:
-    """The folder of the raw MNIST files; fetched as `python -m pipeline prepare` would, where they aren't yet."""
-    cache = Path(os.environ["MNISTGAN_CACHE_DIR"])
-    sources.fetch(raw.MNIST, committed.parsed().prepare.sources, cache)
+    """The folder of raw files, MNIST's in `mnist`; fetched as `prepare` would, where they aren't yet."""
+    cache, dataset = Path(os.environ["MNISTGAN_CACHE_DIR"]), contract.load("mnist", committed.ROOT)
+    sources.fetch(raw.files_of(dataset), [*committed.parsed().prepare.sources, *dataset.sources], cache / "mnist")
     return cache

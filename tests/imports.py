@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {"mnistgan": ROOT / "src" / "mnistgan", "pipeline": ROOT / "pipeline"}
-EVERYWHERE = ("errors", "progress", "reading", "files")
+EVERYWHERE = ("errors", "progress", "reading", "schema", "files")
 """Files of the science that all may import."""
 _ROW = re.compile(r"^\| `([^`|]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 

@@ -35,6 +35,7 @@ EXEMPT = {
     "src/mnistgan/params.py": "DVC compares the values of params.yaml themselves",
     "src/mnistgan/progress.py": "counts for a person",
     "src/mnistgan/reading.py": "gives what a file holds as it is, or refuses it",
+    "src/mnistgan/schema.py": "the same",
 }
 """What a stage runs and does not depend on, a file or a folder, and why a change there alters no out."""
 
@@ -53,6 +54,9 @@ TAKEN = {
     "mnistgan.errors": "is raised",
     "mnistgan.params": "types of the params, and their values",
     "mnistgan.progress": "counts",
+    "mnistgan.schema.Section": "what recipes and data sets are read by",
+    "mnistgan.schema.checked": "gives what a file holds, or refuses it",
+    "mnistgan.schema.listed": "words an error",
     "mnistgan.reading": "gives what a file holds, or refuses it; names params, which are kept beside checkpoints",
 }
 """All that the code of stages takes of exempt files, a module or one name of it, and why no out holds any of it."""

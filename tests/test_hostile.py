@@ -18,6 +18,7 @@ from mnistgan.datasets.fetching import raw, sources
 from mnistgan.errors import MnistganError, ParamsError
 from mnistgan.params import Sections, parse
 from tests import committed
+from tests.specs import FILES
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for folder in ("src", "pipeline", "scripts") for path in (ROOT / folder).rglob("*.py"))
@@ -170,7 +171,7 @@ def test_what_stands_in_params_is_never_run_by_dvc_and_its_shell(tmp_path: Path)
 def test_a_source_is_never_run(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MnistganError, match="no source gave"):
-        sources.fetch(raw.MNIST, [source], tmp_path / "cache")
+        sources.fetch(FILES, [source], tmp_path / "cache")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -181,12 +182,12 @@ def test_a_source_may_be_any_folder_since_it_is_only_read_and_only_mnist_is_take
     outside = tmp_path / "outside"
     outside.mkdir()
     (tmp_path / "secret").write_text("password: hunter2")
-    (outside / raw.TRAIN_IMAGES.name).symlink_to(tmp_path / "secret")
+    (outside / raw.TRAIN_IMAGES).symlink_to(tmp_path / "secret")
     (tmp_path / "repository").mkdir()
     monkeypatch.chdir(tmp_path / "repository")
     for source in (f"folder:{outside}", "folder:../outside"):
         with pytest.raises(MnistganError, match="not the pinned file") as refused:
-            sources.fetch(raw.MNIST, [source], Path("cache"))
+            sources.fetch(FILES, [source], Path("cache"))
         assert "hunter2" not in str(refused.value)
     assert list(Path().iterdir()) == []
-    assert sorted(path.name for path in outside.iterdir()) == [raw.TRAIN_IMAGES.name]
+    assert sorted(path.name for path in outside.iterdir()) == [raw.TRAIN_IMAGES]

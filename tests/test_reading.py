@@ -22,6 +22,7 @@ from mnistgan.params import load, parse
 from pipeline.dvcfiles import dvc_lock, dvc_yaml
 from pipeline.results import lookup, rules
 from tests import committed
+from tests.specs import FILES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,7 +62,7 @@ def test_every_reader_of_yaml_is_held_to_the_same_bounds(case: str, tmp_path: Pa
     path = tmp_path / "it.yaml"
     path.write_text(ENDLESS[case][0])
     for read in (
-        lambda: parse(path.read_text(), {}, "params.yaml"),
+        lambda: parse(path.read_text(), {}, {}, "params.yaml"),
         lambda: rules.read(path),
         lambda: dvc_lock.parts_of(path.read_text()),
         lambda: reading.yaml_document(path.read_text(), "dvc.yaml"),
@@ -83,7 +84,7 @@ def test_a_text_of_fifty_recipes_is_taken() -> None:
     text = committed.recipes()["dcgan"]
     recipe = text[text.index("best:\n") :]
     more = "".join(recipe.replace("best:", f"best{number}:") for number in range(50))
-    assert len(parse(committed.params(), {"dcgan": text + more}, "params.yaml").recipes) == 53
+    assert len(parse(committed.params(), {"dcgan": text + more}, committed.datasets(), "params.yaml").recipes) == 53
 
 
 LONG_JSON = {
@@ -140,7 +141,7 @@ NOT_PLAIN: dict[str, Callable[[Path], contextlib.AbstractContextManager[None]]] 
 
 
 def of_folder(path: Path) -> object:
-    return sources.fetch([raw.TRAIN_LABELS], [f"folder:{path.parent}"], path.parent / "cache")
+    return sources.fetch([FILES[1]], [f"folder:{path.parent}"], path.parent / "cache")
 
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -156,8 +157,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "samples, npy": ("it.npy", lambda path: outside.read(path, 1)),
     "samples, npz": ("it.npz", lambda path: outside.read(path, 1)),
     "samples, png": ("it.png", lambda path: outside.read(path.parent, 1)),
-    "raw": (raw.TRAIN_LABELS.name, of_folder),
-    "raw, gz": (f"{raw.TRAIN_LABELS.name}.gz", of_folder),
+    "raw": (raw.TRAIN_LABELS, of_folder),
+    "raw, gz": (f"{raw.TRAIN_LABELS}.gz", of_folder),
 }
 
 

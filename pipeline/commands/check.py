@@ -23,7 +23,7 @@ def check(
     """
     from mnistgan.params import load
 
-    params = load(PARAMS, every_family=True)
+    params = load(PARAMS, every=True)
     if experiments:
         readiness.check_ready()
     console.summary(

@@ -11,14 +11,14 @@ from pipeline.places import Out, tried
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose
 
-PINNED = Path("pretrained")
+PINNED = Path("pretrained/mnist")
 
 
 @tried()
 def classifier(
     out: Annotated[
         Path,
-        typer.Option(help="Folder for the rulers and their cards; `pretrained` replaces the pinned ones."),
+        typer.Option(help="Folder for the rulers and their cards; `pretrained/mnist` replaces the pinned ones."),
         Out(".npz", folder=True, own=PINNED),
     ],
     train: Annotated[Path, typer.Option(help="The training images: all that the rulers learn from.")] = Path(

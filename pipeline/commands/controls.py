@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-RECORD, TABLE = Path("pretrained/controls.json"), Path("docs/controls.md")
+RECORD, TABLE = Path("pretrained/mnist/controls.json"), Path("docs/controls.md")
 
 
 @tried()
@@ -30,7 +30,7 @@ def controls(
     test: Annotated[Path, typer.Option(help="Test images: what everything is measured against.")] = Path(
         "data/test.npz"
     ),
-    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers.")] = Path("pretrained"),
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers.")] = Path("pretrained/mnist"),
     record: Annotated[
         Path, typer.Option(help="JSON to write: every figure, and the thresholds."), Out(".json", own=RECORD)
     ] = RECORD,
@@ -114,7 +114,7 @@ def markdown(record: Record) -> Iterator[str]:
 
 HEADING = """# Which faults do the metrics see?
 
-Made by `python -m pipeline controls`; every figure in `pretrained/controls.json`, pins `{pins}`.
+Made by `python -m pipeline controls`; every figure in `pretrained/mnist/controls.json`, pins `{pins}`.
 
 Sets of real images with a known fault, measured like a generator's samples. A figure in **bold** is seen: it stands
 five spreads or more from what validation images as they are give. The spread is the standard deviation over {sets}

@@ -79,7 +79,7 @@ def evaluate(
         from mnistgan.rulers import classifier, pixels
 
         network, components = classifier.load(rulers), pixels.load(rulers)
-        sampler = sampling.load(weights) if weights else None
+        sampler = sampling.load(weights, params.dataset.counts) if weights else None
         seed = params.evaluate.latent_seed if sampler else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)
         thresholds.demand(pinned)

@@ -84,8 +84,10 @@ def generate(
         load_tensorflow(verbose)
         from mnistgan.families import sampling
         from mnistgan.families.contract import Ask
+        from pipeline.results import datasets
 
-        sampler = sampling.load(origin.path)
+        dataset = datasets.of_commit(rev) if rev else datasets.of_workspace()
+        sampler = sampling.load(origin.path, dataset.counts)
         classes = None if class_ is None else _of_one_class(class_, count, sampler)
         images = sampler.images(Ask(count, seed, classes), progress)
         try:

@@ -90,7 +90,9 @@ def _apart(one: Path, other: Path) -> "np.ndarray":
 
     from mnistgan.families import sampling
     from mnistgan.families.contract import Ask
+    from pipeline.results import datasets
 
-    drawn = [sampling.load(path).images(Ask(SAMPLES)).astype(np.int16) for path in (one, other)]
+    counts = datasets.of_workspace().counts
+    drawn = [sampling.load(path, counts).images(Ask(SAMPLES)).astype(np.int16) for path in (one, other)]
     apart: np.ndarray = np.abs(drawn[0] - drawn[1])
     return apart

@@ -85,7 +85,7 @@ def render(
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
         reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
-        sampler = sampling.load(weights)
+        sampler = sampling.load(weights, params.dataset.counts)
         of_family = charts(sampler.family.charts())
         grid, sheets = _sheets(sampler, reader, params, real, report)
         images = {"progress.png": digits.progress(strip, LARGE), **sheets, **of_family}

@@ -212,7 +212,7 @@ def _making(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
 
 
 def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
-    from mnistgan.datasets.fetching import raw
+    from mnistgan.datasets import contract
 
     summary = each.read_json("prepare", "summary")
     described = summary.get("splits", {})
@@ -220,8 +220,8 @@ def _data(each: Recorded, tags: Mapping[str, str]) -> Iterator[str]:
     source = journal.data_source(layout.main_root(), splits) or tags.get("mnistgan.data_source")
     lines = [each.state.data_digest] if each.state else []
     lines.append(f"from {source}" if source else "from a source that no journal or run here tells of")
-    if summary.get("raw") == {file.name: file.sha256 for file in raw.MNIST}:
-        lines.append("MNIST's own, whoever gave it: every raw file has the pinned sha256")
+    built_in = (held for held in map(contract.load, contract.names()) if held.files == summary.get("raw"))
+    lines += [f"{held.title}'s own, whoever gave it: every raw file has the pinned sha256" for held in built_in]
     lines += [f"{name} {split.get('count')} images, sha256 {split.get('sha256')}" for name, split in described.items()]
     yield from _listed("data", lines)
 

@@ -85,6 +85,7 @@ def train(
         runtime.load_tensorflow(verbose, params.train.threads, params.train.device)
         from mnistgan import families, files
         from mnistgan.families import sampling
+        from mnistgan.families.contract import Spec
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
 
@@ -99,7 +100,8 @@ def train(
         known = dict(reading.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}))
         with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)
-            loop = Loop(family, params.train, recipe, data, judge.look, watcher, Checkpoints(folder), should_stop)
+            spec = Spec.of(params.dataset.counts)
+            loop = Loop(family, params.train, recipe, spec, data, judge.look, watcher, Checkpoints(folder), should_stop)
             state = loop.run(fresh=fresh)
         overhead = watcher.speed.overhead_share()
         with files.replacing_all(final, best, versions, machine, folders=[parts]) as beside:

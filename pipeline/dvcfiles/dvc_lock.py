@@ -102,10 +102,15 @@ def _part(stage: Any, entry: Any) -> Part:
     # A place elsewhere, such as a cache, is neither.
     named = [*part.deps, *part.outs]
     inside = [path for path in part.options.values() if "/" in path.as_posix() and not path.is_absolute()]
-    lacking = [path.as_posix() for path in inside if not any(path.is_relative_to(name) for name in named)]
+    lacking = [path.as_posix() for path in inside if not any(_is_one(path, Path(name)) for name in named)]
     if lacking:
         raise FormatError(f"{where}: names {', '.join(lacking)} in its cmd, and in neither deps nor outs; {_RESTORE}")
     return part
+
+
+def _is_one(path: Path, name: Path) -> bool:
+    """Whether a path on a command line is what a dep or out names, or a part of it, or a folder of it."""
+    return path.is_relative_to(name) or name.is_relative_to(path)
 
 
 def _mapping(entry: Mapping[str, Any], key: str, where: str, optional: bool = False) -> Mapping[str, Any]:

@@ -15,6 +15,9 @@ from pipeline.dvcfiles.layout import PARAMS, PIPELINE
 
 SOURCES = "prepare.sources"  # the params that say where the data is fetched from, which is no property of it
 _RECIPES = re.compile(r"recipes/([^/]+)\.yaml")  # the file of a family's recipes
+_DATASET = re.compile(r"datasets/([^/]+)/dataset\.yaml")
+_OF_DATASET = ("missing_class",)
+"""The keys of a data set's file that are no property of its images, and so are params of a state, as ``data.KEY``."""
 _NAME, _FORMER_NAME = re.compile(r"^[^.]+"), re.compile(r"^recipes\.[^.]+")
 """What begins the names of a recipe's knobs, as dvc.yaml names them there; and as params.yaml had them."""
 
@@ -42,7 +45,7 @@ def declared(workspace: Path = Path()) -> dict[str, Declared]:
 
 def options(stage: str, workspace: Path = Path()) -> dict[str, Path]:
     """Finds the paths on dvc.yaml's command line of a stage, by option. Raises KeyError where it has no such stage."""
-    return options_of(_stages(workspace)[stage]["cmd"], str(PIPELINE))
+    return options_of(_resolve(_stages(workspace)[stage]["cmd"], read_params(workspace)), str(PIPELINE))
 
 
 def outs(workspace: Path = Path()) -> list[str]:
@@ -59,12 +62,12 @@ def part_of(
     """Works out a stage's part as the next run would record it, but for the deps that training makes.
 
     Those may be still to come, and the train key stands for them. ``known``: MD5 by path of deps that are not to be
-    opened. ``params``: those that an experiment would run with, by file, instead of the workspace's. Raises DataError
-    when another dep is missing.
+    opened. ``params``: those that an experiment would run with, by file, instead of the workspace's; of other files
+    the workspace's count. Raises DataError when another dep is missing.
     """
-    known = known or {}
+    known, given = known or {}, params or {}
     stages = _stages(workspace)
-    found = _declared(stages[stage], partial(read_params, workspace) if params is None else params.__getitem__)
+    found = _declared(stages[stage], lambda file: given[file] if file in given else read_params(workspace, file))
     deps = [path for path in found.deps if path not in _outs(stages["train"])]
     return Part(
         params=found.params,
@@ -86,7 +89,7 @@ def _declared(entry: Mapping[str, Any], read: Callable[[Path], Any]) -> Declared
         for key in (_resolve(key, params) for key in keys):
             named.setdefault(file, {})[key] = _look_up(key, values, file)
     return Declared(
-        command=entry["cmd"],
+        command=_resolve(entry["cmd"], params),
         params=named,
         deps=[_resolve(path, params) for path in entry.get("deps", [])],
         outs=_outs(entry),
@@ -135,13 +138,21 @@ def read_params(workspace: Path = Path(), name: Path = PARAMS) -> Any:
 def flat_params(parts: Iterable[Mapping[str, Any]]) -> dict[str, Scalar]:
     """Flattens the params of parts by dotted names; the recipe's become ``recipe.<knob>``, so that recipes line up.
 
-    Where prepare got its data from is no property of the data, so its sources are left out.
+    Where prepare got its data from is no property of the data, so its sources are left out; so are a data set's facts
+    that its images tell, whose digest stands for them.
     """
     named = (
-        ((_NAME if _RECIPES.fullmatch(file) else _FORMER_NAME).sub("recipe", name), value)
+        (_flat_name(file, name), value)
         for params in parts
         for file, section in params.items()
         for name, value in section.items()
+        if not _DATASET.fullmatch(file) or name in _OF_DATASET
     )
     leaves = (leaf for name, value in named for leaf in reading.flatten(value, name))
     return {name: value for name, value in leaves if not name.startswith(SOURCES)}
+
+
+def _flat_name(file: str, name: str) -> str:
+    if _DATASET.fullmatch(file):
+        return f"data.{name}"
+    return (_NAME if _RECIPES.fullmatch(file) else _FORMER_NAME).sub("recipe", name)

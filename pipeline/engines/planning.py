@@ -75,11 +75,13 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     their schema, DataError where dvc.lock does not record what prepare would make now.
     """
     from mnistgan import params
+    from mnistgan.datasets import contract
 
     texts = _overridden(overrides)
     name = f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS)
     recipes = {file.stem: text for file, text in texts.items() if file != layout.PARAMS}
-    recipe = params.parse(texts[layout.PARAMS], recipes, name).train.recipe
+    datasets = {each: params.text_of(contract.file_of(each)) for each in contract.names()}
+    recipe = params.parse(texts[layout.PARAMS], recipes, datasets, name).train.recipe
     parts = _parts({file: reading.yaml_document(text, str(file)) for file, text in texts.items()})
     digest = checkout.recipe_digest(parts, consistency.pins_to_write(parts))
     assert digest is not None
@@ -141,7 +143,7 @@ def _check(override: str) -> None:
         raise UsageError(f"--set {override}: takes KEY=VALUE, for instance recipes/FAMILY.yaml:fast.epochs=5")
     if found[1] == SEED:
         raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")
-    if found[1].partition(".")[0] == "prepare":
+    if found[1].partition(".")[0] in ("data", "prepare"):
         raise UsageError(
             f"--set {override}: a group needs its data first; change {layout.PARAMS}, run `dvc repro prepare`, and "
             "leave this --set out"

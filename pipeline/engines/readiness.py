@@ -9,7 +9,7 @@ from mnistgan.errors import GitError, UsageError
 from pipeline import console
 from pipeline.dvcfiles import git, layout
 
-CODE = ("pipeline", "src", "pretrained", "recipes", "params.yaml", "dvc.yaml")
+CODE = ("pipeline", "src", "datasets", "pretrained", "recipes", "params.yaml", "dvc.yaml")
 """What stages run on: of these the queue carries what git tracks."""
 
 

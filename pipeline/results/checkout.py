@@ -135,7 +135,7 @@ def recipe_digest(parts: Mapping[str, Part], pins: str) -> str | None:
     The family counts as the knob that it was, so that a spread recorded then is found.
     """
     by_file = former.parts(parts)["train"].params if "train" in parts else {}
-    recipes = (knobs for file, named in by_file.items() if file != str(layout.PARAMS) for knobs in named.values())
+    recipes = (knobs for file, named in by_file.items() if file.startswith("recipes/") for knobs in named.values())
     knobs = next(recipes, None)
     if knobs is None:
         return None

@@ -12,6 +12,7 @@ from mnistgan.metrics.catalog import KNOWN, broken_interval
 from mnistgan.rulers.pins import check_same, pins
 from pipeline.dvcfiles import layout
 from pipeline.dvcfiles.dvc_lock import Part
+from pipeline.results import former
 
 RULERS = ("classifier", "pixels")
 SHARE_ROUNDING = 1e-5
@@ -131,7 +132,7 @@ def pins_to_write(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
     from mnistgan.files import read_json
     from mnistgan.rulers.cards import card_path
 
-    evaluate = parts["evaluate"]
+    evaluate = former.parts(parts)["evaluate"]
     folder = workspace / evaluate.options["rulers"]
     cards = {name: read_json(card_path(folder, name)) for name in RULERS}
     return pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])

@@ -28,7 +28,7 @@ LOOKS = Path("metrics/looks.csv")
 CLASSES = Path("metrics/classes.csv")
 SAMPLES = Path("plots/samples.png")
 GRIDS = "models/grids"
-RULER = Path("pretrained/classifier.npz")
+RULER = "classifier.npz"
 MOST_GRIDS = 24
 """Grids of a side that a page holds: about 40 KB each."""
 _OF_DVC = "dvc: commit experiment"
@@ -76,15 +76,18 @@ class Exhibits:
 
     def classifier(self) -> Mapping[str, np.ndarray] | None:
         """Reads the ruler's arrays, checked against the digest in dvc.lock; None where they are not to be had."""
-        content = self.place.read(RULER) if self.place else None
-        recorded = self.parts["train"].deps.get(RULER.as_posix()) if "train" in self.parts else None
-        if content is None or digests.md5(content) != recorded:
+        deps = self.parts["train"].deps if "train" in self.parts else {}
+        path = next((Path(path) for path in deps if Path(path).name == RULER), None)
+        if self.place is None or path is None:
+            return None
+        content = next(filter(None, map(self.place.read, former.paths(path))), None)
+        if content is None or digests.md5(content) != deps[path.as_posix()]:
             return None
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except Exception as error:  # NumPy and zipfile raise a dozen kinds
-            raise FormatError(f"{self.name}, {RULER}: not a whole NPZ: {error}") from error
+            raise FormatError(f"{self.name}, {path}: not a whole NPZ: {error}") from error
 
     def grids(self) -> dict[int, np.ndarray]:
         """Reads the training's grids by epoch, at most 24 of them, from the side's folder or DVC's cache."""

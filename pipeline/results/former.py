@@ -34,7 +34,10 @@ SENTENCES = {
 """What a verdict's evidence says."""
 EVIDENCE = "evidence"
 """The list in metrics/evaluation.json that a verdict's reasons stood in, apart from its words."""
-FILES = {"models/generator.npz": "models/final.npz", "models/discriminator.npz": "models/parts"}
+FILES = {"models/generator.npz": "models/final.npz", "models/discriminator.npz": "models/parts"} | {
+    f"pretrained{name}": f"pretrained/mnist{name}"
+    for name in ("", "/classifier.json", "/classifier.npz", "/pixels.json", "/pixels.npz")
+}
 OPTIONS = {
     "train": {"generator": "final", "discriminator": "parts"},
     "evaluate": {"generator": "weights"},
@@ -54,6 +57,10 @@ FAMILY_KNOB, FAMILY = "kind", "dcgan"
 """The knob of a recipe that `train.family` was, and the one family that there was."""
 ADDED = {"family": FAMILY, "device": "cpu"}
 """Params of `train` that old records lack, and what they were without saying so."""
+DATA = {"name": "mnist"}
+"""The section `data`, likewise: there was one data set."""
+FACTS_FILE, FACTS = "datasets/mnist/dataset.yaml", {"evaluate": {"missing_class": 8}}
+"""What a stage reads of its file, likewise: that stood in the code."""
 _RECIPE = re.compile(r"recipes\.([^.]+)(\..+)?")
 
 
@@ -148,7 +155,7 @@ def _part(stage: str, part: Part) -> Part:
         named[name] = Path(_path(path.as_posix()))
     return replace(
         part,
-        params=_params(part.params),
+        params=_params(stage, part.params),
         deps={_path(path): digest for path, digest in part.deps.items()},
         outs={_path(path): digest for path, digest in part.outs.items()},
         options=named,
@@ -159,10 +166,14 @@ def _path(path: str) -> str:
     return FILES.get(path) or CODE.get(path, path)
 
 
-def _params(by_file: Mapping[str, Any]) -> dict[str, Any]:
+def _params(stage: str, by_file: Mapping[str, Any]) -> dict[str, Any]:
     """Sorts params by file and key, with each recipe's in the file of its family."""
     found = {name: dict(named) for name, named in by_file.items()}
     main = found.get(str(PARAMS), {})
+    if stage == "prepare" and main:
+        main.setdefault("data", DATA)
+    if stage in FACTS and not any(file.startswith("datasets/") for file in found):
+        found[FACTS_FILE] = dict(FACTS[stage])
     for key in [key for key in main if _RECIPE.fullmatch(key)]:
         knobs, recipe = main.pop(key), key.removeprefix("recipes.")
         family = FAMILY

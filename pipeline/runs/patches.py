@@ -14,7 +14,7 @@ from pipeline.runs import journal
 
 LIMIT_BYTES = 20_000_000
 SECONDS = 5.0
-CODE = ("pipeline", "src", "recipes", "pretrained")
+CODE = ("pipeline", "src", "datasets", "recipes", "pretrained")
 _DIFF = ("diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "-U3")
 _PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")  # a person's own may be none
 

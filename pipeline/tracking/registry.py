@@ -17,7 +17,7 @@ from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.rules import Outcome, judge_alone
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.metrics.catalog import PRIMARY
-from pipeline.results import former
+from pipeline.results import datasets, former
 from pipeline.runtime import load_tensorflow
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
@@ -105,7 +105,7 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
     from mnistgan.families import sampling
 
     assert content.generator is not None
-    sampler = sampling.load(content.generator, plain=True)
+    sampler = sampling.load(content.generator, datasets.of_params(content.params).counts, plain=True)
     taken: list[ColSpec | TensorSpec] = [
         TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), name)
         for name, tensor in zip(TAKEN, sampler.network.inputs, strict=False)

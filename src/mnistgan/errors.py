@@ -44,6 +44,10 @@ class DigestError(DataError):
     """A file's bytes do not have the pinned digest."""
 
 
+class OtherDataError(DigestError):
+    """A whole file of another data set than the one that was asked for."""
+
+
 class FormatError(DataError):
     """A file breaks its format."""
 

@@ -1,41 +1,24 @@
-"""Reads params.yaml and recipes/FAMILY.yaml strictly: every problem at once, before any heavy library is loaded."""
+"""Reads params.yaml, the recipes and the data set that it names strictly: every problem at once, before any heavy
+library is loaded.
+"""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from reprlib import Repr
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field
 
-from mnistgan import families, reading
+from mnistgan import families, reading, schema
+from mnistgan.datasets import contract
+from mnistgan.datasets.contract import DataSet, Source
 from mnistgan.errors import ParamsError
 from mnistgan.families import recipes_file
-from mnistgan.families.contract import CommonRecipe, Section
+from mnistgan.families.contract import CommonRecipe
+from mnistgan.schema import SHORT, Section
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-_SOURCE = re.compile(
-    r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
-    r"|npm:(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*|folder:.+"
-)
 _RECIPE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
-TRAINING_IMAGES = 60_000  # of MNIST, before validation is set aside
-_WORDS = {
-    "too_short": "should have one or more",
-    "bool_type": "should be true or false",
-    "list_type": "should be a list",
-    "invalid_key": "a key should be a word",
-}
-_SHORT = Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 100
-_SHORT.maxlevel = 2
-
-
-def _source(value: str) -> str:
-    if not _SOURCE.fullmatch(value):
-        raise ValueError("should be https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH")
-    return value
 
 
 def _recipe_name(value: str) -> str:
@@ -44,10 +27,16 @@ def _recipe_name(value: str) -> str:
     return value
 
 
-class PrepareParams(Section):
-    """Params of prepare: where the data comes from and how the training images are split."""
+class DataParams(Section):
+    """Which data set everything is of."""
 
-    sources: Annotated[list[Annotated[str, AfterValidator(_source)]], Field(min_length=1)]
+    name: str
+
+
+class PrepareParams(Section):
+    """Params of prepare: sources of one's own, tried before the data set's, and how the training images are split."""
+
+    sources: list[Source]
     validation_size: Annotated[int, Field(ge=2000, le=30000)]
     split_seed: Seed
 
@@ -81,6 +70,7 @@ class RenderParams(Section):
 class Sections(Section):
     """The whole of params.yaml."""
 
+    data: DataParams
     prepare: PrepareParams
     train: TrainParams
     evaluate: EvaluateParams
@@ -88,8 +78,9 @@ class Sections(Section):
 
 
 class Params(Sections):
-    """params.yaml with the recipes of the family that it names."""
+    """params.yaml with the data set and the recipes of the family that it names."""
 
+    dataset: DataSet
     recipes: Mapping[str, CommonRecipe]
 
     @property
@@ -101,34 +92,45 @@ class Params(Sections):
 _SECTIONS = f"the sections {', '.join(Sections.model_fields)}"
 
 
-def load(path: Path, *, every_family: bool = False) -> Params:
-    """Reads and checks params.yaml and, beside it, the recipes of the family it names; of all with ``every_family``.
+def load(path: Path, *, every: bool = False) -> Params:
+    """Reads and checks params.yaml and, beside it, the data set and the recipes of the family it names; ``every`` one.
 
     Raises ParamsError with every problem of the schemas at once, each with its path, what it got and what it takes;
     or with the one problem and its line where a file is no YAML, names a key twice or is past the bounds of
     :mod:`mnistgan.reading`. Once each value is right by itself, those that do not go together are told.
     """
     document = _document(text_of(path), str(path), _SECTIONS)
-    wanted = [name for name in families.names() if every_family or name == _train(document, "family")]
-    return _check(document, {name: text_of(path.parent / recipes_file(name)) for name in wanted}, str(path))
+    root = path.parent
+    chosen = [name for name in families.names() if every or name == _named(document, "train", "family")]
+    sets = [name for name in contract.names(root) if every or name == _named(document, "data", "name")]
+    recipes = {name: text_of(root / recipes_file(name)) for name in chosen}
+    datasets = {name: contract.load(name, root) for name in sets}
+    return _check(document, recipes, datasets, contract.names(root), str(path))
 
 
-def parse(text: str, recipes: Mapping[str, str], name: str) -> Params:
-    """Checks a params file's text (``name`` in messages) and, by family, those of recipes. Raises as :func:`load`."""
-    return _check(_document(text, name, _SECTIONS), recipes, name)
+def parse(text: str, recipes: Mapping[str, str], datasets: Mapping[str, str], name: str) -> Params:
+    """Checks a params file's text (``name`` in messages), those of recipes by family and those of data sets by name.
+
+    Raises as :func:`load`.
+    """
+    document = _document(text, name, _SECTIONS)
+    held = {key: contract.parse(each, str(contract.file_of(key))) for key, each in datasets.items()}
+    return _check(document, recipes, held, list(held), name)
 
 
-def _check(document: Any, recipes: Mapping[str, str], name: str) -> Params:
-    sections, problems = _by_schema(Sections, Sections, document)
+def _check(
+    document: Any, recipes: Mapping[str, str], datasets: Mapping[str, DataSet], known: list[str], name: str
+) -> Params:
+    sections, problems = schema.checked(Sections, Sections, document)
     found = {family: _recipes(family, text) for family, text in recipes.items()}
     problems += [problem for _, wrong in found.values() for problem in wrong]
-    problems += _unknown(document, {family: held for family, (held, _) in found.items()})
+    problems += _unknown(document, {family: held for family, (held, _) in found.items()}, known)
     if not problems:
-        params = Params(**dict(sections), recipes=found[sections.train.family][0])
+        dataset = datasets[sections.data.name]
+        params = Params(**dict(sections), dataset=dataset, recipes=found[sections.train.family][0])
         problems = _at_odds(params)
     if problems:
-        count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
-        raise ParamsError("\n  ".join([f"{name}: {count}", *problems]))
+        raise ParamsError(schema.listed(name, problems))
     return params
 
 
@@ -136,17 +138,9 @@ def _recipes(family: str, text: str) -> tuple[dict[str, Any], list[str]]:
     document = _document(text, recipes_file(family), "recipes, each by its name")
     knobs = families.find(family).recipe
     named = dict[Annotated[str, AfterValidator(_recipe_name)], knobs]  # type: ignore[valid-type]  # known at run time
-    schema = Annotated[named, Field(min_length=1)]
-    recipes, problems = _by_schema(schema, knobs, document)
+    shape = Annotated[named, Field(min_length=1)]
+    recipes, problems = schema.checked(shape, knobs, document)
     return recipes or document, [f"{recipes_file(family)}: {problem}" for problem in problems]
-
-
-def _by_schema(schema: Any, keys: type[BaseModel], document: Any) -> tuple[Any, list[str]]:
-    """Checks a document; returns it as its schema takes it, or None, and the problems. ``keys``: those known in it."""
-    try:
-        return TypeAdapter(schema).validate_python(document), []
-    except ValidationError as error:
-        return None, [_problem(detail, keys) for detail in error.errors(include_url=False)]
 
 
 def text_of(path: Path) -> str:
@@ -165,30 +159,34 @@ def _document(text: str, name: str, takes: str) -> Any:
     return document
 
 
-def _train(document: Any, key: str) -> str | None:
-    """Reads ``train.KEY`` of a params file, whatever else is wrong with it; None where that is no text."""
-    train = document.get("train") if isinstance(document, dict) else None
-    value = train.get(key) if isinstance(train, dict) else None
+def _named(document: Any, section: str, key: str) -> str | None:
+    """Reads ``SECTION.KEY`` of a params file, whatever else is wrong with it; None where that is no text."""
+    held = document.get(section) if isinstance(document, dict) else None
+    value = held.get(key) if isinstance(held, dict) else None
     return value if isinstance(value, str) else None
 
 
-def _unknown(document: Any, recipes: Mapping[str, Any]) -> list[str]:
-    """Says, where it is so, that ``train`` names no family, or none of its recipes."""
-    family, recipe = _train(document, "family"), _train(document, "recipe")
-    if family is not None and family not in families.names():
-        return [f"train.family: got {_SHORT.repr(family)}; should be one of: {', '.join(families.names())}"]
-    known = recipes.get(family or "")
-    if recipe is None or not known or recipe in known:
-        return []
-    listed = ", ".join(sorted(map(str, known)))
-    return [f"train.recipe: got {_SHORT.repr(recipe)}; should be one of: {listed}"]
+def _unknown(document: Any, recipes: Mapping[str, Any], datasets: list[str]) -> list[str]:
+    """Says, where it is so, that ``data`` names no data set, ``train`` no family, or none of its recipes."""
+    taken = {("data", "name"): datasets, ("train", "family"): families.names()}
+    found = [
+        f"{'.'.join(at)}: got {SHORT.repr(got)}; should be one of: {', '.join(known)}"
+        for at, known in taken.items()
+        if (got := _named(document, *at)) is not None and got not in known
+    ]
+    recipe, held = _named(document, "train", "recipe"), recipes.get(_named(document, "train", "family") or "")
+    if recipe is None or not held or recipe in held:
+        return found
+    listed = ", ".join(sorted(map(str, held)))
+    return [*found, f"train.recipe: got {SHORT.repr(recipe)}; should be one of: {listed}"]
 
 
 def _at_odds(params: Params) -> list[str]:
     """Finds values that don't go together: the run would end in an error, or in figures that mislead."""
     chosen, recipe = f"{recipes_file(params.train.family)}: {params.train.recipe}", params.recipe
     aside = params.prepare.validation_size
-    held = TRAINING_IMAGES if recipe.images == "all" else TRAINING_IMAGES - aside
+    every = params.dataset.images.train
+    held = every if recipe.images == "all" else every - aside
     images = recipe.images if isinstance(recipe.images, int) else held
     steps = recipe.epochs * -(-images // recipe.batch_size)
     found = []
@@ -209,27 +207,3 @@ def _at_odds(params: Params) -> list[str]:
             "show the samples that are measured"
         )
     return found
-
-
-def _problem(detail: ErrorDetails, keys: type[BaseModel]) -> str:
-    """A problem in our words; pydantic's own speak of what Python makes of a file."""
-    path = ".".join(str(part) for part in detail["loc"]).removesuffix(".[key]")
-    if detail["type"] == "missing":
-        return f"{path}: missing; add it"
-    if detail["type"] == "extra_forbidden":
-        known = ", ".join(_known_keys(detail["loc"], keys))
-        return f"{path}: unknown key; known here: {known}"
-    if detail["type"] == "model_type":
-        message = f"should be a mapping with the keys {', '.join(_known_keys((*detail['loc'], ''), keys))}"
-    else:
-        message = _WORDS.get(detail["type"], detail["msg"].removeprefix("Value error, ").removeprefix("Input "))
-    return f"{path or 'its recipes'}: got {_SHORT.repr(detail['input'])}; {message}"
-
-
-def _known_keys(location: tuple[int | str, ...], section: type[BaseModel]) -> list[str]:
-    """Lists the keys that what holds ``location`` takes, within ``section``: that of each recipe or of the file."""
-    for part in location[:-1]:
-        field = section.model_fields.get(str(part))  # none for a recipe's own name
-        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            section = field.annotation
-    return list(section.model_fields)

@@ -19,6 +19,7 @@ from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import PARAMS
+from tests.specs import MNIST
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
@@ -42,7 +43,7 @@ def test_the_networks_that_we_are_timed_against_are_the_articles():
 
 def test_a_step_of_the_articles_loop_and_one_of_ours_from_the_same_weights_and_latents_agree(images):
     recipe = params.load(PARAMS).recipes["article"].model_copy(update={"dropout": 0.0, "batch_size": BATCH})
-    ours = Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, images)
+    ours = Steps(family, recipe, TrainingState.start(family, recipe, MNIST, 0), 0, images)
     networks, adams = ours.state.parts.networks, ours.state.parts.optimizers
     theirs = ArticleLoop(BATCH, dropout=0.0)
     pairs = (

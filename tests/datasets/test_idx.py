@@ -27,7 +27,7 @@ def test_labels_come_back_as_they_were_written(make_idx):
     [
         (IMAGES.astype(np.float32), r"type float32 \(code 0x0d\)"),
         (IMAGES.astype(np.int32), r"type int32"),
-        (np.zeros((2, 32, 32), np.uint8), "images of 32x32 pixels; MNIST's are 28x28"),
+        (np.zeros((2, 32, 32), np.uint8), "images of 32x32 pixels; should be 28x28"),
         (np.zeros((2, 784), np.uint8), "2 dimensions; should have 3"),
         (LABELS, "1 dimensions; should have 3"),
         (np.zeros((0, 28, 28), np.uint8), "holds nothing: its header says 0x28x28"),

@@ -26,7 +26,7 @@ NAMED = {"copied": "memorised", "repeated": "collapsed", "noised": "unsure", "cl
 @pytest.fixture(scope="module")
 def record() -> dict[str, Any]:
     """The committed figures of a real run at 10,000 images."""
-    found: dict[str, Any] = json.loads((ROOT / "pretrained" / verdict.FILE).read_text("utf-8"))
+    found: dict[str, Any] = json.loads((ROOT / "pretrained" / "mnist" / verdict.FILE).read_text("utf-8"))
     return found
 
 
@@ -117,7 +117,7 @@ def test_the_verdict_trips_at_a_fifth_and_not_at_a_twentieth(record: dict[str, A
 
 def test_the_thresholds_are_those_of_the_recorded_doses(record: dict[str, Any]) -> None:
     assert record["thresholds"] == verdict.thresholds(record["doses"])
-    pinned = verdict.load(ROOT / "pretrained")
+    pinned = verdict.load(ROOT / "pretrained" / "mnist")
     assert (pinned.limits, str(pinned.pins)) == (record["thresholds"], record["pins"])
 
 

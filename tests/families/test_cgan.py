@@ -19,6 +19,7 @@ from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
+from tests.specs import COUNTS, MNIST
 from tests.training.test_loop import Watcher, look, stopping_after
 
 CLASSES = 10
@@ -55,7 +56,7 @@ def latents(count):
 
 
 def started(knobs, data):
-    return Steps(family, knobs, TrainingState.start(family, knobs, 0), 0, data)
+    return Steps(family, knobs, TrainingState.start(family, knobs, MNIST, 0), 0, data)
 
 
 def batch(data):
@@ -185,14 +186,14 @@ def test_statistics_measured_afresh_are_refused_since_they_know_no_class(knobs):
 
 
 def test_what_is_asked_for_is_drawn_saved_and_found_again(drawing, tmp_path):
-    sampler = Sampler(family, drawing[0])
+    sampler = Sampler(family, drawing[0], MNIST)
     fixed = np.repeat(latents(1), CLASSES, axis=0)
     images = sampler.images(Ask(CLASSES, latents=fixed, classes=np.arange(CLASSES, dtype=np.int32)))
     assert len({image.tobytes() for image in images}) == CLASSES
     sevens = sampler.images(Ask(3, latents=fixed[:3], classes=np.full(3, 7, np.int32)))
     assert all(np.array_equal(image, images[7]) for image in sevens)
     sampling.save(tmp_path / "final.npz", "cgan", drawing[0])
-    found = sampling.load(tmp_path / "final.npz")
+    found = sampling.load(tmp_path / "final.npz", COUNTS)
     assert found.family is family
     assert np.array_equal(found.images(Ask(9, 5)), sampler.images(Ask(9, 5)))
     assert found.walks(latents(4).reshape(2, 2, -1), 3, 0).shape == (2, 3, 28, 28)
@@ -205,11 +206,11 @@ def as_asked(labels, quiet):
     """
     shades = np.resize([0, 255], 64).astype(np.uint8)
     data = Images(np.broadcast_to(shades[:, None, None], (64, 28, 28)).copy(), labels.astype(np.uint8))
-    trained = Steps(family, quiet, TrainingState.start(family, quiet, 0), 0, data)
+    trained = Steps(family, quiet, TrainingState.start(family, quiet, MNIST, 0), 0, data)
     for step in range(0, 24, 4):
         trained.run(step, 4)
     asked = np.resize([0, 1], 100).astype(np.int32)
-    drawn = Sampler(family, trained.state.sampled).images(Ask(100, 1, classes=asked))
+    drawn = Sampler(family, trained.state.sampled, MNIST).images(Ask(100, 1, classes=asked))
     return np.mean((drawn.mean(axis=(1, 2)) > 127.5) == asked)
 
 
@@ -238,5 +239,7 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits_and_draws_the_same(par
     assert 0 < again.observer.resumed_at < wanted.step
     assert got.arrays().keys() == wanted.arrays().keys()
     assert differing(got.arrays(), wanted.arrays()) == set()
-    drawn = [Sampler(family, loop.snapshot(of)).images(Ask(9, 3)) for loop, of in ((whole, wanted), (again, got))]
+    drawn = [
+        Sampler(family, loop.snapshot(of), MNIST).images(Ask(9, 3)) for loop, of in ((whole, wanted), (again, got))
+    ]
     assert drawn[0].tobytes() == drawn[1].tobytes()

@@ -10,10 +10,11 @@ from mnistgan.families.dcgan.step import DROPOUT_REAL, penalty
 from mnistgan.nn.adversarial import STEPS_A_PENALTY, generator_loss, gradient_penalty
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
+from tests.specs import MNIST
 
 
 def started(recipe, data):
-    return Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, data)
+    return Steps(family, recipe, TrainingState.start(family, recipe, MNIST, 0), 0, data)
 
 
 def stepped(recipe, data, step=0):
@@ -112,7 +113,7 @@ def test_the_discriminator_moves_by_its_own_rate(recipe, data):
 
     def moved(rate):
         slower = recipe.model_copy(update={"discriminator_rate": rate, "dropout": 0.0})
-        before, after = TrainingState.start(family, slower, 0).arrays(), stepped(slower, data).arrays()
+        before, after = TrainingState.start(family, slower, MNIST, 0).arrays(), stepped(slower, data).arrays()
         return [after[name] - before[name] for name in names]
 
     (whole, same), (half, as_before) = moved(1.0), moved(0.5)

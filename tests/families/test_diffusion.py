@@ -9,10 +9,11 @@ import tensorflow as tf
 from mnistgan.families.contract import Batch
 from mnistgan.families.diffusion import family, flow, networks
 from mnistgan.families.diffusion.step import LARGEST_GRADIENT
-from mnistgan.families.sampling import MNIST, latents
+from mnistgan.families.sampling import latents
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
 from tests.families.recipes import recipe_of
+from tests.specs import MNIST
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +163,7 @@ def begun(few_steps, data):
     made = {}
     for labels in (True, False):
         recipe = recipe_of("diffusion", "fast", epochs=1, batch_size=30, labels=labels, beta_1=0.0)
-        steps = Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, data)
+        steps = Steps(family, recipe, TrainingState.start(family, recipe, MNIST, 0), 0, data)
         made[labels] = steps, copied(steps)
     return made
 

@@ -17,6 +17,7 @@ from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
+from tests.specs import MNIST
 from tests.training.test_loop import Watcher, look, stopping_after
 
 
@@ -34,7 +35,7 @@ def quiet(knobs):
 
 
 def started(knobs, data):
-    return Steps(family, knobs, TrainingState.start(family, knobs, 0), 0, data)
+    return Steps(family, knobs, TrainingState.start(family, knobs, MNIST, 0), 0, data)
 
 
 def stepped(knobs, data):
@@ -148,7 +149,7 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits_and_draws_the_same(
     short = knobs.model_copy(update={"epochs": 1})
 
     def training(name, should_stop=lambda: False):
-        return Loop(family, params, short, data, look, Watcher(), Checkpoints(tmp_path / name), should_stop)
+        return Loop(family, params, short, MNIST, data, look, Watcher(), Checkpoints(tmp_path / name), should_stop)
 
     whole = training("whole")
     wanted = whole.run()
@@ -159,5 +160,7 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits_and_draws_the_same(
     assert 0 < again.observer.resumed_at < wanted.step
     assert got.arrays().keys() == wanted.arrays().keys()
     assert differing(got.arrays(), wanted.arrays()) == set()
-    drawn = [Sampler(family, loop.snapshot(of)).images(Ask(9, 3)) for loop, of in ((whole, wanted), (again, got))]
+    drawn = [
+        Sampler(family, loop.snapshot(of), MNIST).images(Ask(9, 3)) for loop, of in ((whole, wanted), (again, got))
+    ]
     assert drawn[0].tobytes() == drawn[1].tobytes()

@@ -6,8 +6,9 @@ from mnistgan.errors import DataError, FormatError
 from mnistgan.families import sampling
 from mnistgan.families.contract import Ask, Family
 from mnistgan.families.dcgan import networks as dcgan
-from mnistgan.families.sampling import MNIST, Sampler, slerp
+from mnistgan.families.sampling import Sampler, slerp
 from mnistgan.files import read_arrays, write_arrays
+from tests.specs import COUNTS, MNIST
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def saved(tmp_path_factory):
 
 
 def test_an_image_is_the_same_alone_as_in_a_batch(saved):
-    sampler = sampling.load(saved)
+    sampler = sampling.load(saved, COUNTS)
     latents = sampling.latents(0, sampling.CHUNK + 3, sampler.latent_size)
     together = sampler.images(Ask(len(latents)))
     for place in (0, sampling.CHUNK - 1, sampling.CHUNK + 2):
@@ -27,7 +28,7 @@ def test_an_image_is_the_same_alone_as_in_a_batch(saved):
 
 def test_saving_twice_gives_the_same_bytes_and_loading_gives_the_same_weights(saved, tmp_path):
     again = tmp_path / "again.npz"
-    sampling.save(again, "dcgan", sampling.load(saved).network)
+    sampling.save(again, "dcgan", sampling.load(saved, COUNTS).network)
     assert again.read_bytes() == saved.read_bytes()
 
 
@@ -46,12 +47,12 @@ def test_levels_are_rounded_to_the_nearest():
 
 
 def test_who_asks_for_none_gets_no_images(saved):
-    assert sampling.load(saved).images(Ask(0)).shape == (0, 28, 28)
+    assert sampling.load(saved, COUNTS).images(Ask(0)).shape == (0, 28, 28)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"absent\.npz: no such file"):
-        sampling.load(tmp_path / "absent.npz")
+        sampling.load(tmp_path / "absent.npz", COUNTS)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(saved, tmp_path, change, me
     broken = tmp_path / "broken.npz"
     write_arrays(broken, named)
     with pytest.raises(FormatError, match=message) as raised:
-        sampling.load(broken)
+        sampling.load(broken, COUNTS)
     assert str(raised.value).startswith(f"{broken}: ")
 
 
@@ -84,7 +85,7 @@ def test_finite_weights_that_draw_nan_are_refused_by_name(saved, tmp_path):
     }
     write_arrays(huge, weights)
     with pytest.raises(FormatError, match=r"huge\.npz: draws NaN or infinite pixels"):
-        sampling.load(huge)
+        sampling.load(huge, COUNTS)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "headless", "empty"])
@@ -94,7 +95,7 @@ def test_a_damaged_file_is_refused(saved, tmp_path, damage):
     broken = tmp_path / "broken.npz"
     broken.write_bytes({"truncated": whole[:-100], "flipped": flipped, "headless": b"PK", "empty": b""}[damage])
     with pytest.raises(FormatError, match="not a whole NPZ"):
-        sampling.load(broken)
+        sampling.load(broken, COUNTS)
 
 
 class Recorder(Family):
@@ -119,7 +120,7 @@ def test_classes_that_no_one_names_are_drawn_by_the_seed_as_often_as_the_data_ha
     drawn = {}
     for seed in (1, 2):
         family = Recorder()
-        Sampler(family, None).images(Ask(10_000, seed))
+        Sampler(family, None, MNIST).images(Ask(10_000, seed))
         drawn[seed] = np.concatenate([classes for _, classes, _ in family.asked])[:10_000]
     assert drawn[1].dtype == np.int32
     assert not np.array_equal(drawn[1], drawn[2])
@@ -131,7 +132,7 @@ def test_what_is_asked_for_reaches_the_family_padded_to_whole_passes():
     family, rng = Recorder(), np.random.default_rng(0)
     classes, sources = rng.integers(0, 10, 300, np.int32), rng.random((300, 28, 28, 1), np.float32)
     latents = rng.standard_normal((300, 2), np.float32)
-    images = Sampler(family, None).images(Ask(300, classes=classes, sources=sources, latents=latents))
+    images = Sampler(family, None, MNIST).images(Ask(300, classes=classes, sources=sources, latents=latents))
     assert [len(array) for one in family.asked for array in one] == [sampling.CHUNK] * 6
     for place, wanted in enumerate((latents, classes, sources)):
         assert np.array_equal(np.concatenate([one[place] for one in family.asked])[:300], wanted)
@@ -140,7 +141,7 @@ def test_what_is_asked_for_reaches_the_family_padded_to_whole_passes():
 
 def test_a_walk_goes_between_its_ends_within_one_class():
     family, ends = Recorder(), np.random.default_rng(0).standard_normal((3, 2, 2)).astype(np.float32)
-    walks = Sampler(family, None).walks(ends, 5, seed=7)
+    walks = Sampler(family, None, MNIST).walks(ends, 5, seed=7)
     assert walks.shape == (3, 5, 28, 28)
     ((latents, classes, _),) = family.asked
     assert np.array_equal(latents[:15].reshape(3, 5, 2)[:, [0, -1]], ends)
@@ -186,7 +187,7 @@ def test_classes_by_share_are_exact_by_the_largest_remainder_and_in_an_order_of_
 
 @pytest.mark.parametrize(("family", "inner"), [("diffusion", "guesser"), ("vae", "velocity")])
 def test_whether_a_class_can_be_asked_for_is_told_by_whether_it_was_learned(family, inner):
-    sampler = Sampler(families.find(family), families.find(family).build_sampled(MNIST, 0))
+    sampler = Sampler(families.find(family), families.find(family).build_sampled(MNIST, 0), MNIST)
     assert not sampler.takes_classes
     table = sampler.network.get_layer(inner).get_layer("of_class")
     table.set_weights([np.ones_like(table.get_weights()[0])])

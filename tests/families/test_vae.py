@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
 from mnistgan.families.contract import Batch, Phase
-from mnistgan.families.sampling import MNIST, latents
+from mnistgan.families.sampling import latents
 from mnistgan.families.vae import family, losses, networks
 from mnistgan.families.vae.step import binarised
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
 from tests.families.recipes import recipe_of
+from tests.specs import MNIST
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,7 @@ def test_heuns_method_is_of_second_order():
 def begun(few_steps, data):
     """A training before its first step, and all its arrays; building it is what takes time."""
     recipe = recipe_of("vae", "two-stage", epochs=2, prior_epochs=1, batch_size=32, prior_batch_size=45)
-    steps = Steps(family, recipe, TrainingState.start(family, recipe, 0), 0, data)
+    steps = Steps(family, recipe, TrainingState.start(family, recipe, MNIST, 0), 0, data)
     return steps, copied(steps)
 
 

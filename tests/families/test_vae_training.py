@@ -11,6 +11,7 @@ from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from tests.families.recipes import recipe_of
+from tests.specs import COUNTS, MNIST
 from tests.training.test_loop import Watcher, look, stopping_after
 
 
@@ -31,7 +32,7 @@ def training(params, data, tmp_path_factory):
     recipe = recipe_of("vae", "two-stage", binarised=True, **knobs)
 
     def make(name, should_stop=lambda: False):
-        return Loop(family, params, recipe, data[:90], look, Watcher(), Checkpoints(folder / name), should_stop)
+        return Loop(family, params, recipe, MNIST, data[:90], look, Watcher(), Checkpoints(folder / name), should_stop)
 
     return make
 
@@ -57,8 +58,8 @@ def test_what_it_draws_is_saved_and_found_again(whole, tmp_path):
     loop, state = whole
     drawn = loop.snapshot(state)
     sampling.save(tmp_path / "final.npz", "vae", drawn)
-    loaded = sampling.load(tmp_path / "final.npz")
+    loaded = sampling.load(tmp_path / "final.npz", COUNTS)
     images = loaded.images(Ask(20, 5))
-    assert np.array_equal(images, sampling.Sampler(family, drawn).images(Ask(20, 5)))
+    assert np.array_equal(images, sampling.Sampler(family, drawn, MNIST).images(Ask(20, 5)))
     assert np.array_equal(images[:7], loaded.images(Ask(7, 5)))
     assert loaded.walks(sampling.latents(0, 4, 32).reshape(2, 2, -1), 3, 0).shape == (2, 3, 28, 28)

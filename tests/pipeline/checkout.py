@@ -57,7 +57,7 @@ class Checkout(Repository):
     @property
     def pins(self) -> str:
         """Of an evaluation by the rulers that are here."""
-        rulers = {name: cards.read(self.root / "pretrained", name)[1] for name in consistency.RULERS}
+        rulers = {name: cards.read(self.root / "pretrained" / "mnist", name)[1] for name in consistency.RULERS}
         return consistency.pins_of(rulers, self.params["evaluate"])
 
     @property

@@ -50,7 +50,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".dvc").mkdir()
     for name in ("src", "pipeline", "dvc.yaml", ".dvcignore"):
         (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "pretrained", folder / "pretrained")
+    shutil.copytree(ROOT / "pretrained" / "mnist", folder / "pretrained" / "mnist")
     committed.lay_out_params(folder, committed.params().replace("samples: 10000", "samples: 1000"))
     for out in dvc_yaml.outs(folder):
         files.write_bytes(folder / out if (folder / out).suffix else folder / out / HELD.get(out, "old.png"), BEFORE)
@@ -67,7 +67,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = "epoch,step,generator_loss,discriminator_loss,probability_real,probability_fake"
     (folder / "metrics/training.csv").write_text(f"{header}\n0.5,50,0.9,1.2,0.6,0.4\n1,100,0.9,1.2,0.6,0.4\n")
     (folder / "metrics/classes.csv").write_text("class,share,prior\n" + "".join(f"{d},0.1,0.1\n" for d in range(10)))
-    by = {name: cards.read(folder / "pretrained", name)[1] for name in consistency.RULERS}
+    by = {name: cards.read(folder / "pretrained" / "mnist", name)[1] for name in consistency.RULERS}
     evaluated = {"samples": 1000, "pins": consistency.pins_of(by, {"samples": 1000, "latent_seed": 1})}
     files.write_json(folder / "metrics/evaluation.json", {"fid": {"value": 7.0, "floor": 0.5}, **evaluated})
     return folder
@@ -299,7 +299,7 @@ NO_GENERATOR: dict[str, tuple[Damage, str]] = {
     "pickle": (pickled, "not a whole NPZ of plain arrays: begins with "),
     "pickled kind": (pickled_member("kind"), "not a whole NPZ of plain arrays: holds Python objects, which are never"),
     "other kind": (kind("vea"), "is of family 'vea'; takes one of: "),
-    "no kind": (other("pretrained/classifier.npz"), "is of family ''; takes one of: "),
+    "no kind": (other("pretrained/mnist/classifier.npz"), "is of family ''; takes one of: "),
     "discriminator": (other("models/parts/discriminator.npz"), "lacks "),
     "other shape": (weight(lambda array: array[:-1]), "has shape"),
     "other dtype": (weight(lambda array: array.astype(np.float64)), "holds float64; takes finite float32"),
@@ -372,9 +372,9 @@ def test_a_ruler_that_is_not_the_pinned_one_is_refused_with_where_to_get_it(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stage: str, case: str
 ) -> None:
     name, damage, message = NO_RULER[case]
-    damage(Path("pretrained", name))
+    damage(Path("pretrained", "mnist", name))
     error = refusal(stage, monkeypatch, capsys)
-    assert error.startswith("error: pretrained/" if name == "." else f"error: pretrained/{name}: ")
+    assert error.startswith("error: pretrained/mnist" if name == "." else f"error: pretrained/mnist/{name}: ")
     assert message in error
     assert "restore pretrained/ from git" in error
 
@@ -413,9 +413,9 @@ def test_thresholds_that_are_none_are_refused_before_anything_is_measured(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
     damage, message = NO_THRESHOLDS[case]
-    damage(Path("pretrained/controls.json"))
+    damage(Path("pretrained/mnist/controls.json"))
     error = refusal("evaluate", monkeypatch, capsys)
-    assert error.startswith("error: pretrained/controls.json: ")
+    assert error.startswith("error: pretrained/mnist/controls.json: ")
     assert message in error
     assert "restore pretrained/ from git" in error
 
@@ -523,15 +523,12 @@ def test_raw_files_that_are_not_mnists_leave_the_splits_of_before(
     message: str,
 ) -> None:
     monkeypatch.setenv("MNISTGAN_CACHE_DIR", str(workspace / "cache"))
-    params = Path("params.yaml").read_text("utf-8")
-    head, _, rest = params.partition("  sources:")
-    tail = rest[rest.index("  validation_size") :]
-    Path("params.yaml").write_text(f"{head}  sources: [folder:raw]\n{tail}", "utf-8")
+    committed.lay_out_sources(Path(), "folder:raw")
     files.write_bytes(Path("raw", name), content)
     error = refusal("prepare", monkeypatch, capsys)
     assert error.startswith(f"error: no source gave {RAW}")
     assert message in error
-    assert "put one that this machine can reach first under prepare.sources in params.yaml" in error
+    assert "put one that this machine can reach under prepare.sources in params.yaml" in error
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])

@@ -40,7 +40,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The last commit's record, with the code as it is and no data; the current folder."""
     lay_out(tmp_path, *DECLARED)
-    for name in ("pipeline", "src", "pretrained"):
+    for name in ("pipeline", "src", "datasets", "pretrained"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".dvc").mkdir()
     monkeypatch.chdir(tmp_path)

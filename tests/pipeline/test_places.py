@@ -32,7 +32,7 @@ OUTS = {name: outs for name, outs in MARKED.items() if outs} | {
     "seeds": {"out": Out(".csv")},
 }
 DECLARED = dvc_yaml.declared(ROOT)
-BY_HAND = {"generate": {"weights": ROOT / "pretrained" / "classifier.npz", "out": "samples.npy"}}
+BY_HAND = {"generate": {"weights": ROOT / "pretrained" / "mnist" / "classifier.npz", "out": "samples.npy"}}
 
 
 @pytest.fixture

@@ -79,13 +79,12 @@ def test_a_stage_that_is_ended_by_sigterm_leaves_the_outs_of_before_and_nothing_
     data.mkdir()
     for name in OUTS:
         (data / name).write_text("of before")
-    params = committed.params()
-    sources = params[params.index("  sources:") : params.index("  validation_size:")]
     options = [word for name in OUTS for word in (f"--{name.partition('.')[0]}", str(data / name))]
     command = [sys.executable, "-m", "pipeline", "prepare", *options, "--cache", "cache"]
     with socket.create_server(("127.0.0.1", 0)) as mirror:
         address = f"http://127.0.0.1:{mirror.getsockname()[1]}/"
-        committed.lay_out_params(Path(), params.replace(sources, f"  sources: ['{address}']\n"))
+        committed.lay_out_params(Path())
+        committed.lay_out_sources(Path(), address)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         mirror.settimeout(60)
         child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

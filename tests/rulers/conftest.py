@@ -17,15 +17,15 @@ from tests import committed
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PINNED = ROOT / "pretrained"
+PINNED = ROOT / "pretrained" / "mnist"
 
 
 @pytest.fixture(scope="session")
 def real(mnist_cache: Path) -> RealData:
     prepare = committed.parsed().prepare
-    every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
+    every = _images(mnist_cache / "mnist", raw.TRAIN_IMAGES, raw.TRAIN_LABELS)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
-    return RealData(every[kept], every[aside], _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name))
+    return RealData(every[kept], every[aside], _images(mnist_cache / "mnist", raw.TEST_IMAGES, raw.TEST_LABELS))
 
 
 def _images(folder: Path, images: str, labels: str) -> Images:

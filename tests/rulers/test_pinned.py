@@ -13,7 +13,7 @@ from mnistgan.rulers.classifier import CHUNK, Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData
 
-PINNED = Path(__file__).resolve().parent.parent.parent / "pretrained"
+PINNED = Path(__file__).resolve().parent.parent.parent / "pretrained" / "mnist"
 
 
 def test_the_classifier_has_the_accuracy_and_the_confusions_of_its_card(network: Classifier, real: RealData) -> None:

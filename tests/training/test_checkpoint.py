@@ -10,6 +10,7 @@ import pytest
 from mnistgan.files import write_arrays
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.state import TrainingState
+from tests.specs import MNIST
 from tests.training.tiny import tiny
 
 
@@ -25,7 +26,7 @@ class Trap:
 
 @pytest.fixture(scope="module")
 def state(common):
-    return TrainingState.start(tiny, common, seed=0)
+    return TrainingState.start(tiny, common, MNIST, seed=0)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from mnistgan.training import loop as loops
 from mnistgan.training.checkpoint import KEPT, Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
+from tests.specs import MNIST
 from tests.training.tiny import tiny
 
 
@@ -60,7 +61,7 @@ def look(sampler, epoch, step, **figures):
 
 
 def training(params, common, data, folder, should_stop=lambda: False, look=look):
-    return Loop(tiny, params, common, data, look, Watcher(), Checkpoints(folder), should_stop)
+    return Loop(tiny, params, common, MNIST, data, look, Watcher(), Checkpoints(folder), should_stop)
 
 
 def stopping_after(steps):
@@ -103,7 +104,7 @@ def test_the_best_weights_are_those_of_the_step_whose_look_was_best(whole, param
     state, watcher, folder = whole
     assert min(watcher.seen, key=lambda seen: seen.fid).epoch == 1
     best = training(params, common, data, folder).best(state)
-    drawn = Sampler(tiny, best).images(Ask(256, params.grid_seed))
+    drawn = Sampler(tiny, best, MNIST).images(Ask(256, params.grid_seed))
     assert np.array_equal(drawn, watcher.grids[1])
     assert not np.array_equal(drawn, watcher.grids[2])
 
@@ -236,7 +237,7 @@ def test_a_kill_at_the_worst_moment_costs_less_than_a_minute(params, common, dat
         return look(generator, epoch, step)
 
     longer = common.model_copy(update={"epochs": 20, "grid_every": 20})
-    Loop(tiny, params, longer, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
+    Loop(tiny, params, longer, MNIST, data[np.arange(16)], slow_look, Slow(), Noting(tmp_path)).run()
     assert clock.now > 3 * 60
     assert 0 < max(np.diff(saved)) < 60
 
@@ -258,7 +259,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_weight
 
 
 def test_weights_that_are_not_finite_are_never_saved(common, tmp_path):
-    state = TrainingState.start(tiny, common, seed=0)
+    state = TrainingState.start(tiny, common, MNIST, seed=0)
     state.sampled.trainable_variables[0].assign(np.full((3, 784), np.nan))
     with pytest.raises(DivergedError, match="drawing/dense/kernel holds NaN"):
         Checkpoints(tmp_path).save(state)
@@ -277,18 +278,18 @@ def assert_passed_over(state, named, folder):
 
 
 def test_a_checkpoint_of_other_networks_is_not_taken(common, tmp_path):
-    other = TrainingState.start(tiny, common, seed=1).arrays()
+    other = TrainingState.start(tiny, common, MNIST, seed=1).arrays()
     assert "telling/dense/kernel" in other
     other["telling/dense/kernel"] = np.zeros((784, 2), np.float32)
-    assert_passed_over(TrainingState.start(tiny, common, seed=0), other, tmp_path)
+    assert_passed_over(TrainingState.start(tiny, common, MNIST, seed=0), other, tmp_path)
 
 
 @pytest.mark.parametrize("part", ["telling/", "drawing_second/", "average/", "seen/", "progress"])
 def test_a_checkpoint_that_lacks_a_part_is_not_taken(common, tmp_path, part):
-    other = TrainingState.start(tiny, common, seed=1).arrays()
+    other = TrainingState.start(tiny, common, MNIST, seed=1).arrays()
     kept = {name: array for name, array in other.items() if not name.startswith(part)}
     assert len(kept) < len(other)
-    assert_passed_over(TrainingState.start(tiny, common, seed=0), kept, tmp_path)
+    assert_passed_over(TrainingState.start(tiny, common, MNIST, seed=0), kept, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another network"])
@@ -297,7 +298,7 @@ def test_a_checkpoint_whose_best_weights_do_not_fit_is_not_taken(whole, common, 
     broken = named.pop("best/dense/kernel")
     if damage != "missing":
         named["best/dense/kernel"] = broken[:1]
-    assert_passed_over(TrainingState.start(tiny, common, seed=0), named, tmp_path)
+    assert_passed_over(TrainingState.start(tiny, common, MNIST, seed=0), named, tmp_path)
 
 
 def test_a_recipe_without_averaging_is_judged_by_what_it_trained(params, common, data, tmp_path):
@@ -319,9 +320,9 @@ def test_an_average_without_fresh_statistics_takes_those_of_the_trained_network(
 
 
 def test_a_state_that_no_checkpoint_gives_stays_as_it_was(common, tmp_path):
-    broken, kept = TrainingState.start(tiny, common, seed=1), TrainingState.start(tiny, common, seed=0)
+    broken, kept = TrainingState.start(tiny, common, MNIST, seed=1), TrainingState.start(tiny, common, MNIST, seed=0)
     named = broken.arrays()
     named["average/0"] = named["average/0"][:1]
     with pytest.raises(CheckpointError, match="takes float32"):
         kept.restore(named, "somewhere")
-    assert same(kept, TrainingState.start(tiny, common, seed=0))
+    assert same(kept, TrainingState.start(tiny, common, MNIST, seed=0))

@@ -11,6 +11,7 @@ from mnistgan.nn.adam import Adam
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from mnistgan.training.state import TrainingState
+from tests.specs import MNIST
 from tests.training.test_loop import Watcher, look, same, stopping_after
 
 
@@ -56,7 +57,7 @@ def common(recipe):
 def training(params, common, data):
     def make(folder, should_stop=lambda: False, family=Mean()):  # noqa: B008 - it holds nothing
         every = params.model_copy(update={"report_every": 1})
-        return Loop(family, every, common, data, look, Watcher(), Checkpoints(folder), should_stop)
+        return Loop(family, every, common, MNIST, data, look, Watcher(), Checkpoints(folder), should_stop)
 
     return make
 
@@ -100,4 +101,4 @@ def test_a_network_that_hides_a_random_state_is_refused(common):
             return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(0.5)])
 
     with pytest.raises(ValueError, match=r"mean: hides a random state.*stateless_dropout"):
-        TrainingState.start(Dropping(), common, 0)
+        TrainingState.start(Dropping(), common, MNIST, 0)

@@ -5,6 +5,7 @@ import tensorflow as tf
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, products_in
 from pipeline import runtime
+from tests.specs import MNIST
 
 needs_bfloat16 = pytest.mark.skipif(
     runtime.precision("bfloat16")[0] != "bfloat16", reason="this processor has no instructions for bfloat16"
@@ -33,7 +34,7 @@ def test_only_what_is_called_within_is_rounded():
 def test_a_recipe_trains_at_its_own_precision(family, recipe, data):
     def trained(precision):
         named = recipe.model_copy(update={"precision": precision, "dropout": 0.0})
-        one = Steps(family, named, TrainingState.start(family, named, 0), 0, data)
+        one = Steps(family, named, TrainingState.start(family, named, MNIST, 0), 0, data)
         return one.run(0, 1), one.state.arrays()
 
     (exact, _), (rounded, arrays) = trained("float32"), trained("bfloat16")

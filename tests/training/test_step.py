@@ -4,13 +4,14 @@ import tensorflow as tf
 
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
+from tests.specs import MNIST
 from tests.training.tiny import tiny
 
 
 @pytest.fixture
 def steps(common, data):
     """Makes the steps of a training that has not begun."""
-    return lambda seed=0: Steps(tiny, common, TrainingState.start(tiny, common, 0), seed, data)
+    return lambda seed=0: Steps(tiny, common, TrainingState.start(tiny, common, MNIST, 0), seed, data)
 
 
 def test_images_are_scaled_as_the_article_scales_them():

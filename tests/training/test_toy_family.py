@@ -10,6 +10,7 @@ from mnistgan.families.contract import Ask
 from mnistgan.training.checkpoint import Checkpoints
 from mnistgan.training.loop import Loop
 from pipeline import ROOT
+from tests.specs import COUNTS, MNIST
 from tests.training.test_loop import Watcher, look, stopping_after
 
 
@@ -28,7 +29,7 @@ def fitting(toy, params, recipe, data, tmp_path):
     knobs = toy.recipe(**{**common, "jitter": 0.1, "learning_rate": 0.1, "recompute_batchnorm": False, "epochs": 3})
 
     def make(name, should_stop=lambda: False):
-        return Loop(toy, params, knobs, data, look, Watcher(), Checkpoints(tmp_path / name), should_stop)
+        return Loop(toy, params, knobs, MNIST, data, look, Watcher(), Checkpoints(tmp_path / name), should_stop)
 
     return make
 
@@ -59,10 +60,10 @@ def test_what_it_draws_is_saved_found_again_and_like_its_data(toy, fitting, data
     loop = fitting("drawn")
     drawn = loop.snapshot(loop.run())
     sampling.save(tmp_path / "final.npz", "toy", drawn)
-    sampler = sampling.load(tmp_path / "final.npz")
+    sampler = sampling.load(tmp_path / "final.npz", COUNTS)
     assert sampler.family is toy
     images = sampler.images(Ask(300, 5))
-    assert np.array_equal(images, sampling.Sampler(toy, drawn).images(Ask(300, 5)))
+    assert np.array_equal(images, sampling.Sampler(toy, drawn, MNIST).images(Ask(300, 5)))
     assert np.array_equal(images[:7], sampler.images(Ask(7, 5)))
     assert abs(images.mean() - data.images.mean()) < 10
     assert sampler.walks(sampling.latents(0, 4, 784).reshape(2, 2, -1), 3, 0).shape == (2, 3, 28, 28)

@@ -11,6 +11,7 @@ from mnistgan.metrics.manifold import expected_coverage
 from mnistgan.rulers.real import subset
 from mnistgan.training.loop import STATISTICS_STREAM
 from mnistgan.training.validation import LOOK_SAMPLES, LOOK_STREAM, Validation
+from tests.specs import MNIST
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_it_compares_with_the_same_2000_of_the_validation_images(validation, rea
 
 def test_fewer_validation_images_are_all_taken(real, network, components):
     few = Validation(real.train, real.validation[np.arange(1200)], network, components, seed=0)
-    look = few.look(sampling.Sampler(family, generator(0)), 1, 6)
+    look = few.look(sampling.Sampler(family, generator(0), MNIST), 1, 6)
     assert len(few.real) == 1200
     assert look.is_collapsed
     assert look.fid > 50

@@ -1,4 +1,4 @@
-"""Parses the IDX format of the MNIST files, strictly.
+"""Parses the IDX format, that of the MNIST files, strictly.
 
 A header (two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32) and the raw
 values, nothing after them. http://yann.lecun.com/exdb/mnist/ describes it.
@@ -12,9 +12,6 @@ from mnistgan.errors import FormatError
 
 IMAGE_SHAPE = (28, 28)
 CLASSES = 10
-CLASS_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
-"""Of each class among MNIST's 60,000 training images."""
-
 _UINT8 = 0x08
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 
@@ -23,7 +20,7 @@ def parse_images(content: bytes, name: str) -> np.ndarray:
     """Parses images uint8 [N, 28, 28], read-only, 0 background. Raises FormatError unless all is exactly so, N >= 1."""
     images = _parse(content, name, dimensions=3)
     if images.shape[1:] != IMAGE_SHAPE:
-        raise FormatError(f"{name}: images of {images.shape[1]}x{images.shape[2]} pixels; MNIST's are 28x28")
+        raise FormatError(f"{name}: images of {images.shape[1]}x{images.shape[2]} pixels; should be 28x28")
     return images
 
 
@@ -45,7 +42,7 @@ def _parse(content: bytes, name: str, dimensions: int) -> np.ndarray:
         raise FormatError(f"{name}: not an IDX file: starts with {content[:4]!r}, not with two zero bytes")
     if content[2] != _UINT8:
         got = _TYPES.get(content[2], "unknown")
-        raise FormatError(f"{name}: holds values of type {got} (code 0x{content[2]:02x}); MNIST's are uint8 (0x08)")
+        raise FormatError(f"{name}: holds values of type {got} (code 0x{content[2]:02x}); should be uint8 (0x08)")
     if content[3] != dimensions:
         raise FormatError(f"{name}: an array of {content[3]} dimensions; should have {dimensions}")
     if len(content) < header:

@@ -29,9 +29,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+
+from mnistgan.schema import Section
 
 if TYPE_CHECKING:
     import keras
@@ -41,12 +43,6 @@ if TYPE_CHECKING:
     from mnistgan.nn.adam import Adam
 
 Precision = Literal["float32", "bfloat16"]
-
-
-class Section(BaseModel):
-    """Base of every section of a params file: nothing is converted, no unknown key is taken, nothing can be changed."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _images(value: object) -> object:
@@ -115,7 +111,13 @@ class Spec:
 
     side: int  # pixels a side; images are float32 [N, side, side, channels] in [-1, 1]
     channels: int
-    prior: tuple[float, ...]  # the share of each class among the data, sum 1; labels are int32, the place in this
+    prior: tuple[float, ...]
+    """The share of each class among the data, sum 1; labels are int32, the place in this. None without labels."""
+
+    @classmethod
+    def of(cls, counts: Sequence[int]) -> Self:
+        """Builds the facts of grey images 28x28, so many of each class."""
+        return cls(side=28, channels=1, prior=tuple(count / sum(counts) for count in counts))
 
     @property
     def classes(self) -> int:

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from mnistgan import families
-from mnistgan.datasets.idx import CLASS_COUNTS, IMAGE_SHAPE
 from mnistgan.errors import FormatError
 from mnistgan.families.contract import Ask, Family, Spec
 from mnistgan.files import read_arrays, write_arrays
@@ -19,7 +18,6 @@ from mnistgan.nn import weights
 from mnistgan.progress import Progress, silent
 
 CHUNK = 256  # samples a pass: a grid is one
-MNIST = Spec(side=IMAGE_SHAPE[0], channels=1, prior=tuple(count / sum(CLASS_COUNTS) for count in CLASS_COUNTS))
 _CLASSES_STREAM = 11  # sets the draw of classes apart from that of latents by the same seed
 
 Seed = int | Sequence[int]
@@ -31,8 +29,8 @@ class Sampler:
 
     family: Family[Any]
     network: keras.Model
+    spec: Spec
     source: str = "the generator"  # stands in messages
-    spec: Spec = MNIST
 
     @property
     def latent_size(self) -> int:
@@ -127,8 +125,9 @@ def save(path: Path, family: str, network: keras.Model) -> None:
     write_arrays(path, {"kind": np.array(family), **weights.arrays(network)})
 
 
-def load(path: Path, *, plain: bool = False) -> Sampler:
-    """Loads what draws as :func:`save` wrote it; ``plain``: of Keras's own layers alone.
+def load(path: Path, counts: Sequence[int], *, plain: bool = False) -> Sampler:
+    """Loads what draws as :func:`save` wrote it; ``plain``: of Keras's own layers alone. ``counts``: images that each
+    class of the data set has.
 
     Raises DataError when the file is missing, FormatError when its weights are of no known family or not of the
     network that draws, or when it draws NaN.
@@ -138,9 +137,10 @@ def load(path: Path, *, plain: bool = False) -> Sampler:
     if name not in families.names():
         raise FormatError(f"{path}: is of family {name!r}; takes one of: {', '.join(families.names())}")
     family = families.find(name)
-    network = family.build_sampled(MNIST, 0, plain=plain)
+    spec = Spec.of(counts)
+    network = family.build_sampled(spec, 0, plain=plain)
     weights.load(network, named, str(path))
-    sampler = Sampler(family, network, str(path))
+    sampler = Sampler(family, network, spec, str(path))
     sampler.images(Ask(1))  # raises here, before anything is measured
     return sampler
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from mnistgan.datasets.arrays import Images
 from mnistgan.errors import DivergedError, Interrupted
-from mnistgan.families.contract import Ask, CommonRecipe, Family
-from mnistgan.families.sampling import MNIST, Sampler, latents
+from mnistgan.families.contract import Ask, CommonRecipe, Family, Spec
+from mnistgan.families.sampling import Sampler, latents
 from mnistgan.metrics.looks import REMEDIES, Collapse, Look, best
 from mnistgan.nn import weights
 from mnistgan.nn.layers import recompute_batchnorm
@@ -53,7 +53,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Loop:
-    """One training: its family, params and labelled images, its observer, its checkpoints, and when to stop.
+    """One training: its family, params, the data's facts and labelled images, its observer, checkpoints, when to stop.
 
     ``look`` judges what draws after an epoch (int) and a step (int). It decides which weights are kept as the best,
     so it must give the same for the same network.
@@ -62,6 +62,7 @@ class Loop:
     family: Family[Any]
     params: TrainParams
     recipe: CommonRecipe
+    spec: Spec
     data: Images
     look: Callable[[Sampler, int, int], Look]
     observer: Observer
@@ -75,7 +76,7 @@ class Loop:
         Raises DivergedError when a scalar becomes NaN or infinite (the checkpoint before it stays), and Interrupted,
         after saving, when ``should_stop`` says so.
         """
-        state = TrainingState.start(self.family, self.recipe, self.params.seed)
+        state = TrainingState.start(self.family, self.recipe, self.spec, self.params.seed)
         steps = Steps(self.family, self.recipe, state, self.params.seed, self.data)
         if fresh:
             self.checkpoints.clear()
@@ -104,12 +105,12 @@ class Loop:
 
     def best(self, state: TrainingState) -> keras.Model:
         """Copies what draws, as the best look so far saw it."""
-        network = self.family.build_sampled(MNIST, self.params.seed)
+        network = self.family.build_sampled(self.spec, self.params.seed)
         weights.load(network, state.best, "the best weights")
         return network
 
     def _snapshot(self, state: TrainingState) -> keras.Model:
-        network = self.family.build_sampled(MNIST, self.params.seed)
+        network = self.family.build_sampled(self.spec, self.params.seed)
         network.set_weights(state.sampled.get_weights())
         if state.average:
             state.average.copy_to(network)
@@ -183,7 +184,7 @@ class Loop:
             self.observer.warn(f"the generator has collapsed {collapse}; {REMEDIES}")
 
     def _sampler(self, state: TrainingState) -> Sampler:
-        return Sampler(self.family, self.snapshot(state))
+        return Sampler(self.family, self.snapshot(state), self.spec)
 
     def _draw(self, state: TrainingState, epoch: int) -> None:
         images = self._sampler(state).images(Ask(GRID_IMAGES, self.params.grid_seed))

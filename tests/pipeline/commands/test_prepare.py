@@ -47,9 +47,10 @@ def prepare(workspace, monkeypatch, capsys):
     def run(*sources, summary="out/summary.json", **knobs):
         yaml = YAML()
         document = yaml.load(PARAMS)
-        document["prepare"] |= {"sources": list(sources), **knobs}
+        document["prepare"] |= knobs
         document["evaluate"]["samples"] = 1000  # no more than the smallest validation split
         committed.lay_out_params(workspace)
+        committed.lay_out_sources(workspace, *sources)
         yaml.dump(document, workspace / "params.yaml")
         monkeypatch.setattr(sys, "argv", ["pipeline", *COMMAND, summary])
         with pytest.raises(SystemExit) as caught:
@@ -71,9 +72,8 @@ def test_real_mnist_becomes_three_splits_and_a_summary_the_same_every_time(
     monkeypatch.setenv("MNISTGAN_CACHE_DIR", str(mnist_cache))
     code, out, _ = prepare("folder:never-asked")
     assert code == 0
-    assert (
-        out == "prepared 50,000 train, 10,000 validation, 10,000 test images of 28x28; every file is the pinned one\n"
-    )
+    counts = "50,000 train, 10,000 validation, 10,000 test images of 28x28"
+    assert out == f"prepared MNIST: {counts}; every file is the pinned one\n"
     assert written(workspace) == sorted(OUTS)
 
     splits = {name: arrays.load(workspace / "out" / f"{name}.npz") for name in ("train", "validation", "test")}
@@ -104,12 +104,12 @@ def test_real_mnist_becomes_three_splits_and_a_summary_the_same_every_time(
 def test_the_journal_tells_which_source_gave_these_splits(prepare, workspace, mnist_cache):
     (workspace / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
     with journal.recording(workspace / "journal.jsonl", "prepare"):
-        assert prepare(f"folder:{mnist_cache}")[0] == 0
+        assert prepare(f"folder:{mnist_cache}/mnist")[0] == 0
         assert prepare("folder:never-asked")[0] == 0
     summary = json.loads((workspace / "out" / "summary.json").read_text())
     splits = {name: split["sha256"] for name, split in summary["splits"].items()}
     told = [event.facts for event in journal.read(workspace / "journal.jsonl") if "data_source" in event.facts]
-    assert told == [{"data_source": f"folder:{mnist_cache}", "splits": splits}] * 2
+    assert told == [{"data_source": f"folder:{mnist_cache}/mnist", "splits": splits}] * 2
     assert str(mnist_cache) not in json.dumps(summary)
 
 
@@ -128,9 +128,13 @@ BAD_FILES = {
     "truncated": (IMAGES, lambda make: make(np.zeros((50, 28, 28), np.uint8))[:-9], "truncated: 39207 bytes"),
     "another shape": (IMAGES, lambda make: make(np.zeros((50, 32, 32), np.uint8)), "images of 32x32 pixels"),
     "another type": (IMAGES, lambda make: make(np.zeros((50, 28, 28), np.float32)), "values of type float32"),
-    "wrong digest": (IMAGES, lambda make: make(np.zeros((60_000, 28, 28), np.uint8)), "well-formed, but other images"),
+    "wrong digest": (IMAGES, lambda make: make(np.zeros((60_000, 28, 28), np.uint8)), "whole, but other images"),
     "label out of range": (LABELS, lambda make: make(np.full(60_000, 11, np.uint8)), "label 0 is 11"),
-    "counts disagree": (LABELS, lambda make: make(np.zeros(59_999, np.uint8)), "59,999 labels, where 60,000 belong"),
+    "counts disagree": (
+        LABELS,
+        lambda make: make(np.zeros(59_999, np.uint8)),
+        "whole, but other labels, 59,999 of them",
+    ),
     "no IDX": (IMAGES, lambda _: b"PK\x03\x04 a zip", "not an IDX file"),
     "HTML for gz": (f"{IMAGES}.gz", lambda _: b"<!doctype html><p>Sign in", "an HTML page instead of a .gz file"),
     "truncated gz": (f"{IMAGES}.gz", lambda _: gzip.compress(bytes(99))[:-9], "truncated gzip data"),
@@ -145,15 +149,20 @@ def test_a_bad_file_is_one_clear_message_exit_2_and_nothing_written(case, prepar
     place.mkdir()
     for good in (IMAGES, LABELS):
         if good != name.removesuffix(".gz"):
-            (place / good).symlink_to(mnist_cache / good)
+            (place / good).symlink_to(mnist_cache / "mnist" / good)
     (place / name).write_bytes(content(make_idx))
     code, out, err = prepare(f"folder:{place}")
     assert (code, out) == (2, "")
     error = err[err.index("error: ") :]
-    assert error.startswith("error: no source gave ")
-    assert f"folder:{place}: {name}: " in error
+    if message.startswith("whole"):
+        assert error.startswith(
+            f"error: folder:{place}: holds another data set than the one that data.name in params.yaml"
+        )
+    else:
+        assert error.startswith("error: no source gave ")
+        assert f"folder:{place}: {name}: " in error
+        assert "prepare.sources in params.yaml" in error
     assert message in error
-    assert "prepare.sources in params.yaml" in error
     assert "Traceback" not in err
     assert written(workspace) == []
 
@@ -207,12 +216,15 @@ def test_a_cache_that_can_not_be_written_is_said_before_any_source_is_asked(prep
     (workspace / "cache").symlink_to("unmounted")
     code, _, err = prepare("folder:nowhere")
     assert code == 2
-    assert f"{workspace}/cache: is a link to unmounted, where nothing is; should be a folder" in err
+    assert (
+        f"{workspace}/cache/mnist: {workspace}/cache is a link to unmounted, where nothing is; should be a folder"
+        in err
+    )
     assert "no source gave" not in err
 
 
 def test_a_wrong_params_file_is_said_before_any_source_is_asked(prepare, workspace):
-    code, _, err = prepare("gopher://old", validation_size="many")
+    code, _, err = prepare("folder:never-asked", validation_size="many")
     assert code == 2
     assert "params.yaml: 2 problems" in err
     assert not (workspace / "cache").exists()

@@ -16,6 +16,7 @@ from mnistgan.rulers import cards, classifier, pixels
 from mnistgan.rulers.pins import pins
 from pipeline.commands.render import ASKED, render
 from tests import committed
+from tests.specs import COUNTS, MNIST
 
 EPOCHS = (0, 1, 2)
 EVALUATION = {"fid": {"value": 7.0, "floor": 0.5}, "samples": 10000}
@@ -144,9 +145,9 @@ def test_the_walks_have_as_many_steps_as_params_say(rendered: Path) -> None:
 def test_a_family_that_can_be_asked_for_a_class_has_a_row_of_each_by_the_same_latents(
     inputs: Inputs, tmp_path: Path
 ) -> None:
-    sampling.save(tmp_path / "cgan.npz", "cgan", families.find("cgan").build_sampled(sampling.MNIST, 0))
+    sampling.save(tmp_path / "cgan.npz", "cgan", families.find("cgan").build_sampled(MNIST, 0))
     run_in(tmp_path, replace(inputs, weights=tmp_path / "cgan.npz"))
-    sampler = sampling.load(tmp_path / "cgan.npz")
+    sampler = sampling.load(tmp_path / "cgan.npz", COUNTS)
     latents = sampling.latents(0, ASKED, sampler.latent_size)  # of train.grid_seed
     sevens = sampler.images(Ask(ASKED, latents=latents, classes=np.full(ASKED, 7, np.int32)))
     with Image.open(tmp_path / "pictures" / "asked.png") as picture:

@@ -240,7 +240,7 @@ def test_the_clearest_samples_are_cut_from_the_pictures_that_git_keeps(page: Nod
 
 
 def test_without_the_recorded_classifier_nothing_is_said_to_be_clear(repository: Repository, read: Read) -> None:
-    (repository.root / "pretrained" / "classifier.npz").write_bytes(b"other")
+    (repository.root / "pretrained" / "mnist" / "classifier.npz").write_bytes(b"other")
     ends = section(read("workspace", "workspace"), "ends")
     assert ends.find("li") == []
     assert "the classifier's weights that dvc.lock records are not on this machine" in ends.text

@@ -23,6 +23,7 @@ from pipeline.tracking.gathering import gather
 from pipeline.tracking.sources import of_lock
 from pipeline.tracking.store import Published, Store
 from tests.pipeline.fabricated import PIPELINE, Workspace
+from tests.specs import FILES
 
 
 def git(*arguments: str) -> str:
@@ -121,8 +122,8 @@ def test_a_file_within_a_folder_of_outs_is_found_by_dvcs_list_of_it(measured: Wo
 def test_of_data_from_a_source_that_nobody_kept_the_digests_tell_that_it_is_mnists_own(
     measured: Workspace, generator: Path, said
 ) -> None:
-    digests = {file.name: file.sha256 for file in raw.MNIST}
-    for content, is_told in ((digests, True), (digests | {raw.TEST_IMAGES.name: "0" * 64}, False)):
+    digests = {file.name: file.sha256 for file in FILES}
+    for content, is_told in ((digests, True), (digests | {raw.TEST_IMAGES: "0" * 64}, False)):
         Path("data/summary.json").write_text(json.dumps({"raw": content, "splits": {"train": {"sha256": "c" * 64}}}))
         measured.lock("prepare")
         told = said(now().short)

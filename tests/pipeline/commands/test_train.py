@@ -31,6 +31,7 @@ from pipeline.commands.train import _stop_requests, train
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.runs import journal, keys
 from tests import committed
+from tests.specs import COUNTS
 
 ROOT = Path(__file__).resolve().parents[3]
 PARAMS, RECIPES = committed.params(), committed.recipes()["dcgan"]
@@ -163,7 +164,7 @@ def test_it_writes_weights_curves_looks_grids_and_versions(trained):
 
 
 def test_the_last_grid_is_what_the_saved_weights_draw(trained):
-    images = sampling.load(Path("models/final.npz")).images(Ask(256, seed=0))
+    images = sampling.load(Path("models/final.npz"), COUNTS).images(Ask(256, seed=0))
     with Image.open("models/grids/epoch_0002.png") as grid:
         tiles = np.asarray(grid)
     assert np.array_equal(tiles[:28, 28:56], images[1])
@@ -197,9 +198,14 @@ def _killing_at(epoch, look):
 def test_the_kept_best_weights_are_those_that_got_the_lowest_fid(trained):
     looks = parse(Path("metrics/looks.csv").read_text())
     parts = [load(Path(f"data/{part}.npz")) for part in ("train", "validation")]
-    judge = Validation(*parts, classifier.load(ROOT / "pretrained"), pixels.load(ROOT / "pretrained"), seed=0)
+    judge = Validation(
+        *parts, classifier.load(ROOT / "pretrained" / "mnist"), pixels.load(ROOT / "pretrained" / "mnist"), seed=0
+    )
     lowest = best(looks)
-    kept = {name: judge.look(sampling.load(Path(f"models/{name}.npz")), lowest.epoch, lowest.step) for name in WEIGHTS}
+    kept = {
+        name: judge.look(sampling.load(Path(f"models/{name}.npz"), COUNTS), lowest.epoch, lowest.step)
+        for name in WEIGHTS
+    }
     assert kept["best"] == lowest
     assert kept["final"].fid == looks[-1].fid
 
@@ -245,7 +251,7 @@ def test_where_onednn_is_held_to_older_instructions_no_step_is_in_bfloat16(here,
 
 def test_a_ruler_that_is_not_the_pinned_one_is_refused(here):
     elsewhere = here / "elsewhere"
-    shutil.copytree(ROOT / "pretrained", elsewhere)
+    shutil.copytree(ROOT / "pretrained" / "mnist", elsewhere)
     with (elsewhere / "pixels.npz").open("ab") as file:
         file.write(b"edited")
     with pytest.raises(RulerError, match=r"elsewhere/pixels\.npz: sha256 is"):

