@@ -1,5 +1,6 @@
-"""Writes requirements.lock and requirements-dev.lock anew: every version for every platform, with hashes and without an
-address. The first holds what runs, the second what develops, in the first's versions where both name a package.
+"""Writes requirements.lock and those beside it anew: every version for every platform, with hashes and no address. The
+first holds what runs, requirements-spread.lock what spreads experiments over machines, requirements-dev.lock what
+develops and that too; in the first's versions where they name a package of it.
 
 ``--benchmarks`` writes benchmarks/requirements.lock instead, of what only the benchmarks need.
 
@@ -19,8 +20,10 @@ COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"
 # One version for every Python that the project takes, so that another interpreter is not another NumPy too.
 COMPILE += ["--python-version", "3.11", "--fork-strategy", "fewest"]
 PROJECT = ["pyproject.toml", "--output-file", "requirements.lock", "--custom-compile-command", "make lock"]
-DEVELOPMENT = ["--group", "dev", "--constraints", "requirements.lock", "--output-file", "requirements-dev.lock"]
-DEVELOPMENT += ["--custom-compile-command", "make lock"]
+SPREAD = ["--group", "spread", "--constraints", "requirements.lock", "--output-file", "requirements-spread.lock"]
+SPREAD += ["--custom-compile-command", "make lock"]
+DEVELOPMENT = ["--group", "dev", "--constraints", "requirements.lock", "--constraints", "requirements-spread.lock"]
+DEVELOPMENT += ["--output-file", "requirements-dev.lock", "--custom-compile-command", "make lock"]
 BENCHMARKS = ["benchmarks/requirements.in", "--output-file", "benchmarks/requirements.lock"]
 BENCHMARKS += ["--custom-compile-command", "make lock-bench"]
 
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).stdout
     settings = pip_settings(listed)
     common = [*uv_options(settings), *(["--upgrade"] if options.upgrade else [])]
-    for asked in [BENCHMARKS] if options.benchmarks else [PROJECT, DEVELOPMENT]:
+    for asked in [BENCHMARKS] if options.benchmarks else [PROJECT, SPREAD, DEVELOPMENT]:
         command = [*COMPILE, *asked, *common]
         code = subprocess.run(command, check=False, env={**os.environ, **uv_variables(settings)}).returncode
         if code:

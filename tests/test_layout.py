@@ -122,7 +122,7 @@ def test_a_command_explains_itself_and_each_of_its_options(command: str) -> None
     assert not unexplained
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spread.lock", "requirements-dev.lock"])
 def test_a_lock_holds_hashes_and_neither_an_address_nor_a_local_path(name: str) -> None:
     lock = (ROOT / name).read_text("utf-8")
     assert "://" not in lock
@@ -134,7 +134,8 @@ def test_a_lock_holds_hashes_and_neither_an_address_nor_a_local_path(name: str) 
 
 
 def test_what_runs_imports_no_development_tool() -> None:
-    held = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE))
+    locks = [(ROOT / name).read_text("utf-8") for name in ("requirements.lock", "requirements-spread.lock")]
+    held = {name for lock in locks for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
     files = [path for source in SOURCES.values() for path in python_files(source)]
     imported = set().union(*map(imports_of_top_level, files)) - sys.stdlib_module_names - set(SOURCES)
     brought_by = packages_distributions()

@@ -67,7 +67,8 @@ def test_the_lock_has_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     asked = {
         "requirements.lock": project["project"]["dependencies"],
-        "requirements-dev.lock": project["dependency-groups"]["dev"],
+        "requirements-spread.lock": project["dependency-groups"]["spread"],
+        "requirements-dev.lock": [each for each in project["dependency-groups"]["dev"] if isinstance(each, str)],
     }
     missing = [
         f"{lock}: {each}"
@@ -81,7 +82,8 @@ def test_the_lock_has_what_pyproject_asks_for() -> None:
 
 
 def test_development_tools_bring_no_other_version_of_what_runs() -> None:
-    running, tools = pinned("requirements.lock"), pinned("requirements-dev.lock")
+    running, spread, tools = map(pinned, ("requirements.lock", "requirements-spread.lock", "requirements-dev.lock"))
     names = {name for name, _ in running}
-    assert {pin for pin in tools if pin[0] in names} <= running
+    assert {pin for pin in spread | tools if pin[0] in names} <= running
+    assert spread <= tools  # so that no test is skipped
     assert {"pytest", "ruff", "mypy"} <= {name for name, _ in tools} - names
