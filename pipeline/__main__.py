@@ -1,7 +1,8 @@
 """Runs ``python -m pipeline``: registers every command, and turns each error into a message and an exit code.
 
 Exit codes: 0 done, the gate passed; 1 the gate failed, or what is there is not what was recorded; 2 bad params, bad
-data, bad use, or a disk that refuses; 3 the gate is inconclusive; 70 a bug; 130 interrupted, resumable.
+data, bad use, or a disk that refuses; 3 the gate is inconclusive; 70 a bug; 75 this machine can't do a job that another
+may; 130 interrupted, resumable.
 """
 
 import errno

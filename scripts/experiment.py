@@ -5,39 +5,36 @@
     python -m scripts.compare --head results/head --change-only -- results/base
 
 `plan` says what it will cost, and refuses what costs more than two hours of runners. `work` trains the commit that is
-checked out, with overrides and a seed, as a DVC experiment, and leaves the small results in a folder, which `diff` and
-all others take; `key` names what `work` would train. Exit codes: 0 done, 2 refused or failed.
+checked out, with overrides and a seed, as `python -m pipeline work` does, and leaves the small results in a folder,
+which `diff` and all others take; `key` names what `work` would train. Exit codes: 0 done, 2 refused or failed, 75 this
+machine can't.
 """
 
 import argparse
 import json
 import os
 import shlex
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import ROOT  # which puts src/ on the path
+import pipeline  # noqa: F401 - which puts src/ on the path
 
 # isort: split
 from mnistgan import params, reading
 from mnistgan.datasets import contract
-from mnistgan.errors import MnistganError, TrainingError, UsageError
-from pipeline.dvcfiles import dvc_yaml, experiment_refs, git, layout
-from pipeline.engines import overriding, planning
+from mnistgan.errors import MnistganError, UsageError
+from pipeline.dvcfiles import dvc_yaml, git, layout
+from pipeline.engines import dvc_queue, overriding, planning, working
+from pipeline.engines.jobs import Job
 from pipeline.results import datasets
 
-KEPT = ("dvc.lock", "params.yaml", "recipes", "metrics", "plots")
-"""What git keeps of a run: enough to compare and to draw it."""
 LIMIT, RESERVED, AROUND = 120, 22, 5
 """Minutes of runners: for all jobs together; of those, for the jobs beside the trainings; of a training's job, for its
 environment, data, evaluation and pictures."""
 RATES = {"dcgan": 174.0}
 """Images a second of a family's recipes, the slowest seen: fast on two cores of an AMD EPYC without bfloat16."""
-BUNDLE = "experiment.bundle"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,10 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             name = key(given.seed, shlex.split(given.set))
             told = {"name": name}
             if given.command == "work":
-                work(name, [*shlex.split(given.set), f"{planning.SEED}={given.seed}"], given.out)
+                settings = (*shlex.split(given.set), f"{planning.SEED}={given.seed}")
+                print(working.work(Job(name, str(git.find_commit("HEAD")), settings), given.out), flush=True)
     except (MnistganError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return getattr(error, "exit_code", 2)
     lines = [f"{name}={value}" for name, value in told.items()]
     print("\n".join(lines), flush=True)
     if output := os.environ.get("GITHUB_OUTPUT"):
@@ -146,53 +144,8 @@ def key(seed: int, overrides: Sequence[str]) -> str:
     """Names what `work` would train here: by params, data and code, so that a cache can hold it under that name."""
     dvc_yaml.declared()
     if not planning.is_prepared():
-        dvc("repro", "prepare")
+        dvc_queue.dvc("repro", "prepare")
     return planning.plan(seed + 1, overrides).name(seed)
-
-
-def work(name: str, settings: Sequence[str], out: Path) -> None:
-    """Trains, measures and draws as the DVC experiment ``name``, and leaves what git keeps of it in ``out``.
-
-    By DVC's run cache what was trained before is not trained again; of a remote, where one is set.
-    """
-    from dvc.repo import Repo
-
-    with Repo(str(ROOT)) as repo:
-        has_remote = bool(repo.config["core"].get("remote"))
-    if has_remote:
-        dvc("fetch", "--run-cache", fails=False)  # a fork may not read or write there, and trains all the same
-    head = str(git.find_commit("HEAD"))
-    ref = experiment_refs.ref_of(head, name)
-    git.line("update-ref", "-d", ref)  # of an earlier try; --force would train what is in the run cache, too
-    dvc("exp", "run", "--name", name, *[word for setting in settings for word in ("-S", setting)])
-    if has_remote:
-        dvc("push", "--run-cache", fails=False)
-    made = git.find_commit(ref)  # none where every byte is as committed
-    out.mkdir(parents=True, exist_ok=True)
-    for kept in KEPT:
-        place = out / kept
-        if Path(kept).is_dir():
-            shutil.copytree(kept, place, dirs_exist_ok=True)
-        else:
-            shutil.copy2(kept, place)
-    (out / "commit").write_text(f"{made or head}\n", "utf-8")
-    if made:
-        git.line("bundle", "create", str(out / BUNDLE), ref, "^HEAD")
-
-
-def dvc(*words: str, fails: bool = True) -> None:
-    """Runs a command of DVC and shows what it says. Raises TrainingError where it fails, unless not ``fails``."""
-    print(f"$ dvc {shlex.join(words)}", flush=True)
-    # DVC runs the stages' `python` by its name alone, and what is trained for a comparison is no run of a person's.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words],
-        env={**os.environ, "PATH": path, "MNISTGAN_TRACKING": "off"},
-        cwd=ROOT,
-        check=False,
-    )
-    if fails and done.returncode:
-        raise TrainingError(f"`dvc {shlex.join(words)}` ended with {done.returncode}; what it says above tells why")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.engines import working
 from scripts import experiment
 from tests.actions import SKIPPED, SUCCESS, Event, Job, Runner
 from tests.committed import lay_out
@@ -411,7 +412,7 @@ def trained(made: Checkout, folder: Path, fid: float, seed: int, learning_rate: 
     (made.root / "metrics" / "machine.json").write_text(json.dumps({"processor": "another" if seed else "made up"}))
     made.lock(weights=f"weights of FID {fid}")
     folder.mkdir(parents=True)
-    for kept in experiment.KEPT:
+    for kept in working.RESULTS:
         place = made.root / kept
         (shutil.copytree if place.is_dir() else shutil.copy)(place, folder / kept)
 

@@ -88,20 +88,47 @@ def _configs(root: Path) -> list[Path]:
 @lru_cache(maxsize=16)
 def _named(written: tuple[tuple[Path, int], ...]) -> Path | None:
     for path, _ in written:
-        if told := _cache_of(path).get("dir"):
+        if told := _section(path, "cache").get("dir"):
             return Path(os.path.abspath(path.parent / os.path.expanduser(told)))  # noqa: PTH100, PTH111 - no link followed, no ~nobody refused
     return None
 
 
-def _cache_of(path: Path) -> dict[str, Any]:
+def has_remote() -> bool:
+    """Whether a remote is set to which DVC pushes. Raises FormatError where a config file can't be read."""
+    return any(_section(path, "core").get("remote") for path in _configs(layout.main_root()) if path.is_file())
+
+
+def share(clone: Path) -> None:
+    """Has another clone use this one's cache, and what is set for this one alone; a remote's path is made absolute."""
+    from configobj import ConfigObj
+
+    here = layout.main_root() / ".dvc"
+    settings = ConfigObj(encoding="utf-8", default_encoding="utf-8")
+    for file in (here / "config", here / "config.local"):
+        settings.merge(_parsed(file))
+    for section in settings.values():
+        if (url := section.get("url")) and "://" not in url:
+            section["url"] = os.path.abspath(here / url)  # noqa: PTH100 - no link followed
+    settings.setdefault("cache", {})["dir"] = str(folder())
+    settings.filename = str(clone / ".dvc" / "config.local")
+    settings.write()
+
+
+def _section(path: Path, wanted: str) -> dict[str, Any]:
+    """Reads a section of one of DVC's config files; several of one name as one."""
+    sections = _parsed(path).items()
+    found = [section for name, section in sections if name.lower() == wanted and isinstance(section, dict)]
+    return {key.lower(): value for section in found for key, value in section.items()}
+
+
+def _parsed(path: Path) -> dict[str, Any]:
     from configobj import ConfigObj, ConfigObjError
 
     try:
-        sections = ConfigObj(str(path), encoding="utf-8").dict()
+        found: dict[str, Any] = ConfigObj(str(path), encoding="utf-8").dict()
     except (ConfigObjError, UnicodeDecodeError, OSError) as error:
         raise FormatError(f"{path}: not a config file of DVC: {error}") from error
-    found = [section for name, section in sections.items() if name.lower() == "cache" and isinstance(section, dict)]
-    return {key.lower(): value for section in found for key, value in section.items()}
+    return found
 
 
 def _listing(digest: str) -> list[tuple[str, str]]:

@@ -94,6 +94,12 @@ class DifferenceError(MnistganError):
     exit_code = 1
 
 
+class UnfitError(MnistganError):
+    """This machine can't do a job that another may: it has no room, no environment, or no clone any more."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
 class Interrupted(MnistganError):  # noqa: N818 - what happened is no error
     """Stopped by Ctrl-C or SIGTERM after saving; the same command goes on from there."""
 
