@@ -39,9 +39,9 @@ repro: check-params ## run the pipeline: what is out of date is made again, then
 	@python -m pipeline sync
 
 .PHONY: seeds
-seeds: check-params ## train the seeds 0 to N-1 (N=5) through DVC's queue, and record how far they differ
+seeds: check-params ## train the seeds 0 to N-1 (N=5), and record how far they differ; SPREAD=dask SCHEDULER=ADDRESS over machines
 	@python -m pipeline repair
-	@exec python -m pipeline seeds --count $(or $(N),5)
+	@exec python -m pipeline seeds --count $(or $(N),5) $(if $(SPREAD),--spread $(SPREAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 .PHONY: ui
 ui: venv ## open MLflow's pages on this machine

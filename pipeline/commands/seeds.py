@@ -4,16 +4,16 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageError
 from pipeline import console, places
-from pipeline.dvcfiles import dvc_yaml, layout
-from pipeline.engines import dvc_queue, planning, readiness
-from pipeline.engines.dvc_queue import Queue, Standing
+from pipeline.dvcfiles import dvc_yaml, git, layout
+from pipeline.engines import dask_serving, dvc_queue, planning, queueing, readiness
+from pipeline.engines.jobs import Engine
 from pipeline.engines.planning import Plan
 from pipeline.places import Out
 from pipeline.tracking import observing
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from pipeline.tracking.groups import Group
 
 OUT = layout.SEEDS
-POLL_SECONDS = 2.0
-STARTING_SECONDS = 60.0  # how long a worker may take until it is there
-STARTS = 3  # how often workers are started without any experiment's having moved on
+PATIENCE = 10.0  # what is recorded is read again after so many times as long as that took: of many it takes a while
 AGAIN = "the same command goes on with what is missing"
 
 
@@ -38,14 +36,24 @@ def seeds(
         typer.Option("--set", metavar="KEY=VALUE", help="Another value of a param, as `dvc exp run -S`; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help=f"The file to record them in: {OUT}, unless --set is given.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="How many train at once; one training takes two cores.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="How many train at once in DVC's queue; one training takes two cores.")
+    ] = 1,
+    spread: Annotated[
+        Literal["queue", "dask"],
+        typer.Option(help="DVC's queue on this machine, or a Dask scheduler's workers."),
+    ] = "queue",
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where Dask's scheduler listens.")
+    ] = dask_serving.DEFAULT,
 ) -> None:
     """Train seeds of a recipe and record how far they differ.
 
-    `diff` and `gate` judge by that. The trainings go through DVC's queue. Each seed is a DVC experiment and an MLflow
-    run; a parent run shows mean, standard deviation and 95% interval of log FID and of the other scores, and counts
-    those that collapsed, which no mean holds. A seed that the workspace, the last commit or an experiment records
-    already, by the same params, data and code, is taken from there. A changed tree is queued with its changes.
+    `diff` and `gate` judge by that. The trainings go through DVC's queue or, spread, to workers on other machines, that
+    get the last commit (docs/scale.md). Each seed is a DVC experiment and an MLflow run; a parent run shows mean,
+    standard deviation and 95% interval of log FID and of the other scores, and counts those that collapsed, which no
+    mean holds. A seed that the workspace, the last commit or an experiment records already, by the same params, data
+    and code, is taken from there. A changed tree is queued with its changes.
 
     The same command again goes on with what is missing: it queues nothing twice, and tries once more what failed.
     Ctrl-C stops the training, which saves first, and takes the rest out of the queue; exit code 130. With all there,
@@ -62,12 +70,23 @@ def seeds(
     from pipeline.tracking import groups
 
     groups.read_rows(path)  # refused now, not after an hour
+    engine = _engine(spread, jobs, scheduler)
     try:
-        group = _train(_plan(count, overrides), jobs)
+        group = _train(_plan(count, overrides), engine)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; {AGAIN}") from None
     groups.write(path, group)
     console.summary(f"{group.headline()}; {path}")
+
+
+def _engine(spread: str, jobs: int, scheduler: str) -> Engine:
+    if spread == "queue":
+        return queueing.ByQueue(jobs)
+    if git.is_dirty():
+        raise UsageError("the tree differs from its commit, which is all that workers get; commit and push the changes")
+    from pipeline.engines import dask_engine
+
+    return dask_engine.Cluster(scheduler)
 
 
 def _plan(count: int, overrides: Sequence[str]) -> Plan:
@@ -84,102 +103,47 @@ def _prepare() -> None:
     dvc_queue.dvc("repro", "prepare")
 
 
-def _train(plan: Plan, jobs: int) -> "Group":
+def _train(plan: Plan, engine: Engine) -> "Group":
     """Trains all seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
     from pipeline.tracking import groups
 
+    engine.collect(map(plan.name, range(plan.count)))
     rows = plan.rows()
     if plan.missing(rows):
         _prepare()
-        rows = _Work(plan, dvc_queue.Queue(), jobs).until_done()
+        rows = _run(plan, engine)
     group = groups.Group(tuple(rows), plan.count) if rows else None
     if group:
         _publish(group)
     missing = plan.missing(rows)
     if missing or group is None:
-        names = ", ".join(f"seed {seed} (`dvc queue logs {plan.name(seed)}`)" for seed in missing)
+        names = ", ".join(f"seed {seed} ({engine.log_of(plan.name(seed))})" for seed in missing)
         raise TrainingError(f"{len(missing)} of {plan.count} seeds failed: {names}; {AGAIN}, and tries each once more")
     return group
 
 
-class _Work:
-    """Drives DVC's queue until nothing of a plan is in it."""
+def _run(plan: Plan, engine: Engine) -> list[SeedRow]:
+    """Has an engine run what is missing, and waits; returns all that is recorded then."""
+    from pipeline.tracking import groups
 
-    def __init__(self, plan: Plan, queue: Queue, jobs: int) -> None:
-        self._plan = plan
-        self._queue = queue
-        self._jobs = jobs
-        self._names = {plan.name(seed): seed for seed in range(plan.count)}
-
-    def until_done(self) -> list[SeedRow]:
-        """Queues what is missing and waits; returns all that is recorded then."""
-        try:
-            for name, standing in self._in_hand().items():
-                console.say(f"{standing} already: {name}")
-            self._add_missing()
-            return self._wait()
-        except KeyboardInterrupt:
-            self._stop()
-            raise
-
-    def _add_missing(self) -> None:
-        """Queues the seeds that are neither recorded nor in hand; those that failed before, once more."""
-        in_hand = self._in_hand()
-        failed = self._queue.standings(self._names).keys() - in_hand.keys()
-        missing = [self._plan.name(seed) for seed in self._plan.missing(self._plan.rows())]
-        self._queue.remove(sorted(failed.intersection(missing)))
-        for name in missing:
-            if name not in in_hand:
-                console.say(f"queued: {name}{', which failed or was stopped before' if name in failed else ''}")
-                self._queue.add(name, self._plan.settings(self._names[name]))
-
-    def _in_hand(self) -> dict[str, Standing]:
-        """Lists the queued and running seeds by name; what a killed worker was at is failed, by DVC's own command."""
-        running = [name for name, each in self._queue.standings(self._names).items() if each is Standing.ACTIVE]
-        if running and not self._queue.has_workers():
-            self._queue.stop(running)
-        standings = self._queue.standings(self._names)
-        return {name: standing for name, standing in standings.items() if standing is not Standing.FAILED}
-
-    def _wait(self) -> list[SeedRow]:
-        """Waits, with workers at work, until nothing is queued or running."""
-        from pipeline.tracking import groups
-
-        rows, before = self._plan.rows(), None
-        starts, not_before = 0, 0.0
+    seeds = {plan.name(seed): seed for seed in range(plan.count)}
+    try:
+        engine.submit(lambda: [plan.job(seed) for seed in plan.missing(plan.rows())])
+        rows, read, not_before = plan.rows(), None, 0.0
         with console.progress() as report:
-            while True:
-                standings = self._queue.standings(self._names)
-                left = {name for name, standing in standings.items() if standing is not Standing.FAILED}
-                if before is not None and left != before:
-                    rows, starts = self._plan.rows(), 0
-                    if rows and len(rows) < self._plan.count:
-                        _publish(groups.Group(tuple(rows), self._plan.count))
-                before = left
-                running = [name for name in sorted(left) if standings[name] is Standing.ACTIVE]
-                said = "; ".join(f"seed {self._names[name]}: {self._queue.last_line(name)}" for name in running)
-                report("seeds", len(rows), self._plan.count, said)
-                if not left:
-                    return rows
-                if time.monotonic() > not_before and not self._queue.has_workers():
-                    self._start(starts)
-                    starts, not_before = starts + 1, time.monotonic() + STARTING_SECONDS
-                time.sleep(POLL_SECONDS)
-
-    def _start(self, starts: int) -> None:
-        """Starts workers; where they were killed, what they were at is queued again."""
-        if starts == STARTS:
-            raise TrainingError(f"DVC's queue starts no worker; see {self._queue.logs()}; {AGAIN}")
-        self._add_missing()
-        self._queue.start(self._jobs)
-
-    def _stop(self) -> None:
-        """Takes what waits out of the queue, and has what runs save and end."""
-        console.say("stops once the training is saved; again to leave it running in the queue")
-        standings = self._queue.standings(self._names)
-        self._queue.remove([name for name, standing in standings.items() if standing is Standing.QUEUED])
-        if running := self._queue.stop(list(self._names)):
-            console.warn(f"still running in the queue: {', '.join(running)}; `dvc queue kill --force` ends it")
+            for left in engine.watch():
+                read, now = left.keys() if read is None else read, time.monotonic()
+                if left.keys() != read and (now > not_before or not left):
+                    rows, read = plan.rows(), left.keys()
+                    not_before = time.monotonic() + PATIENCE * (time.monotonic() - now)
+                    if rows and len(rows) < plan.count:
+                        _publish(groups.Group(tuple(rows), plan.count))
+                said = "; ".join(f"seed {seeds[name]}: {line}" for name, line in left.items() if line)
+                report("seeds", len(rows), plan.count, said)
+        return plan.rows()
+    except KeyboardInterrupt:
+        engine.stop()
+        raise
 
 
 def _publish(group: "Group") -> None:

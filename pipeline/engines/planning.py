@@ -11,9 +11,10 @@ from typing import Any
 from mnistgan import families, reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
-from pipeline.dvcfiles import dvc_lock, dvc_yaml, layout
+from pipeline.dvcfiles import dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.engines import overriding
+from pipeline.engines.jobs import Job
 from pipeline.results import checkout, consistency, lookup
 
 MEASURING = ("prepare", "train", "evaluate")  # the stages that figures come from
@@ -31,6 +32,7 @@ class Plan:
     count: int
     overrides: tuple[str, ...]  # ``KEY=VALUE``, as ``dvc exp run -S`` takes them; the seed's own not among them
     causes: Mapping[str, Any]  # by stage, the params and deps that a record of one of these seeds has, but for the seed
+    cores: int = 1  # that one training keeps busy
 
     def name(self, seed: int) -> str:
         """Names the DVC experiment that trains a seed: other params, data or code give it another name."""
@@ -40,6 +42,10 @@ class Plan:
     def settings(self, seed: int) -> list[str]:
         """The settings of a seed, as ``dvc exp run -S`` takes them."""
         return [*self.overrides, f"{SEED}={seed}"]
+
+    def job(self, seed: int) -> Job:
+        """What trains a seed, of the last commit."""
+        return Job(self.name(seed), git.commit("HEAD") or "", tuple(self.settings(seed)), self.cores)
 
     def found(self) -> dict[int, checkout.Results]:
         """Finds the wanted seeds that the workspace, the last commit, or a DVC experiment records; by seed."""
@@ -81,11 +87,11 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     name = f"{layout.PARAMS} with {', '.join(overrides)}" if overrides else str(layout.PARAMS)
     recipes = {file.stem: text for file, text in texts.items() if file != layout.PARAMS}
     datasets = {each: params.text_of(contract.file_of(each)) for each in contract.names()}
-    recipe = params.parse(texts[layout.PARAMS], recipes, datasets, name).train.recipe
+    train = params.parse(texts[layout.PARAMS], recipes, datasets, name).train
     parts = _parts({file: reading.yaml_document(text, str(file)) for file, text in texts.items()})
     digest = checkout.recipe_digest(parts, consistency.pins_to_write(parts))
     assert digest is not None
-    return Plan(recipe, digest, count, tuple(overrides), causes(parts))
+    return Plan(train.recipe, digest, count, tuple(overrides), causes(parts), train.threads)
 
 
 def is_prepared() -> bool:

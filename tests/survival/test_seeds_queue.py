@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+from benchmarks.stub import free_port
 from mnistgan.comparison import seeds
 from pipeline.dvcfiles import layout
 from pipeline.runs import journal
@@ -161,3 +164,26 @@ def test_stopped_it_takes_the_rest_out_of_the_queue_and_with_its_worker_killed_t
     assert {row.digest for row in rows}.isdisjoint({row.digest for row in seeds.loads(table, "seeds.csv")})
     assert (cloned.root / layout.SEEDS).read_text() == table
     cloned.pipeline("diff", str(layout.SEEDS), "other.csv")
+
+
+def test_spread_to_a_worker_in_another_clone_the_same_seeds_are_the_same_bytes(
+    cloned: Clone, table: str, tmp_path: Path
+) -> None:
+    cloned.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "remote.git"))
+    head, served = (replace(cloned, root=tmp_path / name) for name in ("head", "served"))
+    for each in (head, served):
+        cloned.run("git", "clone", "--quiet", str(tmp_path / "remote.git"), str(each.root))
+        each.run("git", "config", "user.name", "A")
+        each.run("git", "config", "user.email", "a@example.org")
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with ExitStack() as stack:
+        for each, words in ((head, ["scheduler", "--listen"]), (served, ["worker", "--cores", "2", "--scheduler"])):
+            command = [sys.executable, "-m", "pipeline", *words, address]
+            process = subprocess.Popen(command, cwd=each.root, env=each.environment)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+        head.pipeline("seeds", "--count", "2", "--spread", "dask", "--scheduler", address)
+    assert (head.root / layout.SEEDS).read_text() == table
+    assert experiments(head) == experiments(served)
+    assert trainings(served) == 2
+    assert trainings(head) == 0
