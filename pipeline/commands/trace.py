@@ -17,7 +17,7 @@ from pipeline.runs import journal, keys, patches
 from pipeline.runs.journal import Kind
 
 if TYPE_CHECKING:
-    from pipeline.tracking.reading import TracedRun
+    from pipeline.tracking.reading import Runs, TracedRun
 
 FEWEST = 6  # hex digits of a key or digest that are enough to ask by
 INDENT = 12
@@ -37,8 +37,8 @@ def trace(
         str,
         typer.Argument(
             help="A commit, branch, tag or DVC experiment; the beginning of a key, of an out's MD5 or of the weights' "
-            "sha256; a file of an out, or a PNG that was drawn by weights, wherever it lies now; an MLflow run's id or "
-            "name."
+            "sha256; a file of an out, or a PNG that was drawn by weights, wherever it lies now; an MLflow run's id, "
+            "the beginning of it, or name."
         ),
     ],
 ) -> None:
@@ -116,36 +116,33 @@ _HANDLES: Mapping[str, Callable[[Recorded], list[str]]] = {
     "MD5 of an out": lambda each: [digest for _, digest in each.files()],
     "sha256 of the weights": lambda each: [each.weights] if each.weights else [],
 }
-RUN_HANDLES = ("mnistgan.run_key", "mnistgan.train_key", "mnistgan.weights")
 
 
 class _Runs:
-    """MLflow's runs, asked for once, and only where there is a store to ask."""
+    """MLflow's runs, asked for only where there is a store to ask; none where it can't be, as ``problem`` then says."""
 
     def __init__(self) -> None:
-        self._held: Sequence[TracedRun] | None = None
+        self._store: Runs | None = None
         self.problem = ""
 
     def named(self, name: str) -> "TracedRun | None":
-        """Finds the run of this id or name, else the newest whose key or weights begin so."""
-        exact = (run for run in self.all() if name in (run.id, run.name))
-        begun = (run for run in self.all() if any(run.tags.get(tag, "").startswith(name) for tag in RUN_HANDLES))
-        return next(exact, next(begun, None) if len(name) >= FEWEST else None)
+        """Finds the newest run that a name means."""
+        return next(iter(self._ask(lambda store: store.named(name))), None)
 
     def of_key(self, run_key: str) -> "list[TracedRun]":
-        """Lists the runs of a key: replicates are several."""
-        return [run for run in self.all() if run.tags.get("mnistgan.run_key") == run_key]
+        return self._ask(lambda store: store.of_key(run_key))
 
-    def all(self) -> "Sequence[TracedRun]":
-        """Lists every run, newest first; none where the store can't be asked, as ``problem`` then says."""
-        if self._held is None:
-            from pipeline.tracking import reading
+    def _ask(self, question: "Callable[[Runs], list[TracedRun]]") -> "list[TracedRun]":
+        from pipeline.tracking.reading import Runs
 
-            try:
-                self._held = reading.traced_runs(layout.main_root())
-            except TrackingError as error:
-                self._held, self.problem = [], str(error)
-        return self._held
+        if self.problem:
+            return []
+        try:
+            self._store = self._store or Runs(layout.main_root())
+            return question(self._store)
+        except TrackingError as error:
+            self.problem = str(error)
+            return []
 
 
 def _lines_of_record(each: Recorded, runs: _Runs) -> Iterator[str]:
@@ -238,7 +235,7 @@ def _rulers(each: Recorded) -> Iterator[str]:
 
 def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
     commits = {commit.id for each in records for commit in each.commits}
-    store = runs.problem or f"MLflow's store ({len(runs.all())} runs)"
+    store = runs.problem or "MLflow's store"
     return (
         f"{what}: nothing here matches. Looked through: the file of that name; {len(records)} states that "
         f"{layout.LOCK} records in the workspace and {len(commits)} commits, {len(git.experiments())} of them "

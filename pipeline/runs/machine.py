@@ -3,9 +3,13 @@
 import hashlib
 import itertools
 import json
+import os
 import re
+import secrets
 import socket
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from pipeline.dvcfiles.layout import LOCK
 from pipeline.runtime import LIBRARIES
 
 VERSIONS = Path("models/versions.json")
+NUMBER = Path("journal/clone")
 REQUIREMENTS = Path("requirements.lock")
 _REQUIREMENT = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 
@@ -24,10 +29,26 @@ FACTS = ("processor", "precision", "device")
 
 
 def clone(root: Path) -> str:
-    """Marks this clone apart from every other, of this machine too; one that was copied is another."""
+    """Marks this clone apart from every other, of this machine too; one that was copied is another.
+
+    By a number of its own: host, device and inode may be the same in two containers. Where none can be kept, by those.
+    """
     folder = root.stat()
-    told = f"{socket.gethostname()} {folder.st_dev} {folder.st_ino}"
+    told = f"{socket.gethostname()} {folder.st_dev} {folder.st_ino} {_number(root / NUMBER)}"
     return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def _number(path: Path) -> str:
+    """Reads a clone's number, drawn at its first use; of two processes at once the first one's counts."""
+    with suppress(OSError):
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=path.parent) as drawn, suppress(FileExistsError):
+                drawn.write(secrets.token_hex(8).encode())
+                drawn.flush()
+                os.link(drawn.name, path)
+        return path.read_text("ascii")
+    return ""
 
 
 def facts(written: Any) -> dict[str, str]:

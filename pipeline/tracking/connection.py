@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.runs.journal import without_secrets
 from pipeline.tracking import database
 from pipeline.tracking.address import STORE, absolute, is_server, sqlite_file, uri
 from pipeline.tracking.database import ARTIFACTS
-from pipeline.tracking.failures import NO_MLFLOW, bound_answers, speaking_plainly
+from pipeline.tracking.failures import NO_MLFLOW, again_where_two_collided, bound_answers, speaking_plainly
 from pipeline.tracking.publication import score
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ COLUMNS = {
     "attributes.`Description`": 340,
 }
 """The first columns of the table of runs, and how wide each is in pixels: as many as a window of 1280 has room for."""
+RUNS_A_PAGE, FEW_RUNS = 1000, 20
+"""Runs that are read at once; and where the first few are likely to do, since a real one takes a store some 10 ms."""
 GRID = "grid"
 """The key of the pictures that a run's slider shows."""
 _AFTER_OTHERS = ("Model metrics", "System metrics")
@@ -85,13 +87,25 @@ class Connection:
         """Finds the runs that meet a condition, or those of them that lie in MLflow's bin; the newest first."""
         from mlflow.entities import ViewType
 
-        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
-        page = self.client.search_runs([self.experiment], condition, view)
-        runs = [*page]
+        return [*self._pages(condition, ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY)]
+
+    def by_rising(self, metric: str, condition: str) -> Iterator["Run"]:
+        """Finds the runs that meet a condition, the lowest value of a metric first, those without it last.
+
+        They are read a few at a time, as they are asked for.
+        """
+        from mlflow.entities import ViewType
+
+        yield from self._pages(condition, ViewType.ACTIVE_ONLY, FEW_RUNS, [f"metrics.`{metric}` ASC"])
+
+    def _pages(
+        self, condition: str, view: int, count: int = RUNS_A_PAGE, order: list[str] | None = None
+    ) -> Iterator["Run"]:
+        page = self.client.search_runs([self.experiment], condition, view, count, order)
+        yield from page
         while page.token:
-            page = self.client.search_runs([self.experiment], condition, view, page_token=page.token)
-            runs += page
-        return runs
+            page = self.client.search_runs([self.experiment], condition, view, count, order, page.token)
+            yield from page
 
     def set_tags(self, run: "Run", tags: Mapping[str, str]) -> int:
         """Sets those tags of a run that differ; returns how many."""
@@ -101,6 +115,7 @@ class Connection:
         return len(changed)
 
 
+@again_where_two_collided
 def connect(root: Path) -> Connection:
     """Opens ``MLFLOW_TRACKING_URI``, or else SQLite under the main repository's ``mlruns``, made where it is missing.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from urllib3.connection import HTTPConnection
 
 from mnistgan.errors import MnistganError, TrackingError
@@ -29,7 +30,23 @@ _ADVICE = {
     "404": "no MLflow server of this version is at that address",
     "429": "the server is asked too often; try again later",
 }
+_COLLISION = re.compile(r"UniqueViolation|UNIQUE constraint failed|[Dd]uplicate (key|entry)|DeadlockDetected")
+"""What PostgreSQL, SQLite and MySQL say, at whichever depth, where two write the same at once and one is refused."""
+COLLISIONS, AGAIN_SECONDS = 4, 0.5
 _STATUS = re.compile(r"error code (\d{3}) != 200|too many (\d{3}) error responses")
+
+
+class CollisionError(TrackingError):
+    """Two wrote the same to the store at once, and this one was refused; again it finds what the other wrote."""
+
+
+again_where_two_collided = retry(
+    retry=retry_if_exception_type(CollisionError),
+    stop=stop_after_attempt(COLLISIONS),
+    wait=wait_random_exponential(AGAIN_SECONDS, max=8 * AGAIN_SECONDS),
+    reraise=True,
+)
+"""Does a function again, which may be done twice, where another publisher was in its way."""
 
 
 @contextmanager
@@ -45,6 +62,9 @@ def speaking_plainly() -> Iterator[None]:
         reason = _shortened(without_secrets(_reason(error)))
         address = os.environ.get(VARIABLE)
         where = f" ({without_secrets(address)})" if address else ""
+        if _COLLISION.search(str(error)):
+            said = f"another publisher writes the same to MLflow's store at this moment; try again{where}"
+            raise CollisionError(said) from None
         raise TrackingError(f"MLflow's store can't be used: {reason}{where}") from None
 
 

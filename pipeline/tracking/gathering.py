@@ -194,14 +194,14 @@ def _tags(
 ) -> dict[str, str]:
     """Makes the tags of a state's run; ``training``: what its training journalled."""
     told = {
-        "mnistgan.train_key": now.train_key,
-        "mnistgan.run_key": now.run_key,
+        publication.TRAIN_KEY: now.train_key,
+        publication.RUN_KEY: now.run_key,
         "mnistgan.data_digest": now.data_digest,
         **_group_tags(parts),
         **_journal_tags(training),
         **_outside_params(parts),
         **_source_tags(root, parts),
-        **_author_tags(root),
+        **author_tags(root),
     }
     if is_trained:
         from mnistgan.files import read_json, sha256
@@ -210,7 +210,7 @@ def _tags(
         path = options.get("machine")  # records from before it was written down have none
         if path and path.exists() and (processor := machine.facts(read_json(path)).get("processor")):
             told = {"mnistgan.cpu": processor} | told
-        told["mnistgan.weights"] = sha256(former.options("train", parts["train"])["final"])
+        told[publication.DRAWING] = sha256(former.options("train", parts["train"])["final"])
         told |= _version_tags(read_json(options["versions"]))
     return told
 
@@ -253,7 +253,7 @@ def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
         "mlflow.source.name": "python -m pipeline train",
         "mlflow.source.type": "LOCAL",
         "mnistgan.dirty": start.get("dirty"),
-        "mnistgan.experiment": start.get("experiment"),
+        publication.EXPERIMENT: start.get("experiment"),
     }
     tags = {
         name: str(value).lower() if isinstance(value, bool) else str(value)
@@ -273,7 +273,7 @@ def _source_tags(root: Path, parts: Mapping[str, Part]) -> dict[str, str]:
     return {"mnistgan.data_source": told} if told else {}
 
 
-def _author_tags(root: Path) -> dict[str, str]:
+def author_tags(root: Path) -> dict[str, str]:
     """Names the author, as git knows them here; nothing where it doesn't."""
     with suppress(GitError):
         if known := git.line("config", "user.name", folder=root):

@@ -22,7 +22,7 @@ from pipeline.runs import journal
 from pipeline.runs.journal import Kind
 from pipeline.tracking import gathering
 from pipeline.tracking.connection import Connection
-from pipeline.tracking.publication import Status
+from pipeline.tracking.publication import UNFINISHED, Status
 from pipeline.tracking.reading import is_of_one_of, keys, milliseconds
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 PREFIX = "mnistgan.publishing."
 LEASE_SECONDS = 600.0
 """After which a lease counts as left behind by a killed process; publishing a state takes a minute at most."""
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 45.0
 FIRST_AGAIN_SECONDS, OTHERS_AGAIN_SECONDS = 0.1, 0.5
-UNFINISHED = (Status.RUNNING, Status.SCHEDULED)
 
 
 class LockedError(TrackingError):

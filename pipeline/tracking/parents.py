@@ -5,14 +5,25 @@ A run of a recipe, data and pins belongs to their one group, and is its parent's
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.groups import Group
 from pipeline.tracking.lease import set_status
-from pipeline.tracking.publication import FAMILY, NOTE, RECIPE_DIGEST, SEED, Point, Status
+from pipeline.tracking.publication import (
+    FAMILY,
+    NOTE,
+    PINS,
+    RECIPE_DIGEST,
+    RUN_KEY,
+    SEED,
+    Point,
+    Publication,
+    Status,
+)
+from pipeline.tracking.reading import RESULTS, tag
 from pipeline.tracking.writing import log_points
 
 if TYPE_CHECKING:
@@ -27,24 +38,31 @@ NOTE_DIGEST = "mnistgan.note"
 """Tag of a parent: of the description that was written here last; another one is a person's, and stays."""
 
 
-def publish(at: Connection, group: Group) -> tuple["Run", Counter[str]]:
-    """Brings a group's parent run up to date, and its children under it; returns the run, and how much was added."""
-    children = at.search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
+def publish(at: Connection, group: Group, author: Mapping[str, str]) -> tuple["Run", Counter[str]]:
+    """Brings a group's parent run up to date, and its children under it; returns the run, and how much was added.
+
+    Args:
+        author: The tags that name who publishes it first.
+    """
+    found = at.search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
+    children = _one_a_state(found)
     family = next((child.data.params.get(FAMILY) for child in children), None)  # that a child tells, if any does
     name = f"{family}/{group.name}" if family else group.name
-    run = find(at, group.digest) or at.client.create_run(at.experiment, tags={GROUP: group.digest}, run_name=name)
+    made = {GROUP: group.digest, **author}
+    run = find(at, group.digest) or at.client.create_run(at.experiment, tags=made, run_name=name)
     run_id = run.info.run_id
     tags = {
         GROUP: group.digest,
         **_note(run, group.note()),
-        "mnistgan.pins": group.rows[0].figures.pins,
+        PINS: group.rows[0].figures.pins,
         "mnistgan.seeds": ", ".join(str(row.seed) for row in group.rows),
     }
     table = seeds.dumps(group.rows)
     added = Counter(
         params=_add_params(at, run, group, children),
         points=_add_points(at, run, group.points()),
-        children=sum(adopt(at, child, run_id) for child in children),
+        children=sum(adopt(at, child, run_id) for child in children)
+        + sum(_release(at, run) for run in found if run not in children),
         files=_add_table(at, run, table),
         tags=at.set_tags(run, tags),
     )
@@ -58,10 +76,25 @@ def find(at: Connection, digest: str) -> "Run | None":
     return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
 
 
-def join(at: Connection, run: "Run", digest: str | None) -> None:
-    """Puts a run under the parent of its group of seeds, where that is there already."""
+def join(at: Connection, run: "Run", content: Publication) -> None:
+    """Puts the run of a state under the parent of its group of seeds, where that is there already."""
+    digest = content.tags.get(RECIPE_DIGEST)
     if digest and (parent := find(at, digest)):
-        adopt(at, run, parent.info.run_id)
+        of_state = at.search(f"tags.`{RUN_KEY}` = '{content.state.run_key}'")
+        [child] = _one_a_state(of_state) or [run]
+        adopt(at, child, parent.info.run_id)
+        for other in of_state:
+            if other.info.run_id != child.info.run_id:
+                _release(at, other)
+
+
+def _one_a_state(runs: Iterable["Run"]) -> list["Run"]:
+    """Picks of each state's runs the one that counts: the first that is finished, else the first."""
+    by_age = sorted(runs, key=lambda run: (not tag(run, RESULTS), run.info.start_time, run.info.run_id))
+    first: dict[str, Run] = {}
+    for run in by_age:
+        first.setdefault(tag(run, RUN_KEY) or run.info.run_id, run)
+    return list(first.values())
 
 
 def adopt(at: Connection, child: "Run", parent: str) -> bool:
@@ -69,6 +102,14 @@ def adopt(at: Connection, child: "Run", parent: str) -> bool:
     if child.data.tags.get(PARENT) == parent:
         return False
     at.client.set_tag(child.info.run_id, PARENT, parent)
+    return True
+
+
+def _release(at: Connection, run: "Run") -> bool:
+    """Takes a run from under its parent: a group counts each of its seeds once. Returns whether it was under one."""
+    if PARENT not in run.data.tags:
+        return False
+    at.client.delete_tag(run.info.run_id, PARENT)
     return True
 
 

@@ -42,9 +42,16 @@ VERSION_TAG = "mnistgan.version."
 FIGURES = "mlflow.mnistgan.figures"
 """Tag of a run: its whole evaluation, for what judges it; MLflow's pages hide tags that begin so."""
 USER = "mlflow.user"
+RUN_KEY, TRAIN_KEY = "mnistgan.run_key", "mnistgan.train_key"
+DRAWING = "mnistgan.weights"
+"""Tag of a run: the sha256 of the weights that draw."""
+PINS = "mnistgan.pins"
+"""Tag of a run: how it was measured."""
+EXPERIMENT = "mnistgan.experiment"
+"""Tag of a run: the name of the DVC experiment that trained it."""
 NOTE = "mlflow.note.content"
 """Tag of a run: its description on MLflow's pages, in Markdown."""
-TOLD_ONCE = (USER, "mlflow.source.git.commit", "mnistgan.dirty", "mnistgan.experiment", *MACHINE_TAGS)
+TOLD_ONCE = (USER, "mlflow.source.git.commit", "mnistgan.dirty", EXPERIMENT, *MACHINE_TAGS)
 """Tags that tell how a training went, of which a finished run keeps those of who was first to publish its results."""
 PATCHES = ("tree.patch", "evaluate/tree.patch")
 
@@ -57,6 +64,9 @@ class Status(StrEnum):
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
+
+
+UNFINISHED = (Status.RUNNING, Status.SCHEDULED)
 
 
 @dataclass(frozen=True)

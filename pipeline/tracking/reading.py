@@ -1,7 +1,11 @@
-"""Finds the run that a publication belongs to, or that a person names, and reads runs and their files back."""
+"""Finds the run that a publication belongs to, or that a person names, and reads runs and their files back.
 
+Each is asked for by what it is known by: to read all runs takes a store longer the more it holds.
+"""
+
+import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +18,16 @@ from pipeline.tracking import holdings
 from pipeline.tracking.address import database, sqlite_file, uri
 from pipeline.tracking.connection import Connection, connect
 from pipeline.tracking.failures import speaking_plainly
-from pipeline.tracking.publication import MACHINE_TAGS, Publication
+from pipeline.tracking.publication import (
+    DRAWING,
+    EXPERIMENT,
+    MACHINE_TAGS,
+    RUN_KEY,
+    TRAIN_KEY,
+    UNFINISHED,
+    Publication,
+    Status,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -26,8 +39,9 @@ PUBLISHER = "mnistgan.publisher"
 REPLACES = "mnistgan.replaces"
 """Tag of a run: the one that it was made in place of."""
 CLONE = "mnistgan.clone"
-KEY_PREFIX = 6
-"""Hex digits of a key that are enough to ask for a run by it."""
+BEGUN = ("attributes.run_id", *(f"tags.`{name}`" for name in (RUN_KEY, TRAIN_KEY, DRAWING)))
+"""What a person may name a run by the beginning of, as MLflow's searches call it."""
+_BEGINNING = re.compile("[0-9a-f]{6,64}")
 WEIGHTS = Path("models/final.npz")
 
 
@@ -43,7 +57,7 @@ class TracedRun:
 
 
 def download_generator(run: str, folder: Path) -> Path:
-    """Downloads the generator's weights of a run named by its id, its name, or the start of its key (6 digits or more).
+    """Downloads the generator's weights of a run that a person names, as :func:`find` knows it.
 
     Raises UsageError when no run or several match, TrackingError when the store can't be reached.
     """
@@ -64,16 +78,27 @@ def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
         return {name: _download(at, run_id, name, Path(folder)).read_bytes() for name in names if name in held}
 
 
-def traced_runs(root: Path) -> list[TracedRun]:
-    """Lists every run of the store, newest first; none where there is no store. Raises TrackingError on an outage."""
-    if sqlite_file(uri(root)) == database(root) and not database(root).exists():
-        return []
-    at = connect(root)
-    with speaking_plainly():
-        return [
-            TracedRun(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.params)
-            for run in at.search()
-        ]
+class Runs:
+    """The runs of a repository's store, none where it has no store. Each question raises TrackingError on an outage."""
+
+    def __init__(self, root: Path) -> None:
+        is_missing = sqlite_file(uri(root)) == database(root) and not database(root).exists()
+        self._at = None if is_missing else connect(root)
+
+    def named(self, name: str) -> list[TracedRun]:
+        """Lists the runs that a name means, newest first."""
+        return self._traced(lambda at: find(at, name))
+
+    def of_key(self, run_key: str) -> list[TracedRun]:
+        """Lists the runs of a key, newest first: replicates are several."""
+        return self._traced(lambda at: at.search(f"tags.`{RUN_KEY}` = '{run_key}'"))
+
+    def _traced(self, ask: Callable[[Connection], "list[Run]"]) -> list[TracedRun]:
+        with speaking_plainly():
+            return [
+                TracedRun(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.params)
+                for run in (ask(self._at) if self._at else [])
+            ]
 
 
 def _download(at: Connection, run_id: str, artifact: str, folder: Path) -> Path:
@@ -86,13 +111,18 @@ def run_for(at: Connection, content: Publication, news: list[str]) -> "Run | Non
 
     None while a finished one may yet turn out to hold them. What a person should know of it is added to ``news``.
     """
-    condition = f"tags.`mnistgan.run_key` = '{content.state.run_key}'"
+    condition = f"tags.`{RUN_KEY}` = '{content.state.run_key}'"
     runs = at.search(condition)
     by_age = sorted(runs, key=lambda run: (bool(tag(run, REPLACES)), run.info.start_time, run.info.run_id))
     # Of equals the oldest, one that replaces another last: on every machine the same.
     finished = {results: run for run in reversed(by_age) if (results := tag(run, RESULTS))}
     unfinished = [run for run in runs if not tag(run, RESULTS)]
     continued = next((run for run in unfinished if _is_continued(run, content)), None)
+    if content.results:
+        # Of a machine that is gone nobody else would say so. One that is still at work says RUNNING again.
+        for run in [run for run in unfinished if run is not continued and run.info.status in UNFINISHED]:
+            at.client.set_terminated(run.info.run_id, Status.KILLED)
+            news.append(f"{called(run)} said {run.info.status}, but its state was made elsewhere: now {Status.KILLED}")
     if content.results in finished:
         held = finished[content.results]
         if continued and tag(continued, CLONE) == at.clone and not tag(continued, REPLACES):
@@ -110,17 +140,32 @@ def run_for(at: Connection, content: Publication, news: list[str]) -> "Run | Non
 
 
 def named(at: Connection, name: str) -> "Run":
-    """Finds the run of this id, this name, or whose key starts so. Raises UsageError when none or several match."""
-    runs = at.search()
-    exact = [run for run in runs if name in (run.info.run_id, run.info.run_name)]
-    by_key = [run for run in runs if len(name) >= KEY_PREFIX and tag(run, "mnistgan.run_key").startswith(name)]
-    found = exact or by_key
+    """Finds the one run that a name means. Raises UsageError when none or several match."""
+    found = find(at, name)
     if not found:
-        raise UsageError(f"no MLflow run has the id, name or key {name!r}; `make ui` shows them")
+        raise UsageError(f"no MLflow run has the id, name, experiment or key {name!r}; `make ui` shows them")
     if len(found) > 1:
         several = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in found)
         raise UsageError(f"{len(found)} MLflow runs match {name!r}: {several}; give one's id")
     return found[0]
+
+
+def find(at: Connection, name: str) -> "list[Run]":
+    """Finds the runs that a name means, newest first.
+
+    Those of this name; else of the experiment of this name; else whose id, else whose run key, train key or weights
+    begin so, by six hex digits or more.
+    """
+    conditions = [_is("attributes.run_name", name), _is(f"tags.`{EXPERIMENT}`", name)]
+    if _BEGINNING.fullmatch(name):
+        conditions += [f"{field} LIKE '{name}%'" for field in BEGUN]
+    return next(filter(None, map(at.search, filter(None, conditions))), [])
+
+
+def _is(field: str, value: str) -> str:
+    """Words a search for a value; nothing where it has both of the quotes that MLflow takes."""
+    quote = next((quote for quote in "'\"" if quote not in value), None)
+    return f"{field} = {quote}{value}{quote}" if quote else ""
 
 
 def is_of_one_of(run: "Run", machines: Iterable[Mapping[str, str]]) -> bool:
@@ -130,7 +175,7 @@ def is_of_one_of(run: "Run", machines: Iterable[Mapping[str, str]]) -> bool:
 
 
 def keys(run: "Run") -> tuple[str, str]:
-    return tag(run, "mnistgan.train_key"), tag(run, "mnistgan.run_key")
+    return tag(run, TRAIN_KEY), tag(run, RUN_KEY)
 
 
 def called(run: "Run") -> str:

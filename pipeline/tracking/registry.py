@@ -7,6 +7,7 @@ same best in whatever order they came.
 """
 
 import json
+import math
 import tempfile
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +22,7 @@ from pipeline.results import datasets, former
 from pipeline.runtime import load_tensorflow
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
-from pipeline.tracking.publication import FAMILY, FIGURES, FORMER_FIGURES, VERSION_TAG, Publication, score
+from pipeline.tracking.publication import FAMILY, FIGURES, FORMER_FIGURES, PINS, VERSION_TAG, Publication, score
 from pipeline.tracking.reading import RESULTS, tag
 from pipeline.tracking.writing import POINTS_A_BATCH
 
@@ -158,16 +159,35 @@ def point_aliases(at: Connection, content: Publication) -> int:
     """
     if not (content.rules and content.best_pins):
         return 0
-    found = at.search(f"tags.`mnistgan.pins` = '{content.best_pins}'")
-    runs = {run.info.run_id: figures_of(run) for run in found if tag(run, RESULTS)}
-    best = {name: _best_of(at, name, runs, content.rules) for name in names(content)}
+    best = {name: _best_of(at, name, content) for name in names(content)}
     return sum(_point_alias(at, name, version, content.best_pins) for name, version in best.items())
 
 
-def _best_of(at: Connection, name: str, runs: Mapping[str, Figures], rules: Mapping[str, Any]) -> int | None:
-    """Chooses the best version under a name, of those whose runs are given."""
-    versions = [one for one in at.client.search_model_versions(f"name = '{name}'") if REPLACED not in one.tags]
-    return choose({int(one.version): runs[str(one.run_id)] for one in versions if one.run_id in runs}, rules)
+def _best_of(at: Connection, name: str, content: Publication) -> int | None:
+    """Chooses the best version under a name, of those measured by the pins of ``content``.
+
+    Runs are read by rising FID, as far as the first that pass: seldom more than a few, however many the store holds.
+    """
+    found: dict[int, Figures] = {}
+    measured, family = f"tags.`{PINS}` = '{content.best_pins}'", content.params.get(FAMILY, former.FAMILY)
+    of_family = f"{measured} AND params.`{FAMILY}` = '{family}'"
+    for metric, asked in ((score(PRIMARY), of_family), (f"{FORMER_FIGURES}{PRIMARY}", measured)):
+        best = math.inf
+        for run in at.by_rising(metric, asked):
+            fid = run.data.metrics.get(metric)
+            if fid is None or fid > best:
+                break
+            figures = figures_of(run)
+            if tag(run, RESULTS) and _passes(figures, content.rules) and (version := _version(at, name, run)):
+                found[version] = figures
+                best = fid
+    return choose(found, content.rules)
+
+
+def _version(at: Connection, name: str, run: "Run") -> int | None:
+    """Finds the version of a run's model under a name; None where it has none, or one whose model is gone."""
+    versions = at.client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'")
+    return min((int(one.version) for one in versions if REPLACED not in one.tags), default=None)
 
 
 def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool:
@@ -181,8 +201,8 @@ def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool
         return True
     if best is not None or held is None:
         return False
-    others = {run.info.run_id for run in at.search(f"tags.`mnistgan.pins` != '{pins}'")}
-    if at.client.get_model_version(name, held).run_id in others:
+    measured = at.client.get_run(str(at.client.get_model_version(name, held).run_id))
+    if measured.info.lifecycle_stage == "active" and tag(measured, PINS) not in ("", pins):
         return False
     at.client.delete_registered_model_alias(name, ALIAS)
     return True
@@ -190,12 +210,12 @@ def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool
 
 def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | None:
     """Chooses the version of the lowest FID among those that pass, the earliest of equals; None where none passes."""
-    passing = [
-        (figures.leaves[PRIMARY], version)
-        for version, figures in measured.items()
-        if PRIMARY in figures.leaves and judge_alone(rules, Side("", (Trained("", figures),))) is Outcome.PASS
-    ]
+    passing = [(it.leaves[PRIMARY], version) for version, it in measured.items() if _passes(it, rules)]
     return min(passing)[1] if passing else None
+
+
+def _passes(figures: Figures, rules: Mapping[str, Any]) -> bool:
+    return PRIMARY in figures.leaves and judge_alone(rules, Side("", (Trained("", figures),))) is Outcome.PASS
 
 
 def figures_of(run: "Run") -> Figures:
@@ -204,4 +224,4 @@ def figures_of(run: "Run") -> Figures:
     before = {name.removeprefix(FORMER_FIGURES): name for name in metrics if name.startswith(FORMER_FIGURES)}
     leaves = {former.figure(figure): metrics[name] for figure, name in before.items()}
     told = leaves or json.loads(tags.get(FIGURES, "{}"))
-    return Figures(told, tags.get("mnistgan.pins", ""), tags.get("mnistgan.verdict"))
+    return Figures(told, tags.get(PINS, ""), tags.get("mnistgan.verdict"))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import holdings, lease, parents, publication, registry, writing
+from pipeline.tracking import gathering, holdings, lease, parents, publication, registry, writing
 from pipeline.tracking.connection import connect
-from pipeline.tracking.failures import speaking_plainly
+from pipeline.tracking.failures import again_where_two_collided, speaking_plainly
 from pipeline.tracking.groups import Group
-from pipeline.tracking.publication import FORMER_FIGURES, RECIPE_DIGEST, Point, Publication
+from pipeline.tracking.publication import FORMER_FIGURES, Point, Publication
 from pipeline.tracking.reading import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
 from pipeline.tracking.writing import Steps
 
@@ -69,20 +69,26 @@ class Store:
     def experiment(self) -> str:
         return self._at.experiment
 
+    @again_where_two_collided
     def publish(self, content: Publication) -> Published | None:
         """Brings the run of a state up to date; None where its run is finished and these results are still to come."""
-        with speaking_plainly():
-            run = self._begun_run(content)
-            done = self._publish_to(run, content) if run else self._publish_alone(content)
+        try:
+            with speaking_plainly():
+                run = self._begun_run(content)
+                done = self._publish_to(run, content) if run else self._publish_alone(content)
+        except BaseException:
+            self._memory.clear()  # what the store holds now is not known
+            raise
         if done:
             self._begun[content.state.run_key] = done.run_id
         return done
 
+    @again_where_two_collided
     def publish_group(self, group: Group) -> Published:
         """Brings the parent run of a group of seeds up to date, and puts the runs of its recipe under it."""
         key = f"group-{group.digest}"
         with speaking_plainly(), lease.publishing(self._at.root, key), lease.held(self._at, key):
-            run, added = parents.publish(self._at, group)
+            run, added = parents.publish(self._at, group, gathering.author_tags(self._at.root))
         return Published(run.info.run_id, group.name, added)
 
     def close_abandoned(self) -> list[str]:
@@ -171,7 +177,7 @@ class Store:
             at.set_tags(run, {RESULTS: content.results})
             added["aliases"] = registry.point_aliases(at, content)
         if is_first or content.results:
-            parents.join(at, run, content.tags.get(RECIPE_DIGEST))
+            parents.join(at, run, content)
         lease.set_status(at, run, content.status, content.stopped)
         told = {*run.data.tags, *run.data.metrics, *content.tags, *(point.metric for point in content.points)}
         mended, self._news = tuple(self._news), []

@@ -412,7 +412,7 @@ def test_what_the_run_tells_already_is_not_said_to_be_blank_where_the_journal_is
 
 
 def held_tags() -> dict[str, str]:
-    [run] = [run for run in reading.traced_runs(Path.cwd()) if run.tags["mnistgan.run_key"] == of_lock().state.run_key]
+    [run] = reading.Runs(Path.cwd()).of_key(of_lock().state.run_key)
     return dict(run.tags)
 
 

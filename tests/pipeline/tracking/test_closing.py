@@ -1,5 +1,6 @@
 """What a run says of how its stages ended."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +109,24 @@ def test_a_run_that_another_process_or_another_clone_publishes_to_is_not_closed(
     client.set_tag(done.run_id, reading.CLONE, "another")
     assert store.close_abandoned() == []
     assert client.get_run(done.run_id).info.status == "RUNNING"
+
+
+def test_a_run_of_a_machine_that_is_gone_is_closed_where_its_state_is_made_elsewhere(
+    workspace: Workspace, generator: Path, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources, elsewhere = while_running("train", 0.0), workspace.root.with_name("elsewhere")
+    shutil.copytree(workspace.root, elsewhere)
+    with journal.recording(journal.path_of(elsewhere, sources.state.train_key), "train"):
+        gone = Store(elsewhere).publish(gather(sources, elsewhere))
+    assert gone is not None
+    client.set_tag(gone.run_id, "mnistgan.host", "gone")
+    with journal.recording(journal.path_of(workspace.root, sources.state.train_key), "train"):
+        workspace.finish(generator)
+    done = publish(workspace.root)
+    assert done.run_id != gone.run_id
+    assert "its state was made elsewhere" in "".join(done.mended)
+    assert client.get_run(gone.run_id).info.status == "KILLED"
+    assert not publish(workspace.root).mended
 
 
 def test_a_run_that_ended_while_it_was_looked_at_keeps_its_status(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from mnistgan.errors import TrackingError
 from pipeline.tracking import connection, failures
@@ -48,3 +49,27 @@ def test_a_store_away_is_one_message_without_its_password(tmp_path: Path, monkey
 )
 def test_a_reason_that_is_long_is_cut_between_words_but_a_long_word_is_not_left_out(said: str, told: str) -> None:
     assert failures._shortened(said) == told
+
+
+@pytest.mark.parametrize("often", [2, failures.COLLISIONS])
+def test_who_was_refused_since_two_wrote_the_same_at_once_tries_again_and_is_told_so_in_the_end(
+    often: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    refused: list[str] = []
+
+    @failures.again_where_two_collided
+    def write() -> str:
+        with failures.speaking_plainly():
+            if len(refused) < often:
+                refused.append("(psycopg.errors.UniqueViolation) duplicate key value violates ... [SQL: CREATE TABLE")
+                raise MlflowException(refused[-1])
+        return "written"
+
+    if often < failures.COLLISIONS:
+        assert write() == "written"
+    else:
+        with pytest.raises(TrackingError, match="another publisher writes the same") as raised:
+            write()
+        assert "SQL" not in str(raised.value)
+    assert len(refused) == often

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,8 @@ import pytest
 
 from mnistgan.comparison import rules, seeds
 from pipeline.commands import sync
-from pipeline.tracking import parents, publication, registry
-from pipeline.tracking.connection import EXPERIMENT
+from pipeline.tracking import parents, publication, reading, registry
+from pipeline.tracking.connection import EXPERIMENT, connect
 from pipeline.tracking.gathering import gather
 from pipeline.tracking.groups import Group
 from pipeline.tracking.publication import RECIPE_DIGEST
@@ -66,6 +67,28 @@ def test_a_parent_shows_what_its_group_says_over_its_children(workspace: Workspa
     assert parent_tag(client, stranger) is None
     table = Path(client.download_artifacts(done.run_id, parents.TABLE, str(workspace.root)))
     assert table.read_text() == seeds.dumps(group.rows)
+
+
+def test_a_group_counts_a_state_once_by_its_finished_run_whose_replicates_stand_beside_it(
+    workspace: Workspace, client, digest: str
+) -> None:
+    left, finished, replicate = (child_of(client, digest, 0) for _ in range(3))
+    for run_id in (left, finished, replicate):
+        client.set_tag(run_id, publication.RUN_KEY, f"key of {digest}")
+    done = publish(workspace, group_of(digest, 2))
+    assert done.added["children"] == 1
+    assert [parent_tag(client, run_id) for run_id in (left, finished, replicate)] == [done.run_id, None, None]
+    for run_id in (finished, replicate):
+        client.set_tag(run_id, reading.RESULTS, f"results of {run_id}")
+    again = publish(workspace, group_of(digest, 2))
+    assert [parent_tag(client, run_id) for run_id in (left, finished, replicate)] == [None, again.run_id, None]
+    assert not publish(workspace, group_of(digest, 2)).is_news
+
+
+def test_a_groups_run_names_who_published_it_as_git_knows_them(workspace: Workspace, client, digest: str) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "config", "user.name", "Ada"], check=True)
+    assert client.get_run(publish(workspace, group_of(digest)).run_id).info.user_id == "Ada"
 
 
 def test_publishing_a_group_again_changes_nothing(workspace: Workspace, client, digest: str) -> None:
@@ -199,6 +222,30 @@ def best_fid(client, model: str) -> float | None:
     version = client.get_registered_model(model).aliases.get(registry.ALIAS)
     run = client.get_run(client.get_model_version(model, version).run_id) if version else None
     return run and run.data.metrics["scores/fid"]
+
+
+def test_the_best_is_found_among_the_first_by_fid_and_no_other_run_is_read(
+    workspace: Workspace, generator: Path, client, digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, pins = f"{registry.MODELS}{digest}", f"{next(_digests):06x}-43e8f7-244d82-10000-1"
+    client.create_registered_model(name)
+    for fid, verdict in ((30.0, "healthy"), (20.0, "healthy"), (10.0, COLLAPSED), (20.0, "healthy"), (40.0, "healthy")):
+        told = {publication.PINS: pins, reading.RESULTS: "made", "mnistgan.verdict": verdict}
+        told[publication.FIGURES] = json.dumps(figures(fid).leaves)
+        experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+        run_id = client.create_run(experiment, tags=told).info.run_id
+        client.log_metric(run_id, "scores/fid", fid)
+        client.log_param(run_id, publication.FAMILY, digest)
+        client.create_model_version(name, "s3://bucket/none", run_id)
+    read: list[str] = []
+    figures_of = registry.figures_of
+    monkeypatch.setattr(registry, "figures_of", lambda run: (read.append(run.info.run_id), figures_of(run))[1])
+    workspace.finish(generator)
+    asked = replace(gather(of_lock(), workspace.root), rules=parsed(verdict="healthy"), best_pins=pins)
+    asked = replace(asked, params={publication.FAMILY: digest})
+    assert registry.point_aliases(connect(workspace.root), asked) == 1
+    assert client.get_registered_model(name).aliases[registry.ALIAS] in (2, "2")
+    assert len(read) == 3
 
 
 def test_each_family_has_a_best_of_its_own_and_the_dcgans_goes_by_its_former_name_too(

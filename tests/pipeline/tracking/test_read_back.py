@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.entities import Run
 
 from mnistgan.errors import UsageError
 from pipeline.tracking import reading
+from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.sources import of_lock
 from tests.pipeline.fabricated import Workspace
@@ -59,14 +61,29 @@ def test_a_registered_model_that_takes_classes_is_asked_for_them(workspace: Work
     np.testing.assert_allclose(drawn, expected, atol=1e-5)
 
 
-def test_a_generator_is_fetched_by_id_by_name_or_by_key(workspace: Workspace, generator: Path, tmp_path: Path) -> None:
+def test_a_generator_is_fetched_by_id_name_experiment_or_the_beginning_of_a_key_and_no_other_run_is_read(
+    workspace: Workspace, generator: Path, tmp_path: Path, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace.finish(generator)
     done = publish(workspace.root)
-    for number, name in enumerate((done.run_id, done.name, of_lock().state.short)):
+    experiment = f"lated-dhow-{done.run_id[:4]}"
+    client.set_tag(done.run_id, "mnistgan.experiment", experiment)
+    search, found = Connection.search, list[Run]()
+
+    def search_and_count(at: Connection, condition: str = "") -> list[Run]:
+        found.extend(runs := search(at, condition))
+        return runs
+
+    monkeypatch.setattr(Connection, "search", search_and_count)
+    now = of_lock().state
+    names = (done.run_id, done.name, experiment, done.run_id[:8], now.short, now.train_key[:8])
+    for number, name in enumerate(names):
         copy = reading.download_generator(name, tmp_path / str(number))
         assert copy.read_bytes() == generator.read_bytes()
-    with pytest.raises(UsageError, match="no MLflow run has the id, name or key 'nobody'"):
-        reading.download_generator("nobody", tmp_path)
+    assert len(found) == len(names)
+    for nobody in ("nobody", "f" * 6, "it's", '"it\'s"', "%"):
+        with pytest.raises(UsageError, match="no MLflow run has the id, name, experiment or key"):
+            reading.download_generator(nobody, tmp_path)
 
 
 def test_of_several_runs_of_a_key_the_id_is_asked_for(workspace: Workspace, generator: Path, tmp_path: Path) -> None:
