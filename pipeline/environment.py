@@ -8,6 +8,7 @@ from pipeline.dvcfiles import layout
 
 PATHS = (
     "MNISTGAN_CACHE_DIR",
+    "MNISTGAN_IMAGES_DIR",
     "MLFLOW_TRACKING_SERVER_CERT_PATH",
     "MLFLOW_TRACKING_CLIENT_CERT_PATH",
     "REQUESTS_CA_BUNDLE",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,7 +43,12 @@ def with_sources_here(params: "Params") -> "Params":
         there = layout.main_root() / folder
         if source.startswith("folder:") and not Path(folder).is_dir() and there.is_dir():
             sources[number] = f"folder:{there}"
-    return params.model_copy(update={"prepare": params.prepare.model_copy(update={"sources": sources})})
+    updates: dict[str, Any] = {"prepare": params.prepare.model_copy(update={"sources": sources})}
+    manifest = params.dataset.manifest
+    if manifest and not Path(manifest.folder).is_dir():
+        own = manifest.model_copy(update={"folder": str(layout.main_root() / manifest.folder)})
+        updates["dataset"] = params.dataset.model_copy(update={"manifest": own})
+    return params.model_copy(update=updates)
 
 
 @contextmanager

@@ -177,7 +177,7 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones() -> None:
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
     assert problems(changed(("recipe: fast", "recipe: slow"))) == [
-        "train.recipe: got 'slow'; should be one of: article, best, fast"
+        "train.recipe: got 'slow'; should be one of: article, best, fast, fast-unlabelled"
     ]
 
 
@@ -265,6 +265,20 @@ def test_no_problem_speaks_of_what_python_makes_of_the_file() -> None:
 def test_values_that_do_not_go_together_are_refused(changes: list[tuple[str, str]], problem: str) -> None:
     (only,) = problems(changed(*changes))
     assert only.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "problem"),
+    [
+        (10_000, 10_000, "prepare.validation_size: got 10000; mnist has 10000 images to set it aside from"),
+        (60_000, 9_999, "evaluate.samples: got 10000; mnist has 9999 test images to measure them against"),
+    ],
+)
+def test_sizes_that_the_data_set_has_no_room_for_are_refused(train: int, test: int, problem: str) -> None:
+    text = re.sub(r"images: {.*}", f"images: {{train: {train}, test: {test}}}", DATASETS["mnist"])
+    text = re.sub(r"counts: .*", f"counts: {[train // 10] * 10}", text)
+    with pytest.raises(ParamsError, match=re.escape(f"params.yaml: 1 problem\n  {problem}")):
+        parse(GOOD, {"dcgan": RECIPES}, {**DATASETS, "mnist": text}, "params.yaml")
 
 
 def test_of_recipes_that_are_not_trained_nothing_is_asked_beyond_their_own_values() -> None:
@@ -420,7 +434,7 @@ def test_the_command_refuses_bad_params_with_a_message_alone_before_tensorflow_i
     assert said(done) == (
         "error: params.yaml: 2 problems\n"
         "  recipes/dcgan.yaml: article.epochs: got 0; should be greater than or equal to 1\n"
-        "  train.recipe: got 'slow'; should be one of: article, best, fast"
+        "  train.recipe: got 'slow'; should be one of: article, best, fast, fast-unlabelled"
     )
     assert "pydantic" in loaded(done)
     assert loaded(done) & {"tensorflow", "keras"} == set()

@@ -37,7 +37,7 @@ class PrepareParams(Section):
     """Params of prepare: sources of one's own, tried before the data set's, and how the training images are split."""
 
     sources: list[Source]
-    validation_size: Annotated[int, Field(ge=2000, le=30000)]
+    validation_size: Annotated[int, Field(ge=1000, le=30000)]
     split_seed: Seed
 
 
@@ -190,6 +190,8 @@ def _at_odds(params: Params) -> list[str]:
     images = recipe.images if isinstance(recipe.images, int) else held
     steps = recipe.epochs * -(-images // recipe.batch_size)
     found = []
+    if aside >= every:
+        return [f"prepare.validation_size: got {aside}; {params.data.name} has {every} images to set it aside from"]
     if images > held:
         found.append(f"{chosen}.images: got {images}; prepare.validation_size {aside} leaves {held} to train on")
     if recipe.warmup_steps >= steps:
@@ -200,6 +202,11 @@ def _at_odds(params: Params) -> list[str]:
         found.append(
             f"evaluate.samples: got {params.evaluate.samples}; should be at most prepare.validation_size, {aside}: as "
             "many real images are measured beside them"
+        )
+    if params.evaluate.samples > params.dataset.images.test:
+        found.append(
+            f"evaluate.samples: got {params.evaluate.samples}; {params.data.name} has {params.dataset.images.test} "
+            "test images to measure them against"
         )
     if params.evaluate.latent_seed == params.train.grid_seed:
         found.append(

@@ -3,14 +3,14 @@
 ``data.name`` in params.yaml names the one that is trained on. A new one is a folder ``datasets/NAME/`` of the
 repository, and its rulers in ``pretrained/NAME/`` (`python -m pipeline rulers`). Where its images come from is one of
 two: ``files`` and ``sources``, four IDX files with pinned digests that are fetched (:mod:`.fetching`); or ``manifest``,
-a person's own files, listed with their digests in a file of that name beside it.
+a person's own folder, whose files are listed with their digests beside it (:mod:`.own`).
 
 Images without labels have no ``classes``, no ``counts`` and no ``missing_class``.
 """
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,7 +19,7 @@ from mnistgan.errors import ParamsError
 
 FOLDER, FILE = Path("datasets"), "dataset.yaml"
 MOST_CLASSES = 10  # the classifier ruler has a logit for each
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 SOURCE = re.compile(
     r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
@@ -53,13 +53,9 @@ def _line(value: str) -> str:
     return value
 
 
-def _file_name(value: str) -> str:
-    if value != Path(value).name or value.startswith("."):
-        raise ValueError("should be the name of a file beside this one")
-    return value
-
-
 Source = Annotated[str, AfterValidator(_source)]
+Sha256 = Annotated[str, AfterValidator(_sha256)]
+Fit = Literal["none", "pad", "crop", "area"]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
 ClassName = Annotated[str, Field(min_length=1, max_length=24), AfterValidator(_line)]
 
@@ -78,6 +74,16 @@ class Controls(schema.Section):
     """Standard deviation in grey levels of the noise past which the classifier ruler is sure of nothing."""
 
 
+class Manifest(schema.Section):
+    """How a person's own images are taken: those of the files that ``files.sha256`` beside this file lists."""
+
+    folder: Line  # from the repository's root, or absolute
+    sha256: Sha256  # of that list
+    fit: Fit  # how what is not 28x28 comes to that
+    grey: bool  # whether colour was made grey
+    seed: Annotated[int, Field(ge=0, lt=2**31)]  # draws test, where the folder does not give it; mixes the images
+
+
 class DataSet(schema.Section):
     """The facts of a data set. Its images are 28x28, grey, 0 the background."""
 
@@ -93,11 +99,11 @@ class DataSet(schema.Section):
     """The class whose absence is the unit of relative figures, by its place."""
     missing_class_chosen: Line | None  # how that was chosen
     controls: Controls
-    files: dict[str, Annotated[str, AfterValidator(_sha256)]] | None = None
+    files: dict[str, Sha256] | None = None
     """sha256 of the unpacked bytes of each of the four IDX files, by its name."""
     sources: Annotated[list[Source], Field(min_length=1)] | None = None
     """Where these are fetched from, tried in their order."""
-    manifest: Annotated[str, AfterValidator(_file_name)] | None = None
+    manifest: Manifest | None = None
 
     @model_validator(mode="after")
     def _together(self) -> "DataSet":
@@ -123,7 +129,7 @@ def file_of(name: str) -> Path:
 
 def names(root: Path = Path()) -> list[str]:
     """Lists the data sets of a repository."""
-    return sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{FILE}") if _NAME.fullmatch(path.parent.name))
+    return sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{FILE}") if NAME.fullmatch(path.parent.name))
 
 
 def load(name: str, root: Path = Path()) -> DataSet:

@@ -4,7 +4,6 @@ Taken: ``.npy``; ``.npz`` with one array, or one named ``images``; a folder of P
 no more of a file is held than the images asked for.
 """
 
-import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from mnistgan.datasets.npy import header
 from mnistgan.errors import DataError, FormatError
 from mnistgan.progress import Progress, silent
 from mnistgan.reading import demand_plain
@@ -29,7 +29,6 @@ MENDS = {
 PIXELS = 28 * 28
 HAIR, HALF = 0.01, 0.5  # past a range: what rounding leaves; and what some pixel of -1..1 falls below
 LARGEST_PNG = 100_000  # bytes; 28 x 28 pixels take some 3,000 at most
-LARGEST_HEADER = 20_000  # bytes, of an NPY; of three numbers it has 128
 MOST_IMAGES = 10_000_000  # to draw from
 DIM, LIGHT = 64, 170  # levels: no digit is so faint all over; MNIST's mean is 33, an untrained generator's 127
 
@@ -102,14 +101,12 @@ def _stream(path: Path) -> Iterator[tuple[IO[bytes], int, str]]:
 
 def _read_rows(stream: IO[bytes], size: int, count: int, where: str) -> tuple[np.ndarray, int]:
     """Reads rows of an NPY stream, whose header is checked before any of them is read, and counts all that it has."""
-    shape, fortran, dtype, start = _header(stream, where)
+    shape, dtype, start = header(stream, where)
     if dtype != np.uint8 and dtype.kind != "f":
         raise FormatError(f"{where}: dtype is {dtype}; takes {TAKEN}{MENDS.get(dtype.kind, '')}")
     if shape[1:] not in IMAGE_SHAPES:
         hint = "; save images.reshape(-1, 28, 28)" if shape[1:] == (PIXELS,) else ""
         raise FormatError(f"{where}: shape is {list(shape)}; takes {TAKEN}{hint}")
-    if fortran:
-        raise FormatError(f"{where}: is in Fortran order; save np.ascontiguousarray(images)")
     total, row = shape[0], PIXELS * dtype.itemsize
     _demand_count(where, total, count)
     if size < start + total * row:
@@ -121,20 +118,6 @@ def _read_rows(stream: IO[bytes], size: int, count: int, where: str) -> tuple[np
         stream.seek(start + int(index) * row)
         content += stream.read(row)
     return np.frombuffer(content, dtype).reshape(count, 28, 28), total
-
-
-def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Reads the header: shape, whether in Fortran order, dtype, and the offset of the rows."""
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    head = io.BytesIO(stream.read(LARGEST_HEADER))
-    try:
-        version = np.lib.format.read_magic(head)
-        if version not in readers:
-            raise ValueError(f"version {version} of the format")
-        return *readers[version](head), head.tell()
-    except ValueError as error:
-        said = "a header far too long" if "max_header_size" in str(error) else error
-        raise FormatError(f"{where}: not an NPY array: {said}") from error
 
 
 def _to_uint8(images: np.ndarray, where: str) -> np.ndarray:

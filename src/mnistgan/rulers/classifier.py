@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mnistgan.datasets.idx import CLASSES as MOST_CLASSES
 from mnistgan.errors import RulerError
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers import cards
 
 NAME = "classifier"
 LAYERS = ("penultimate", "logits")
+CLASSES = "classes"  # how many it has learned, on the card; all that it has logits for where none are named
 # One shape for every call: another batch size may pick another kernel, which sums in another order.
 CHUNK = 500
 
@@ -30,8 +32,8 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "conv_3/bias": (64,),
     "penultimate/kernel": (576, 64),
     "penultimate/bias": (64,),
-    "logits/kernel": (64, 10),
-    "logits/bias": (10,),
+    "logits/kernel": (64, MOST_CLASSES),
+    "logits/bias": (MOST_CLASSES,),
 }
 
 Weights = Mapping[str, Any]
@@ -39,14 +41,14 @@ Weights = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Features:
-    """The classifier's features of N images: ``penultimate`` float32 [N, 64]; ``logits`` float32 [N, 10]."""
+    """The classifier's features of N images: ``penultimate`` float32 [N, 64]; ``logits`` float32 [N, C]."""
 
     penultimate: np.ndarray
     logits: np.ndarray
 
     @property
     def probabilities(self) -> np.ndarray:
-        """p(digit | image), float64 [N, 10]."""
+        """p(class | image), float64 [N, C]."""
         return probabilities(self.logits)
 
     def take(self, rows: np.ndarray) -> "Features":
@@ -77,7 +79,7 @@ def scaled(images: tf.Tensor) -> tf.Tensor:
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax in float64: [N, 10] of logits [N, 10]."""
+    """Softmax in float64: [N, C] of logits [N, C]."""
     logits = logits.astype(np.float64)
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -100,11 +102,15 @@ _forward = tf.function(
 
 
 class Classifier:
-    """The network with its weights; ``digest`` is the sha256 of the file that holds them."""
+    """The network with its weights; ``digest`` is the sha256 of the file that holds them.
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], digest: str) -> None:
+    It has learned the first ``classes`` of its logits; the others say nothing, and are left out.
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], digest: str, classes: int = MOST_CLASSES) -> None:
         cards.demand(dict(arrays), SHAPES, "the classifier's arrays")
         self.digest = digest
+        self.classes = classes
         self._weights = {name: tf.constant(array) for name, array in arrays.items()}
 
     def features(self, images: np.ndarray, progress: Progress = silent, task: str = "features") -> Features:
@@ -127,11 +133,14 @@ class Classifier:
             rows = slice(start, start + len(part))
             penultimate[rows], logits[rows] = (layer.numpy()[: len(part)] for layer in _forward(self._weights, chunk))
         progress(task, count, count)
-        return Features(penultimate, logits)
+        return Features(penultimate, logits[:, : self.classes])
 
 
 def load(folder: Path) -> Classifier:
     """Loads the pinned classifier from ``folder``. Raises RulerError where it is not whole and as on its card."""
     arrays, card = cards.read(folder, NAME)
     cards.demand(arrays, SHAPES, str(cards.arrays_path(folder, NAME)))
-    return Classifier(arrays, card[cards.DIGEST])
+    classes = card.get(CLASSES, MOST_CLASSES)
+    if not isinstance(classes, int) or not 2 <= classes <= MOST_CLASSES:
+        raise RulerError(f"{cards.card_path(folder, NAME)}: {CLASSES} is {classes!r}; should be 2 to {MOST_CLASSES}")
+    return Classifier(arrays, card[cards.DIGEST], classes)

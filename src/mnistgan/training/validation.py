@@ -5,6 +5,7 @@ import numpy as np
 from mnistgan.datasets.arrays import Images
 from mnistgan.families.contract import Ask
 from mnistgan.families.sampling import Sampler
+from mnistgan.metrics.checks import DIGITS
 from mnistgan.metrics.class_balance import class_balance, class_prior
 from mnistgan.metrics.fid import frechet_distance, gaussian
 from mnistgan.metrics.looks import Look, divergence_without
@@ -30,7 +31,8 @@ class Validation:
     def __init__(self, train: Images, validation: Images, classifier: Classifier, pixels: PixelRuler, seed: int):
         count = min(LOOK_SAMPLES, len(validation))
         self.real = validation[subset(len(validation), count, "validation")]
-        self.prior = class_prior(train.labels)
+        self.names = DIGITS[: classifier.classes]
+        self.prior = class_prior(train.labels, classifier.classes)
         self.classifier = classifier
         self.pixels = pixels
         self.seed = seed
@@ -38,8 +40,8 @@ class Validation:
         self._gaussian = gaussian(self._features, "validation")
         self._pixels_gaussian = gaussian(pixels.features(self.real.images), "validation")
         # What these images can't measure is said now, not after the first epoch.
-        class_balance(self.real.labels, self.prior)
-        repetition(self._features, self.real.labels, self._features, self.real.labels)
+        class_balance(self.real.labels, self.prior, self.names)
+        repetition(self._features, self.real.labels, self._features, self.real.labels, self.names)
 
     def look(self, sampler: Sampler, epoch: int, step: int) -> Look:
         """Looks at what a network draws."""
@@ -49,8 +51,8 @@ class Validation:
         """Measures samples uint8 [N, 28, 28], N as of validation; rounded. Raises MetricError for another N."""
         features = self.classifier.features(samples)
         classes = features.logits.argmax(axis=1)
-        balance = class_balance(classes, self.prior)
-        repeating = repetition(features.penultimate, classes, self._features, self.real.labels)
+        balance = class_balance(classes, self.prior, self.names)
+        repeating = repetition(features.penultimate, classes, self._features, self.real.labels, self.names)
         within = manifold(features.penultimate, self._features)
         return Look(
             epoch=epoch,

@@ -226,7 +226,7 @@ def test_a_cache_that_can_not_be_written_is_said_before_any_source_is_asked(prep
 def test_a_wrong_params_file_is_said_before_any_source_is_asked(prepare, workspace):
     code, _, err = prepare("folder:never-asked", validation_size="many")
     assert code == 2
-    assert "params.yaml: 2 problems" in err
+    assert "params.yaml: 1 problem" in err
     assert not (workspace / "cache").exists()
 
 

@@ -16,7 +16,6 @@ from mnistgan.metrics.rounding import is_number
 from mnistgan.reading import demand_plain
 from mnistgan.rulers.pins import Pins
 
-_CLASSES = 10
 _LARGEST = 1e100  # the chart takes differences of what it draws
 _METRICS = sorted(shown(Shown.PICTURE), key=lambda metric: metric.better is not Better.LOWER)
 """What is best near zero first, so that the picture has it in one column."""
@@ -78,10 +77,10 @@ def training(path: Path) -> dict[str, np.ndarray]:
 
 
 def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads each class's share and prior, both [10]. Raises DataError when missing, FormatError unless one row each."""
+    """Reads each class's share and prior, both [C]. Raises DataError when missing, FormatError unless one row each."""
     columns = _columns(path, ("class", "share", "prior"))
-    if (got := columns["class"].tolist()) != list(range(_CLASSES)):
-        raise FormatError(f"{path}: the classes are {got}; should be 0 to {_CLASSES - 1} in order")
+    if (got := columns["class"].tolist()) != list(range(len(got))) or not got:
+        raise FormatError(f"{path}: the classes are {got}; should be 0, 1, 2 ... in order")
     return columns["share"], columns["prior"]
 
 

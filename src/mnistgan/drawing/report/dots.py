@@ -160,13 +160,12 @@ def _beside(metric: Metric, leaves: Mapping[str, float], which: int) -> float | 
     return found if math.isfinite(found) else None
 
 
-CLASSES = 10
 COLUMNS = ("class", "share", "prior")
 
 
 @dataclass(frozen=True)
 class Shares:
-    """The share [10] of each class among the samples, and in the data, both 0..1."""
+    """The share [C] of each class among the samples, and in the data, both 0..1."""
 
     share: tuple[float, ...]
     prior: tuple[float, ...]
@@ -181,10 +180,8 @@ class Shares:
             found = [(int(row["class"]), float(row["share"]), float(row["prior"])) for row in table]
         except (TypeError, ValueError, csv.Error) as error:
             raise FormatError(f"{name}: not the shares of classes: {error}") from error
-        if [name for name, _, _ in found] != list(range(CLASSES)):
-            raise FormatError(
-                f"{name}: {len(found)} rows; expected one for each class from 0 to {CLASSES - 1}, in order"
-            )
+        if [name for name, _, _ in found] != list(range(len(found))) or not found:
+            raise FormatError(f"{name}: {len(found)} rows; expected one for each class from 0 on, in order")
         if not all(0 <= value <= 1 for _, *values in found for value in values):
             raise FormatError(f"{name}: a share outside 0 to 1")
         return cls(tuple(share for _, share, _ in found), tuple(prior for _, _, prior in found))

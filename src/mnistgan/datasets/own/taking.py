@@ -1,0 +1,157 @@
+"""Takes images and labels out of a listed folder: counts first, then all pixels in one pass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnistgan.datasets.contract import MOST_CLASSES, Fit
+from mnistgan.datasets.own import stored
+from mnistgan.datasets.own.digests import Digests
+from mnistgan.datasets.own.fit import fitted
+from mnistgan.datasets.own.folder import MOST_IMAGES, SPLITS, File, Listing
+from mnistgan.datasets.own.pictures import LARGEST_FILE, grey_pixels
+from mnistgan.errors import DataError
+from mnistgan.progress import Progress, silent
+
+LEAST_IMAGES, LEAST_OF_CLASS = 5000, 100
+_REPORT_EVERY = 500  # pictures
+
+Put = Callable[[int, np.ndarray], None]  # told the place of the first, and images uint8 [n, 28, 28]
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What a folder holds, in the order of its files: ``labels`` and ``given``, the place in SPLITS, are uint8 [N].
+
+    ``labels`` is None where images have none, ``given`` where a seed is to draw the splits.
+    """
+
+    count: int
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+    given: np.ndarray | None
+
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Number of images of each class."""
+        if self.labels is None:
+            return ()
+        return tuple(int(count) for count in np.bincount(self.labels, minlength=len(self.classes)))
+
+
+def surveyed(listing: Listing, digests: Digests, names: tuple[str, ...] = ()) -> Survey:
+    """Counts the images of a folder and reads their labels, which no picture need be opened for.
+
+    ``names`` are those of the classes where labels are numbers; without them classes are called by these. Raises
+    DataError for too few images or classes, too many of them, or labels that do not fit.
+    """
+    root = listing.root
+    if any(file.holds == "picture" for file in listing.files):
+        survey = _of_pictures(listing, names)
+    else:
+        survey = _of_arrays(listing, digests, names)
+    if not LEAST_IMAGES <= survey.count <= MOST_IMAGES:
+        raise DataError(f"{root}: {survey.count:,} images; takes {LEAST_IMAGES:,} to {MOST_IMAGES:,}")
+    if survey.labels is not None and not 2 <= len(survey.classes) <= MOST_CLASSES:
+        raise DataError(
+            f"{root}: {len(survey.classes)} classes; takes 2 to {MOST_CLASSES}, or images without any: all in "
+            "one folder, no labels"
+        )
+    for name, count in zip(survey.classes, survey.class_counts, strict=True):
+        if count < LEAST_OF_CLASS:
+            raise DataError(f"{root}: {count} images of class {name}; takes {LEAST_OF_CLASS} or more of each")
+    return survey
+
+
+def pixels(listing: Listing, digests: Digests, fit: Fit, grey: bool, put: Put, progress: Progress = silent) -> None:
+    """Reads every image in its order, each file as it is opened, and hands them on in pieces.
+
+    Raises DataError for the first that is not as ``fit`` and ``grey`` take it, is not the listed one, or changes.
+    """
+    place = 0
+    for number, file in enumerate(listing.files):
+        if file.holds == "labels":
+            continue
+        where = listing.name(file)
+        if file.holds == "picture":
+            if number % _REPORT_EVERY == 0:
+                progress("reading pictures", number, len(listing.files))
+            picture = grey_pixels(digests.read(file.path, LARGEST_FILE), where, grey)
+            put(place, fitted(picture[np.newaxis], fit, where))
+            place += 1
+            continue
+        with digests.opened(file.path) as opened:
+            for piece in stored.pieces(opened, file.path, where, grey):
+                put(place, fitted(piece, fit, where))
+                place += len(piece)
+                progress(f"reading {file.path}", place, place)
+    progress("reading images", place, place)
+
+
+def _of_pictures(listing: Listing, names: tuple[str, ...]) -> Survey:
+    classes = listing.classes or ()
+    if names:
+        raise DataError(f"{listing.root}: --classes names classes that are numbers in a file; here folders name them")
+    place = {name: number for number, name in enumerate(classes)}
+    labels = np.array([place[file.label] for file in listing.files if file.label is not None])
+    return Survey(
+        len(listing.files),
+        labels.astype(np.uint8) if classes else None,
+        classes,
+        _given(listing, [1] * len(listing.files)),
+    )
+
+
+def _of_arrays(listing: Listing, digests: Digests, names: tuple[str, ...]) -> Survey:
+    images = [file for file in listing.files if file.holds != "labels"]
+    counts: list[int] = []
+    found: list[np.ndarray | None] = []
+    for file in images:
+        with digests.opened(file.path) as opened:
+            counts.append(stored.count(opened, file.path, listing.name(file)))
+        found.append(_labels_of(listing, digests, file))
+    unlabelled = [file.path for file, labels in zip(images, found, strict=True) if labels is None]
+    if unlabelled and len(unlabelled) < len(images):
+        raise DataError(f"{listing.root}/{unlabelled[0]}: has no labels, where other files have some")
+    for file, count, labels in zip(images, counts, found, strict=True):
+        if labels is not None and len(labels) != count:
+            raise DataError(f"{listing.name(file)}: {count:,} images, but {len(labels):,} labels; each image has one")
+    given = _given(listing, counts)
+    if unlabelled:
+        if names:
+            raise DataError(f"{listing.root}: --classes names classes, but no file holds labels")
+        return Survey(sum(counts), None, (), given)
+    labels = np.concatenate([part for part in found if part is not None])
+    return Survey(sum(counts), labels.astype(np.uint8), _named(listing, labels, names), given)
+
+
+def _labels_of(listing: Listing, digests: Digests, images: File) -> np.ndarray | None:
+    holder = images
+    if images.holds == "images":
+        holders = [file for file in listing.files if file.holds == "labels" and file.split == images.split]
+        if not holders:
+            return None
+        holder = holders[0]
+    with digests.opened(holder.path) as opened:
+        return stored.labels(opened, holder.path, listing.name(holder))
+
+
+def _named(listing: Listing, labels: np.ndarray, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names each label. Raises DataError unless they are 0 to K - 1, each there, K as many as names are given."""
+    classes = int(labels.max()) + 1
+    if classes > 256 or (names and len(names) != classes):
+        wanted = f"; --classes gives {len(names)} names" if names else ""
+        raise DataError(f"{listing.root}: labels up to {classes - 1}{wanted}; K classes have the labels 0 to K - 1")
+    if missing := sorted(set(range(classes)) - set(labels.tolist())):
+        raise DataError(
+            f"{listing.root}: no label is {missing[0]}, but {classes - 1} is one; K classes have the labels 0 to K - 1"
+        )
+    return names or tuple(map(str, range(classes)))
+
+
+def _given(listing: Listing, counts: list[int]) -> np.ndarray | None:
+    if not listing.splits:
+        return None
+    files = [file for file in listing.files if file.holds != "labels"]
+    return np.repeat([SPLITS.index(str(file.split)) for file in files], counts).astype(np.uint8)
