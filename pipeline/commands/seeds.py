@@ -119,6 +119,8 @@ def _train(plan: Plan, engine: Engine) -> "Group":
     if missing or group is None:
         names = ", ".join(f"seed {seed} ({engine.log_of(plan.name(seed))})" for seed in missing)
         raise TrainingError(f"{len(missing)} of {plan.count} seeds failed: {names}; {AGAIN}, and tries each once more")
+    if len(machines := plan.machines()) > 1:
+        console.warn(f"they ran on machines of {len(machines)} kinds, of other bytes each: {'; '.join(machines)}")
     return group
 
 

@@ -4,9 +4,10 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mnistgan.errors import Interrupted, TrainingError, UnfitError, UsageError
+from mnistgan.errors import GitError, Interrupted, TrainingError, UnfitError, UsageError
 from pipeline import console
 from pipeline.dvcfiles import experiment_refs, git
 from pipeline.engines import dask_serving as serving
@@ -31,7 +32,9 @@ class Cluster:
         self._client: Client | None = None
         self._waiting: deque[Job] = deque()
         self._at_work: dict[str, tuple[Job, Future]] = {}
+        self._workers = 1  # until it is known
         self._tries: Counter[str] = Counter()
+        self._done: list[str] = []
         self._failed: dict[str, str] = {}
 
     def collect(self, names: Iterable[str]) -> None:
@@ -56,74 +59,72 @@ class Cluster:
 
     def watch(self) -> Iterator[Mapping[str, str]]:
         """Hands out jobs and takes back what ended, until none is left. Raises TrainingError without a scheduler."""
-        client, had_workers = self._client, True
+        client = self._client
         assert client is not None
         while self._waiting or self._at_work:
             if client.status == "closed":
                 raise TrainingError(f"the scheduler at {self._address} is gone; {STARTS_SCHEDULER}")
-            if client.status == "running":
-                self._take_back(client)
-                cores = self._cores(client)
-                if had_workers and not cores:
-                    console.say(f"no worker is at {self._address}; `python -m pipeline worker` starts one in its clone")
-                had_workers = bool(cores)
-                self._hand_out(client, cores)
-                said = f"{len(self._at_work)} at work on {len(cores)} workers"
-                yield {**{job.name: "" for job in self._waiting}, **dict.fromkeys(self._at_work, said)}
+            with suppress(OSError):  # the connection is lost just now: the next look finds how that ended
+                if client.status == "running":
+                    self._take_back(client)
+                    self._hand_out(client)
+            said = f"one of {len(self._at_work)} at work on {self._workers} workers"
+            first, waiting = list(self._at_work)[:1], [job.name for job in self._waiting]
+            yield dict.fromkeys([*self._at_work, *waiting], "") | dict.fromkeys(first, said)
             time.sleep(serving.POLL_SECONDS)
         client.close()
+        self.collect(self._done)
         yield {}
 
     def stop(self) -> None:
         """Ends all jobs, and waits until no worker is at one."""
-        if self._client is None:
+        client, limit = self._client, time.monotonic() + working.ENDING_SECONDS + LAG_SECONDS
+        if client is None or client.status != "running":
             return
-        self._client.cancel([future for _, future in self._at_work.values()])
-        limit = time.monotonic() + working.ENDING_SECONDS + LAG_SECONDS
-        while sum(self._client.run(serving.count_at_work, on_error="ignore").values()) and time.monotonic() < limit:
-            time.sleep(serving.POLL_SECONDS)
-        self._client.close()
+        with suppress(OSError):  # without a scheduler they end by themselves
+            client.cancel([future for _, future in self._at_work.values()])
+            while sum(client.run(serving.count_at_work, on_error="ignore").values()) and time.monotonic() < limit:
+                time.sleep(serving.POLL_SECONDS)
+            client.close()
 
     def log_of(self, name: str) -> str:
         """What a job that failed said last, and where."""
         return self._failed.get(name, "it was not begun")
 
-    def _cores(self, client: "Client") -> dict[str, float]:
-        """Counts the cores of each worker that says how many it has."""
-        workers = client.scheduler_info()["workers"]
-        return {
-            address: each["resources"]["cores"] for address, each in workers.items() if "cores" in each["resources"]
-        }
-
-    def _hand_out(self, client: "Client", cores: Mapping[str, float]) -> None:
+    def _hand_out(self, client: "Client") -> None:
         """Hands out as many jobs as cores are free for, so that a lost worker's are those alone that it was at."""
-        most = max(cores.values(), default=0)
-        free = sum(cores.values()) - sum(min(job.cores, most) for job, _ in self._at_work.values())
+        workers = client.scheduler_info()["workers"].values()
+        cores = [each["resources"]["cores"] for each in workers if "cores" in each["resources"]]
+        if self._workers and not cores:
+            console.say(f"no worker is at {self._address}; `python -m pipeline worker` starts one in its clone")
+        self._workers = len(cores)
+        most = max(cores, default=0)
+        free = sum(cores) - sum(min(job.cores, most) for job, _ in self._at_work.values())
         while self._waiting and 0 < (taken := min(self._waiting[0].cores, most)) <= free:
-            job = self._waiting.popleft()
+            job = self._waiting[0]
             told = (job.name, job.commit, list(job.overrides))
-            self._at_work[job.name] = (
-                job,
-                client.submit(serving.run, *told, pure=False, resources={"cores": taken}),
-            )
+            future = client.submit(serving.run, *told, pure=False, resources={"cores": taken})
+            self._at_work[self._waiting.popleft().name] = job, future
             free -= taken
 
     def _take_back(self, client: "Client") -> None:
         for job, future in list(self._at_work.values()):
             if future.status == "pending":
                 continue
-            del self._at_work[job.name]
             if future.status == "finished":
                 self._judge(client, job, *future.result())
             elif future.status == "error":  # its worker was killed, and so were those that had it next
                 self._fail(job, f"{future.exception()}")
             else:  # given up with the connection to the scheduler
                 self._waiting.append(job)
+            del self._at_work[job.name]
 
     def _judge(self, client: "Client", job: Job, code: int, said: str, where: str) -> None:
         self._tries[job.name] += 1
         if code == 0:
-            self.collect([job.name])
+            self._done.append(job.name)
+            with suppress(GitError):  # of a remote that is away, which is asked again at the end
+                self.collect(self._done)
         elif code == UnfitError.exit_code:
             console.warn(f"{where} is let go: {said}")
             client.retire_workers([where])

@@ -62,6 +62,11 @@ class Plan:
             SeedRow(self.recipe, self.digest, seed, one.side.members[0].figures) for seed, one in self.found().items()
         ]
 
+    def machines(self) -> list[str]:
+        """Names the kinds of machine that those found ran on, as far as they are recorded."""
+        kinds = {", ".join(one.machine.values()) for one in self.found().values()}
+        return sorted(kinds - {""})
+
     def missing(self, rows: Sequence[SeedRow]) -> list[int]:
         """Lists the wanted seeds that are not among ``rows``."""
         recorded = {row.seed for row in rows}

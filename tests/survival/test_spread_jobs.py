@@ -15,7 +15,8 @@ from benchmarks.stub import Started, Stub, wait_until
 
 pytestmark = pytest.mark.slow
 
-BRISK = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s"}
+SECRET = "open-sesame"
+SETTINGS = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "3s", "MLFLOW_TRACKING_PASSWORD": SECRET}
 
 
 class Cluster:
@@ -49,7 +50,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(Stub(tmp_path_factory.mktemp("spread"), BRISK))
+    made = Cluster(Stub(tmp_path_factory.mktemp("spread"), SETTINGS))
     yield made
     for one in (*made.workers.values(), made.scheduler):
         one.kill()
@@ -99,6 +100,8 @@ def test_ctrl_c_leaves_nothing_running(cluster: Cluster) -> None:
     head.kill(signal.SIGINT)
     assert head.process.returncode == 130, head.log.read_text()
     assert cluster.stub.alive == []
+    cluster.begin(7, 300).kill()  # who can't say any more that it ends
+    wait_until(lambda: not cluster.stub.alive)
     assert all_recorded_once(cluster, 5)
 
 
@@ -124,3 +127,9 @@ def test_a_worker_that_lost_its_disk_is_let_go_and_another_does_its_jobs(cluster
     assert code == 75
     assert "clone is gone" in said
     assert all_recorded_once(cluster, 9)
+
+
+def test_no_password_of_the_environment_is_in_a_log(made: Cluster) -> None:
+    logs = [log.read_text() for log in made.stub.root.rglob("*.log")]
+    assert any("is recorded" in log for log in logs)
+    assert not any(SECRET in log for log in logs)

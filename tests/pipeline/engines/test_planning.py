@@ -74,6 +74,14 @@ def test_a_run_cut_short_between_training_and_measuring_is_not_taken(repository:
     assert seeds_of(plan_of("HEAD")) == {0: 27.0}
 
 
+def test_the_kinds_of_machine_that_seeds_ran_on_are_named_once_each(repository: Repository) -> None:
+    repository.git("reset", "--hard", "base")
+    for seed, processor in ((1, "Rome"), (2, "Milan"), (3, "Milan")):
+        machine = {"processor": processor, "precision": "float32"}
+        repository.experiment(f"of{seed}", fid=28.0, seed=seed, machine=machine)
+    assert plan_of().machines() == ["Milan, float32", "Rome, float32"]
+
+
 def test_seeds_beyond_the_count_are_left_out(repository: Repository) -> None:
     repository.git("reset", "--hard", "base")
     repository.experiment("nine", fid=28.0, seed=9)
