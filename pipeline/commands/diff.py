@@ -10,7 +10,7 @@ from mnistgan.comparison import wording
 from mnistgan.comparison.compare import Compared, Comparison, Value, Verdict, compare
 from mnistgan.comparison.sides import Change, Side
 from pipeline import output
-from pipeline.results import answers, lookup
+from pipeline.results import answers, datasets, lookup
 from pipeline.results.checkout import Results
 
 SOURCE = (
@@ -42,7 +42,7 @@ def diff(
     metrics are shown with p adjusted by Holm and decide nothing. What would decide it (so many seeds a side) follows
     from the spread and --margin, never from the difference that was seen.
 
-    Results measured by other rulers do not compare (exit code 2). See docs/comparing.md.
+    Results on two data sets, or measured by other rulers, do not compare (exit code 2). See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
     result(*compared(a, b, margin)).give(markdown, json)
@@ -58,6 +58,7 @@ def files_of_run(run: str, names: Sequence[str]) -> Mapping[str, bytes]:
 def compared(a: str, b: str, margin: float) -> tuple[Comparison, Results, Results]:
     """Compares what two names mean, for a margin in percent."""
     of_a, of_b = lookup.read(a, files_of_run), lookup.read(b, files_of_run)
+    datasets.check_same(of_a, of_b)
     return compare(of_a.side, of_b.side, lookup.recorded_seeds(of_a, of_b), margin / 100), of_a, of_b
 
 

@@ -14,9 +14,9 @@ from mnistgan.comparison.seeds import SeedRow
 from mnistgan.comparison.wording import same
 from pipeline import output
 from pipeline.commands.diff import files_of_run
-from pipeline.results import lookup
+from pipeline.results import datasets, lookup
 from pipeline.results.checkout import Results
-from pipeline.results.rules import RULES, read
+from pipeline.results.rules import RULES, of, read
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
@@ -38,11 +38,13 @@ def gate(
     shown to be worse and not shown to be inside the margin. Between, it is inconclusive, and says how many seeds a
     side would decide it. Without a spread such a rule can't pass, unless both are identical. The gate never passes (3)
     where the figures are not those that dvc.lock records, or the two were measured otherwise: by other code, or the
-    same weights with other figures. No network and no MLflow. See docs/comparing.md.
+    same weights with other figures. gate.yaml has a block of rules for each data set; results on two do not compare
+    (2). No network and no MLflow. See docs/comparing.md.
     """
     output.check_outputs({"--markdown": markdown, "--json": json})
-    asked = read(rules)
+    blocks = read(rules)
     of_base, of_head = lookup.read(base, files_of_run), lookup.read(head, files_of_run)
+    asked = of(datasets.check_same(of_base, of_head) or datasets.named_here(), blocks, rules)
     pair, doubts = (of_base.side, of_head.side), (*of_head.doubts, *of_base.doubts)
     judged = judging.judge(asked, *pair, _spread(of_base, of_head), base_in_doubt=bool(of_base.doubts))
     measured = sides.measured_otherwise(*pair)

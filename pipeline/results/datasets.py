@@ -7,8 +7,10 @@ from typing import Any
 from mnistgan import reading
 from mnistgan.datasets import contract
 from mnistgan.datasets.contract import DataSet
+from mnistgan.errors import UsageError
 from pipeline.dvcfiles import dvc_yaml, git, layout
 from pipeline.results import former
+from pipeline.results.checkout import Results
 
 NAME = "data.name"
 
@@ -27,3 +29,21 @@ def of_commit(commit: str) -> DataSet:
 def of_workspace(workspace: Path = Path()) -> DataSet:
     """Reads the one that params.yaml names. Raises UsageError where there is no params.yaml."""
     return of_params(dict(reading.flatten(dvc_yaml.read_params(workspace))))
+
+
+def check_same(a: Results, b: Results) -> str | None:
+    """Names the data set of two results; None where neither records its own.
+
+    Raises UsageError where they are of two: no figure of one compares with the other's.
+    """
+    named = {one.side.name: str(one.params[NAME]) for one in (a, b) if NAME in one.params}
+    if len(set(named.values())) > 1:
+        told = " and ".join(f"{side} is of {data}" for side, data in named.items())
+        raise UsageError(f"{told}: results on two data sets do not compare")
+    return next(iter(named.values()), None)
+
+
+def named_here() -> str:
+    """Names the data set of params.yaml; the one that there was before others, where there is none."""
+    document = dvc_yaml.read_params() if layout.PARAMS.is_file() else {}
+    return str(dict(reading.flatten(document)).get(NAME, former.DATA["name"]))

@@ -140,8 +140,18 @@ def document(params: Any) -> Any:
 
 
 def rules(document: Any) -> Any:
-    """Turns a parsed gate.yaml into today's; anything but a mapping as it is."""
-    return {figure(str(name)): rule for name, rule in document.items()} if isinstance(document, Mapping) else document
+    """Turns a parsed gate.yaml into today's, a block a data set; anything but a mapping as it is.
+
+    Lines that stand in no block are of the one data set that there was.
+    """
+    if not isinstance(document, Mapping) or not document:
+        return document
+    blocks = document if any(isinstance(held, Mapping) for held in document.values()) else {DATA["name"]: document}
+    return {name: _block(held) for name, held in blocks.items()}
+
+
+def _block(held: Any) -> Any:
+    return {figure(str(name)): rule for name, rule in held.items()} if isinstance(held, Mapping) else held
 
 
 def parts(recorded: Mapping[str, Part]) -> dict[str, Part]:

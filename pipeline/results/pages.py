@@ -116,13 +116,11 @@ def _latents(a: Exhibits, b: Exhibits) -> Iterator[str]:
 def _frames(side: Exhibits, grids: Mapping[int, np.ndarray]) -> Iterator[Frame]:
     for epoch, pixels in grids.items():
         last = " (its last)" if epoch == max(grids) else ""
-        yield Frame(
-            samples.embedded(pixels), f"epoch {epoch}{last}", f"256 digits drawn by {side.name} after epoch {epoch}"
-        )
+        yield Frame(samples.embedded(pixels), f"epoch {epoch}{last}", f"256 samples of {side.name} after epoch {epoch}")
     sheet, _ = side.sheet
     if sheet is not None:
         whole = sheet if side.samples is None else tile(side.samples, TRAINING_SIDE)
-        yield Frame(samples.embedded(whole), FINAL, f"256 digits drawn by the {FINAL} of {side.name}")
+        yield Frame(samples.embedded(whole), FINAL, f"256 samples by the {FINAL} of {side.name}")
 
 
 def _stops(a: Exhibits, b: Exhibits, of_a: Mapping[int, np.ndarray], of_b: Mapping[int, np.ndarray]) -> Iterator[Stop]:

@@ -18,7 +18,7 @@ from mnistgan.metrics.catalog import METRICS
 from mnistgan.metrics.looks import Collapse, Look
 from pipeline.dvcfiles import digests, dvc_lock, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
-from pipeline.results import checkout, consistency, former, lookup, rules
+from pipeline.results import checkout, consistency, datasets, former, lookup, rules
 from pipeline.results.checkout import Results
 from pipeline.runs import journal, keys, machine, patches
 from pipeline.runs.journal import Event, Kind, Outcome
@@ -84,7 +84,7 @@ def gather(found: Sources, root: Path) -> Publication:
         dataset=_data_summary(parts),
         generator=generator,
         results=hashlib.sha256(made.encode()).hexdigest() if made else None,
-        rules=_rules(root) if complete else {},
+        rules=_rules(root, publication.data(now.params)) if complete else {},
         best_pins=_pins_of_commit(root) if complete else "",
     )
 
@@ -96,8 +96,9 @@ def _baseline(root: Path, parts: Mapping[str, Part], training: Sequence[Event]) 
         base = lookup.read(str(commit)[: keys.SHORT]) if commit else None
         here = checkout.of_place("this run", lookup.bytes_of, recorded_parts=parts)
         if base and base.side.members[0].figures.signature != here.side.members[0].figures.signature:
+            data = datasets.check_same(base, here)
             found = compare(base.side, here.side, lookup.recorded_seeds(base, here))
-            words = publication.verdict_beside(found, base.side.name, _rules(root))
+            words = publication.verdict_beside(found, base.side.name, _rules(root, data or former.DATA["name"]))
             return Baseline(words, partial(_page, found, base, here))
     return None
 
@@ -171,10 +172,10 @@ def _records(now: State, complete: bool) -> dict[str, Path]:
     return found
 
 
-def _rules(root: Path) -> Mapping[str, Any]:
-    """Reads the main workspace's gate.yaml; no rules where they are not understood, as `gate` says."""
+def _rules(root: Path, data: str) -> Mapping[str, Any]:
+    """Reads the main workspace's gate.yaml; no rules where it has none for the data set, or they are not understood."""
     with suppress(GateError):
-        return dict(rules.read(root / rules.RULES))
+        return dict(rules.read(root / rules.RULES).get(data, {}))
     return {}
 
 

@@ -17,13 +17,13 @@ from mnistgan.metrics.catalog import PRIMARY, deciding, metrics_in
 from pipeline import output
 from pipeline.dvcfiles import layout
 from pipeline.dvcfiles.dvc_yaml import Scalar
-from pipeline.results import former
+from pipeline.results import datasets, former
 from pipeline.runs.keys import State
 
 MACHINE_TAGS = {"mnistgan.cpu": "cpu", "mnistgan.host": "host", "mnistgan.clone": "clone"}
 """What tells machines, and clones on one, apart: a run's tag, and the fact in a stage's journal that it shows."""
 SCORES, TRAINING, VALIDATION, OTHERS = "scores/", "training/", "validation/", "whole evaluation/"
-FAMILY, RECIPE, SEED, KNOB = "train.family", "train.recipe", "train.seed", "recipe."
+DATA, FAMILY, RECIPE, SEED, KNOB = datasets.NAME, "train.family", "train.recipe", "train.seed", "recipe."
 FORMER_FIGURES = "evaluation/"
 """What the names of all figures began with before families."""
 HOST, SPEED = "mnistgan.host", "training/images_per_second"
@@ -144,14 +144,22 @@ def figures(leaves: Mapping[str, float]) -> Iterator[tuple[str, float]]:
 
 
 def params(held: Mapping[str, Scalar]) -> dict[str, str]:
-    """Picks the params that a run shows: family, recipe, seed, the recipe's knobs; its params.yaml has all others."""
-    named = {name: value for name, value in held.items() if name in (FAMILY, RECIPE, SEED) or name.startswith(KNOB)}
+    """Picks the params that a run shows: data set, family, recipe, seed, knobs; its params.yaml has all others."""
+    shown = (DATA, FAMILY, RECIPE, SEED)
+    named = {name: value for name, value in held.items() if name in shown or name.startswith(KNOB)}
     return {name: str(value) for name, value in named.items()}
 
 
+def data(held: Mapping[str, Scalar]) -> str:
+    """Names the data set of a run's params."""
+    return str(held.get(DATA, former.DATA["name"]))
+
+
 def name(held: Mapping[str, Scalar], experiment: str | None, key: str) -> str:
-    """Names a run: family/recipe/seed, the experiment if it was one, and the key."""
-    place = "/".join(str(part) for part in (held.get(FAMILY, former.FAMILY), held[RECIPE], held[SEED]))
+    """Names a run: the data set unless it is MNIST, family/recipe/seed, the experiment if it was one, and the key."""
+    parts = [held.get(FAMILY, former.FAMILY), held[RECIPE], held[SEED]]
+    before = [] if data(held) == former.DATA["name"] else [data(held)]
+    place = "/".join(map(str, [*before, *parts]))
     return " · ".join(filter(None, (place, experiment, key)))
 
 

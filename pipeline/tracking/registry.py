@@ -20,6 +20,7 @@ from mnistgan.comparison.sides import Side, Trained
 from mnistgan.metrics.catalog import PRIMARY
 from pipeline.results import datasets, former
 from pipeline.runtime import load_tensorflow
+from pipeline.tracking import publication
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.publication import FAMILY, FIGURES, FORMER_FIGURES, PINS, VERSION_TAG, Publication, score
@@ -29,9 +30,9 @@ from pipeline.tracking.writing import POINTS_A_BATCH
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
-MODELS, FORMER_MODEL = "mnistgan-mnist-", "mnistgan-generator"
-"""What names of registered models begin with, before the family's; the first that there was has an older name, too."""
-DESCRIPTION = "Latents [N, size] from N(0, 1) to MNIST-like images [N, 28, 28, 1] in [-1, 1]."
+MODELS, FORMER_MODEL = "mnistgan", "mnistgan-generator"
+"""What names of registered models begin with, before data set and family; the first there was has an older one, too."""
+DESCRIPTION = "Latents [N, size] from N(0, 1) to images [N, 28, 28, 1] in [-1, 1] as of the data set {data}."
 TAKEN = ("latents", "classes")
 """What a generator takes, in order; classes int32 [N] of a family that takes them."""
 ALIAS = "best"
@@ -45,8 +46,9 @@ FILES = "mnistgan.files"
 
 def names(content: Publication) -> tuple[str, ...]:
     """Names the registered models that a run's generator is a version of."""
-    family = content.params.get(FAMILY, former.FAMILY)
-    return (f"{MODELS}{family}", *([FORMER_MODEL] if family == former.FAMILY else []))
+    family, data = content.params.get(FAMILY, former.FAMILY), publication.data(content.params)
+    is_first = (family, data) == (former.FAMILY, former.DATA["name"])
+    return (f"{MODELS}-{data}-{family}", *([FORMER_MODEL] if is_first else []))
 
 
 def add_model(at: Connection, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import holdings, images
+from pipeline.tracking import holdings, images, publication
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.publication import NOTE, Point, Publication, note
@@ -83,7 +83,7 @@ def add_dataset(at: Connection, run: "Run", content: Publication) -> int:
         return 0
     digest = content.state.data_digest[:DATASET_DIGEST]
     source = json.dumps({"dvc.lock": "prepare", "digest": content.state.data_digest})
-    dataset = Dataset("MNIST", digest, "dvc", source, profile=content.dataset)
+    dataset = Dataset(publication.data(content.params), digest, "dvc", source, profile=content.dataset)
     at.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
     return 1
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
+from mnistgan.datasets import contract
 from mnistgan.files import write_arrays
 from mnistgan.metrics.looks import Look, table
-from pipeline import runtime
+from pipeline import ROOT, runtime
 from pipeline.dvcfiles import digests, dvc_yaml, layout
 from pipeline.runs import keys
 from pipeline.tracking.sources import while_running
@@ -115,6 +117,7 @@ class Workspace:
         (root / "params.yaml").write_text(PARAMS.replace("SEED", str(seed)).replace("dcgan", family))
         (root / "recipes").mkdir()
         (root / "recipes" / f"{family}.yaml").write_text(RECIPES)
+        shutil.copytree(ROOT / contract.FOLDER, root / contract.FOLDER)
         (root / ".dvcignore").write_text("__pycache__\n")
         for folder in ("src", "data", "models/grids", "metrics", "pictures", "plots"):
             (root / folder).mkdir(parents=True)

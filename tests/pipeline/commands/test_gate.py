@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import typer
 
-from mnistgan.comparison.rules import parse
 from mnistgan.comparison.seeds import dumps, loads
+from mnistgan.datasets import contract
 from mnistgan.errors import FormatError, GateError, UsageError
-from mnistgan.reading import yaml_document
 from pipeline import ROOT, output
 from pipeline.commands.gate import gate
-from tests import committed
+from pipeline.results import datasets, lookup
+from pipeline.results.rules import read
 from tests.comparison.made_up import COLLAPSED, figures, seeds_around, write
 from tests.pipeline.repository import Repository, made_up_md5, recorded, repository
 
@@ -160,8 +160,28 @@ def test_missing_rules_and_a_missing_base_are_bad_use(repository: Repository) ->
         gate(base="nowhere")
 
 
-def test_the_committed_rules_are_understood() -> None:
-    assert parse(yaml_document(committed.text("gate.yaml"), "gate.yaml", GateError), "gate.yaml")
+def test_the_committed_rules_are_understood_and_every_data_set_has_some() -> None:
+    assert set(read(ROOT / "gate.yaml")) == set(contract.names(ROOT))
+
+
+def test_each_data_set_has_a_block_of_rules_and_lines_in_none_are_mnists(
+    repository: Repository, hold: Hold, tmp_path: Path
+) -> None:
+    repository.record(26.5, seed=3)
+    code, told = hold(rules="other:\n  fid: at most 0.1\nmnist:\n  verdict: healthy\n")
+    assert (code, outcomes(told)) == (PASS, {"verdict": "pass"})
+    with pytest.raises(GateError, match=r"gate\.yaml: has no rules for mnist; has other; add a block `mnist:`"):
+        hold(rules="other:\n  fid: at most 0.1\n")
+
+
+def test_results_on_two_data_sets_do_not_compare(repository: Repository) -> None:
+    a, b = (
+        replace(found, side=replace(found.side, name=name), params={"data.name": name})
+        for found, name in ((lookup.read("base"), name) for name in ("mnist", "other"))
+    )
+    assert datasets.check_same(a, a) == "mnist"
+    with pytest.raises(UsageError, match="mnist is of mnist and other is of other: results on two data sets do not"):
+        datasets.check_same(a, b)
 
 
 @pytest.mark.parametrize(("fid", "code"), [(27.5, 0), (60.0, 1), (None, 3), ("torn", 2)])

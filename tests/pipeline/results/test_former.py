@@ -182,12 +182,12 @@ def test_another_result_is_judged_by_the_spread_that_was_recorded_before(before:
     for one, other in ((a, b), (b, a)):
         found = compare(one.side, other.side, lookup.recorded_seeds(one, other))
         assert (found.basis, [len(one.rows) for one in found.records]) == (Basis.RECORDED, [5])
-    rules = gate_rules.read(Path("gate.yaml"))
+    rules = gate_rules.read(Path("gate.yaml"))["mnist"]
     assert [one.outcome.value for one in judge(rules, a.side, b.side, lookup.recorded_seeds(a, b))] == ["pass", "pass"]
 
 
 def test_rules_a_metrics_file_and_a_seeds_file_of_before_are_taken(before: str) -> None:
-    assert list(gate_rules.read(Path("gate.yaml"))) == ["fid", "fid.relative"]
+    assert list(gate_rules.read(Path("gate.yaml"))["mnist"]) == ["fid", "fid.relative"]
     for name in ("./metrics/evaluation.json", "./metrics/seeds.csv", f"{before}:metrics/seeds.csv"):
         assert "fid.relative" in lookup.read(name).side.members[0].figures.leaves
 

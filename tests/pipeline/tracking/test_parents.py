@@ -227,7 +227,7 @@ def best_fid(client, model: str) -> float | None:
 def test_the_best_is_found_among_the_first_by_fid_and_no_other_run_is_read(
     workspace: Workspace, generator: Path, client, digest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, pins = f"{registry.MODELS}{digest}", f"{next(_digests):06x}-43e8f7-244d82-10000-1"
+    name, pins = f"{registry.MODELS}-mnist-{digest}", f"{next(_digests):06x}-43e8f7-244d82-10000-1"
     client.create_registered_model(name)
     for fid, verdict in ((30.0, "healthy"), (20.0, "healthy"), (10.0, COLLAPSED), (20.0, "healthy"), (40.0, "healthy")):
         told = {publication.PINS: pins, reading.RESULTS: "made", "mnistgan.verdict": verdict}
