@@ -313,7 +313,7 @@ def test_other_code_that_measured_other_weights_is_said_first_and_never_passes(
     repository.record(26.5, seed=3)
     read_by_evaluate(repository, "pretrained", "r1")
     code, told = hold()
-    headline = "measured by other code: pretrained; gate inconclusive: 4 passed of 4 rules"
+    headline = "measured by other code: pretrained/mnist; gate inconclusive: 4 passed of 4 rules"
     assert (code, told["headline"], told["contradiction"]) == (INCONCLUSIVE, headline, None)
     repository.record(60.0, seed=3)
     read_by_evaluate(repository, "pretrained", "r1")
