@@ -16,6 +16,7 @@ from benchmarks.ending import BenchmarkError, ending
 from benchmarks.mnist import RULERS
 from benchmarks.runs import FOLDER, Run, TimedLook
 from benchmarks.training import told
+from mnistgan.datasets import contract
 from mnistgan.errors import DataError, UsageError
 from mnistgan.families import recipes_file
 from mnistgan.files import write_bytes
@@ -143,7 +144,7 @@ def real_images(folder: Path) -> Real:
 
     from mnistgan.datasets.arrays import load
     from mnistgan.rulers import classifier, pixels
-    from mnistgan.rulers.real import MISSING_CLASS, subset
+    from mnistgan.rulers.real import subset
     from mnistgan.training.validation import Validation
 
     train, validation = (load(folder / "data" / f"{name}.npz") for name in ("train", "validation"))
@@ -151,7 +152,7 @@ def real_images(folder: Path) -> Real:
     judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed=0)
     count = len(judge.real)
     others = validation[np.setdiff1d(np.arange(len(validation)), subset(len(validation), count, "validation"))]
-    lacking = others[np.flatnonzero(others.labels != MISSING_CLASS)]
+    lacking = others[np.flatnonzero(others.labels != contract.load("mnist", ROOT).missing_class)]
     if len(lacking) < count:
         raise BenchmarkError(f"{len(lacking)} validation images that no look sees and that are no 8; takes {count}")
     lacking, floor = (judge.measure(real[np.arange(count)].images, 0, 0) for real in (lacking, others))

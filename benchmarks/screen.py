@@ -23,6 +23,7 @@ from ruamel.yaml import YAML  # noqa: E402
 
 from benchmarks.mnist import RULERS, SPEC  # noqa: E402
 from mnistgan import params  # noqa: E402
+from mnistgan.datasets import contract  # noqa: E402
 from mnistgan.datasets.arrays import Images, load  # noqa: E402
 from mnistgan.datasets.idx import CLASSES  # noqa: E402
 from mnistgan.families.contract import Ask, At, Batch, Draw, Spec  # noqa: E402
@@ -255,7 +256,8 @@ class Report:
         self.rulers = classifier.load(RULERS), pixels.load(RULERS)
         self.prior = class_prior(train.labels)
         self.real = self._see(validation.images)
-        lacking = without_class(RealData(train, validation, validation), len(validation)).images
+        real = RealData(train, validation, validation, contract.load("mnist", ROOT))
+        lacking = without_class(real, len(validation)).images
         self.lacking = [fid(a, b) for a, b in zip(self._see(lacking)[:2], self.real[:2], strict=True)]
 
     def __call__(self, sampler: Sampler) -> str:

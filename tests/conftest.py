@@ -31,7 +31,7 @@ LONGEST_FIRST = (
     *("survival/test_seeds_queue.py", "survival/test_pipeline.py", "pipeline/test_repro.py"),
     *("pipeline/commands/test_train.py", "pipeline/test_outages.py", "test_workflow.py"),
     *("families/test_dcgan_step.py", "training/test_loop.py", "pipeline/commands/test_evaluate.py"),
-    *("pipeline/commands/test_classifier.py", "evaluation/test_measuring.py"),
+    *("evaluation/test_making.py", "evaluation/test_measuring.py"),
     *("browser/test_mlflow_pages.py", "survival/test_added_family.py"),
 )
 _CODES = {"uint8": 0x08, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D}

@@ -114,7 +114,7 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "curves": (CURVES.encode(), in_file("it.csv", tables.training)),
     "classes": (
         ("class,share,prior\n" + "".join(f"{digit},0.1,0.1\n" for digit in range(10))).encode(),
-        in_file("it.csv", tables.class_shares),
+        in_file("it.csv", lambda path: tables.class_shares(path, 10)),
     ),
     "thresholds": (json.dumps(THRESHOLDS).encode(), in_file(verdict.FILE, lambda path: verdict.load(path.parent))),
     "card": (json.dumps(CARD).encode(), in_file("it.json", lambda path: cards.read(path.parent, "it"))),

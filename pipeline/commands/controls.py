@@ -6,74 +6,108 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistgan.errors import RulerError
 from mnistgan.metrics.catalog import Shown, shown
 from mnistgan.rulers.pins import pins
-from pipeline import console
-from pipeline.places import Out, tried
+from pipeline import console, places
+from pipeline.commands import prepare
+from pipeline.places import Out
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import PARAMS, Verbose
 
 if TYPE_CHECKING:
+    from mnistgan.datasets.contract import DataSet
+    from mnistgan.evaluation.faults import Control
     from mnistgan.evaluation.sensitivity import Sensitivity
+    from mnistgan.params import Params
+    from mnistgan.rulers.real import RealData
 
 Record = dict[str, Any]
 
-RECORD, TABLE = Path("pretrained/mnist/controls.json"), Path("docs/controls.md")
+PINNED, KEPT = Path("pretrained"), Path(".dvc/tmp")
+TABLES = {"mnist": Path("docs/controls.md")}
 
 
-@tried()
 def controls(
-    train: Annotated[Path, typer.Option(help="Training images: what copies are of.")] = Path("data/train.npz"),
-    validation: Annotated[Path, typer.Option(help="Validation images: what the faults are made in.")] = Path(
-        "data/validation.npz"
-    ),
-    test: Annotated[Path, typer.Option(help="Test images: what everything is measured against.")] = Path(
-        "data/test.npz"
-    ),
-    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers.")] = Path("pretrained/mnist"),
-    record: Annotated[
-        Path, typer.Option(help="JSON to write: every figure, and the thresholds."), Out(".json", own=RECORD)
-    ] = RECORD,
-    table: Annotated[
-        Path, typer.Option(help="Markdown to write: the figures as tables."), Out(".md", own=TABLE)
-    ] = TABLE,
+    dataset: Annotated[
+        str | None, typer.Option(help="A folder of datasets/; the one that params.yaml names if left out.")
+    ] = None,
+    cache: prepare.Cache = None,
+    images: prepare.OwnImages = None,
     verbose: Verbose = False,
 ) -> None:
     """Measure images with known faults by every metric.
 
     Some forty sets of real images are spoiled on purpose, from black images to a few copies. It shows what each metric
     sees and to what it is blind, and sets the thresholds of the verdict: half-way between what a dose of 5% of a fault
-    gives and what one of 20% does. Run it again where rulers, data or metrics change.
+    gives and what one of 20% does. Stopped, the same command goes on at the set that it was at. Run it again where
+    rulers, data or metrics change. It writes pretrained/NAME/controls.json and the page of docs/ that shows it.
     """
     from mnistgan.params import load
 
-    params = load(PARAMS)
+    params = load(PARAMS, dataset=dataset)
+    real = real_data(params, cache, images)
+    load_tensorflow(verbose, params.train.threads)
     count = params.evaluate.samples
+    measured = measure(params.data.name, real, PINNED / params.data.name, count)
+    console.summary(f"{measured} sets measured; thresholds and figures in {PINNED / params.data.name}")
+
+
+def real_data(params: "Params", cache: Path | None, images: Path | None) -> "RealData":
+    """What prepare would write, in memory, with the data set's facts."""
+    from mnistgan.rulers.real import RealData
+
+    return RealData(**prepare.taken(params, cache, images)[0], facts=params.dataset)
+
+
+def are_measured(folder: Path) -> bool:
+    """Whether a folder holds controls that were measured by its rulers."""
+    from mnistgan.evaluation import verdict
+    from mnistgan.rulers import cards
+    from mnistgan.rulers.classifier import LAYERS
+
+    try:
+        digests = {name: cards.read(folder, name)[1][cards.DIGEST] for name in cards.RULERS}
+        verdict.load(folder).demand(pins(digests["classifier"], LAYERS, digests["pixels"], (), 0, None))
+    except RulerError:
+        return False
+    return True
+
+
+def measure(name: str, real: "RealData", folder: Path, count: int) -> int:
+    """Measures every set by the rulers in a folder, and writes the record there and its page; returns how many.
+
+    Reports are kept set by set as long as data and rulers stay, so that a call that was stopped is gone on with.
+    """
+    from mnistgan import files
+    from mnistgan.evaluation import faults
+    from mnistgan.evaluation.measuring import Reference
+    from mnistgan.evaluation.verdict import FILE
+    from mnistgan.rulers import classifier, pixels
+
+    record, table = folder / FILE, TABLES.get(name, Path(f"docs/controls/{name}.md"))
+    places.demand("controls", {"record": (record, Out(".json", own=record)), "table": (table, Out(".md", own=table))})
     with console.progress() as progress:
-        load_tensorflow(verbose, params.train.threads)
-        from mnistgan import files
-        from mnistgan.datasets import arrays
-        from mnistgan.evaluation import faults
-        from mnistgan.evaluation.measuring import Reference
-        from mnistgan.rulers import classifier, pixels
-        from mnistgan.rulers.real import RealData
-
-        real = RealData(arrays.load(train), arrays.load(validation), arrays.load(test))
-        network, components = classifier.load(rulers), pixels.load(rulers)
-        reference = Reference(real, network, components, count, progress)
-        reports = {}
-        sets = faults.every_set()
-        for done, (name, make) in enumerate(sets.items()):
-            progress("controls", done, len(sets), name)
-            reports[name] = reference.measure(make(real, count), faults.seen(real), "train").report
+        network, components = classifier.load(folder), pixels.load(folder)
+        pinned = str(pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, None))
+        kept = KEPT / f"controls-{pinned}-{real.missing}.json"
+        reports = files.read_json(kept) if kept.is_file() else {}
+        sets = faults.every_set(real.facts)
+        if missing := [name for name in sets if name not in reports]:
+            reference = Reference(real, network, components, count, progress)
+        for set_ in missing:
+            progress("controls", len(reports), len(sets), set_)
+            reports[set_] = reference.measure(sets[set_](real, count), faults.seen(real), "train").report
+            files.write_json(kept, reports)
         progress("controls", len(sets), len(sets))
-        pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, None)
-        found = {"pins": str(pinned), **_record(reports)}
-        files.write_all({record: files.as_json(found), table: "\n".join(markdown(found)).encode()})
-        console.summary(f"{len(sets)} sets measured; thresholds and figures in {record}, tables in {table}")
+    found = {"pins": pinned, **_record(reports, real.facts)}
+    page = "\n".join(markdown(found, name, real.facts)).encode()
+    files.write_all({record: files.as_json(found), table: page})
+    kept.unlink()
+    return len(sets)
 
 
-def _record(reports: Mapping[str, Record]) -> Record:
+def _record(reports: Mapping[str, Record], facts: "DataSet") -> Record:
     from mnistgan.evaluation import faults, sensitivity, verdict
 
     figures = {name: sensitivity.figures(report) for name, report in reports.items()}
@@ -81,40 +115,48 @@ def _record(reports: Mapping[str, Record]) -> Record:
     limits = verdict.thresholds({fault: {dose: figures[n] for dose, n in row.items()} for fault, row in named.items()})
 
     def record_of(name: str) -> Record:
-        return {"verdict": verdict.verdict(reports[name], limits), **figures[name]}
+        return {"verdict": verdict.verdict(reports[name], limits, facts.classes), **figures[name]}
 
     return {
         "thresholds": limits,
         "spread": sensitivity.spreads(reports["real"], [reports[name] for name in faults.spread_sets()]),
-        "controls": {name: record_of(name) for name in faults.CONTROLS},
+        "controls": {name: record_of(name) for name in faults.controls(facts)},
         "doses": {fault: {dose: record_of(name) for dose, name in row.items()} for fault, row in named.items()},
     }
 
 
-def markdown(record: Record) -> Iterator[str]:
-    """Formats the record as docs/controls.md, line by line."""
+def markdown(record: Record, name: str, facts: "DataSet") -> Iterator[str]:
+    """Formats the record of a data set as its page of docs/, line by line."""
     from mnistgan.evaluation import faults
     from mnistgan.evaluation.sensitivity import METRICS, Sensitivity
 
     sensitivity = Sensitivity(record["controls"]["real"], record["spread"])
-    yield from HEADING.format(pins=record["pins"], sets=faults.SPREAD_SETS).splitlines()
-    yield from ("", "## Controls", "", *_controls(record, sensitivity))
+    named, missing = faults.controls(facts), facts.classes[facts.missing_class or 0]
+    heading = HEADING if name in TABLES else HEADING_OF.format(title=facts.title) + HEADING.partition("\n")[2]
+    yield from heading.format(name=name, pins=record["pins"], sets=faults.SPREAD_SETS).splitlines()
+    yield from ("", "## Controls", "", *_controls(record, named, sensitivity))
     yield from ("", "Blind to each of them, of all metrics:", "")
-    for name, control in faults.CONTROLS.items():
-        blind = [metric for metric in METRICS if metric not in sensitivity.seen_by(record["controls"][name])]
-        if name != "real":
+    for control_name, control in named.items():
+        blind = [metric for metric in METRICS if metric not in sensitivity.seen_by(record["controls"][control_name])]
+        if control_name != "real":
             yield f"- {control.what}: {', '.join(f'`{metric}`' for metric in blind) or 'none'}"
     yield from ("", "## Doses", "", *DOSE_NOTE.splitlines())
     for fault, doses in record["doses"].items():
-        yield from ("", f"### {FAULTS[fault]}", "", *_doses(doses, sensitivity))
+        yield from (
+            "",
+            f"### {FAULTS[fault].format(missing=missing)}",
+            "",
+            *_doses(doses, sensitivity),
+        )
     yield from ("", "## Thresholds of the verdict", "", *THRESHOLD_NOTE.splitlines(), "")
     limits = [[f"`{key}`", f"{limit:g}"] for key, limit in record["thresholds"].items()]
     yield from (*_table(["figure", "threshold"], limits), "")
 
 
+HEADING_OF = "# Which faults do the metrics see in {title}?\n"
 HEADING = """# Which faults do the metrics see?
 
-Made by `python -m pipeline controls`; every figure in `pretrained/mnist/controls.json`, pins `{pins}`.
+Made by `python -m pipeline controls`; every figure in `pretrained/{name}/controls.json`, pins `{pins}`.
 
 Sets of real images with a known fault, measured like a generator's samples. A figure in **bold** is seen: it stands
 five spreads or more from what validation images as they are give. The spread is the standard deviation over {sets}
@@ -132,17 +174,15 @@ FAULTS = {
     "copied": "Copies of training images",
     "repeated": "100 images over and over",
     "noised": "Noised",
-    "class_removed": "8s left out",
+    "class_removed": "{missing}s left out",
 }
 
 
-def _controls(record: Record, sensitivity: "Sensitivity") -> Iterator[str]:
-    from mnistgan.evaluation import faults
-
+def _controls(record: Record, named: "Mapping[str, Control]", sensitivity: "Sensitivity") -> Iterator[str]:
     titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in shown(Shown.CONTROLS))
     names = [metric.dosed for metric in shown(Shown.CONTROLS)]
     rows = []
-    for name, control in faults.CONTROLS.items():
+    for name, control in named.items():
         found = record["controls"][name]
         cells = [_cell(found[name], sensitivity.sees(name, found[name])) for name in names]
         rows.append([control.what, found["verdict"], *cells])

@@ -60,14 +60,16 @@ def evaluate(
         from mnistgan.datasets.arrays import load
         from mnistgan.evaluation import verdict
         from mnistgan.evaluation.outside import read
+        from mnistgan.rulers import cards
         from mnistgan.rulers.real import RealData
 
         # All that can be refused is, before anything is drawn or measured; most of it before TensorFlow is loaded.
         outside = read(samples, params.evaluate.samples, progress) if samples else None
         if outside and outside.oddity:
             console.warn(f"{samples}: {outside.oddity}")
-        real = RealData(load(train), load(validation), load(test))
+        real = RealData(load(train), load(validation), load(test), params.dataset)
         thresholds = verdict.load(rulers)
+        cards.demand_data(rulers, real.named_digests)
         count = params.evaluate.samples
         for path, split in ((validation, real.validation), (test, real.test)):
             if len(split) < count:
@@ -94,7 +96,7 @@ def evaluate(
         found = reference.measure(images, seen, asked=asked, progress=progress)
         walked = {"interpolation": measuring.smoothness(sampler, params.evaluate.latent_seed)} if sampler else {}
         report = found.report | walked
-        judged = verdict.verdict(report, thresholds.limits)
+        judged = verdict.verdict(report, thresholds.limits, params.dataset.classes)
         which = {"images": outside.drawn} if outside else {}
         figures = {"verdict": judged, **report, **which, "pins": str(pinned)}
         rows = (",".join(map(str, row)) for row in measuring.class_rows(found.balance))

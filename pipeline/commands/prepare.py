@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     from mnistgan.params import Params
 
 
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MNISTGAN_CACHE_DIR",
+        help="Folder where raw files are kept between clones; by default one in the user's cache folder.",
+    ),
+]
+
+OwnImages = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MNISTGAN_IMAGES_DIR",
+        help="Folder of your own images, where it is not where it was when `dataset` read it.",
+    ),
+]
+
+
 @tried()
 def prepare(
     train: Annotated[Path, typer.Option(help="Where the training images go (.npz)."), Out(".npz")],
@@ -25,20 +42,8 @@ def prepare(
     summary: Annotated[
         Path, typer.Option(help="Where the counts, digests and class balance go (.json)."), Out(".json")
     ],
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="MNISTGAN_CACHE_DIR",
-            help="Folder where the raw files are kept between clones; by default one in the user's cache folder.",
-        ),
-    ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="MNISTGAN_IMAGES_DIR",
-            help="Folder of your own images, where it is not where it was when `dataset` read it.",
-        ),
-    ] = None,
+    cache: Cache = None,
+    images: OwnImages = None,
 ) -> None:
     """Fetch the data set and set validation images aside.
 
@@ -50,7 +55,7 @@ def prepare(
         from mnistgan import files
         from mnistgan.datasets import arrays
 
-        splits, raw, origin = _own(params, images) if params.dataset.manifest else _fetched(params, cache)
+        splits, raw, origin = taken(params, cache, images)
         classes = params.dataset.classes
         written = {"raw": raw, "splits": {name: _described(part, classes) for name, part in splits.items()}}
         with files.replacing_all(train, validation, test, summary) as beside:
@@ -61,6 +66,11 @@ def prepare(
         counts = ", ".join(f"{len(part):,} {name}" for name, part in splits.items())
         title = params.dataset.title
         console.summary(f"prepared {title}: {counts} images of 28x28; every file is the pinned one")
+
+
+def taken(params: "Params", cache: Path | None, images: Path | None) -> "tuple[dict[str, Images], dict[str, str], str]":
+    """The three splits by name, the sha256 of what lists or holds their files, and where these came from."""
+    return _own(params, images) if params.dataset.manifest else _fetched(params, cache)
 
 
 def _own(params: "Params", images: Path | None) -> "tuple[dict[str, Images], dict[str, str], str]":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from mnistgan.datasets.contract import DataSet
     from mnistgan.drawing.pictures.tables import Metrics
     from mnistgan.families.contract import Chart
     from mnistgan.families.sampling import Sampler
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mnistgan.progress import Progress
     from mnistgan.rulers.classifier import Classifier
 
-SAMPLES = 1024  # drawn for the rows by digit; the first 256 are the grid
+SAMPLES = 1024  # drawn for the rows by class; the first 256 are the grid
 SIDE_BY_SIDE = 10  # images a side, of the real and of the generated ones
 ASKED = 16  # images of each class, where a class can be asked for
 WALKS = 8
@@ -49,7 +50,7 @@ def render(
     evaluation: Annotated[Path, typer.Option(help="The metrics (.json).")],
     classes: Annotated[Path, typer.Option(help="The share of each class among the samples (.csv).")],
     test: Annotated[Path, typer.Option(help="The test images, to show real beside generated (.npz).")],
-    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by digit.")],
+    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by class.")],
     pictures: Annotated[Path, typer.Option(help="Folder where all pictures go."), Out(".png", folder=True)],
     samples: Annotated[Path, typer.Option(help="Where the small sample grid goes, kept in git (.png)."), Out(".png")],
     progress: Annotated[
@@ -81,7 +82,7 @@ def render(
         durations = [params.render.frame_milliseconds] * len(frames)
         durations[-1] *= HOLD
         metrics = tables.metrics(evaluation)
-        charts = _charts(curves, metrics, classes)
+        charts = _charts(curves, metrics, classes, params.dataset)
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
         reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
@@ -105,14 +106,16 @@ def render(
     )
 
 
-def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Iterable[Chart]], dict[str, Image]]":
+def _charts(
+    curves: Path, metrics: "Metrics", classes: Path, facts: "DataSet"
+) -> "Callable[[Iterable[Chart]], dict[str, Image]]":
     """Reads the charts' data; what comes back draws them beside a family's. Raises DataError for shares of other
     metrics.
     """
     from mnistgan.drawing.pictures import charts, tables
 
     training = tables.training(curves)
-    share, prior = tables.class_shares(classes)
+    share, prior = tables.class_shares(classes, len(facts.classes))
     ratio = metrics.smallest_ratio
     if ratio is not None and abs((share - ratio * prior).min()) > ROUNDED:
         raise DataError(f"{classes}: of another evaluation: the metrics' smallest share is {ratio} of its prior")
@@ -124,7 +127,9 @@ def _charts(curves: Path, metrics: "Metrics", classes: Path) -> "Callable[[Itera
             raise FormatError(f"{curves}: {error}") from None
         return {
             **found,
-            "class_histogram.png": charts.class_histogram(share, prior, metrics.samples),
+            "class_histogram.png": charts.class_histogram(
+                share, prior, metrics.samples, facts.classes, facts.noun, facts.title
+            ),
             "metrics.png": charts.metrics(metrics.measures, metrics.samples),
         }
 
@@ -157,18 +162,19 @@ def _sheets(
     from mnistgan.families.contract import Ask
 
     seed, beside = params.train.grid_seed, SIDE_BY_SIDE**2
+    named = params.dataset.classes, params.dataset.noun
     samples = sampler.images(Ask(SAMPLES, seed), report)
     grid = samples[: TRAINING_SIDE**2]
     ends = sampling.latents(seed, 2 * WALKS, sampler.latent_size).reshape(2, WALKS, -1).swapaxes(0, 1)
     walks = sampler.walks(ends, params.render.interpolation_steps, seed)
     spread = real[:: max(1, len(real) // beside)][:beside]
-    asked = {"asked.png": digits.asked(_asked(sampler, seed), LARGE)} if sampler.takes_classes else {}
+    asked = {"asked.png": digits.asked(_asked(sampler, seed), *named, LARGE)} if sampler.takes_classes else {}
     return grid, {
         **asked,
         "samples.png": digits.samples(grid, TRAINING_SIDE, LARGE),
         "interpolation.png": digits.interpolation(walks, LARGE),
         "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
-        "digits.png": digits.by_digit(samples, reader.features(samples).logits.argmax(axis=1), LARGE),
+        "digits.png": digits.by_class(samples, reader.features(samples).logits.argmax(axis=1), *named, LARGE),
     }
 
 

@@ -78,9 +78,11 @@ def train(
     with running("train") as params, console.progress() as progress, _stop_requests() as should_stop:
         from mnistgan.datasets import arrays
         from mnistgan.drawing import grids as grid_files
+        from mnistgan.rulers import cards
         from mnistgan.training.batches import selected
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
+        cards.demand_data(rulers, {"train": labelled.digest, "validation": held_out.digest})
         data = selected(params.recipe, labelled, held_out, _place(params), str(train))
         runtime.load_tensorflow(verbose, params.train.threads, params.train.device)
         from mnistgan import families, files

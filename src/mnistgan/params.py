@@ -92,14 +92,18 @@ class Params(Sections):
 _SECTIONS = f"the sections {', '.join(Sections.model_fields)}"
 
 
-def load(path: Path, *, every: bool = False) -> Params:
+def load(path: Path, *, dataset: str | None = None, every: bool = False) -> Params:
     """Reads and checks params.yaml and, beside it, the data set and the recipes of the family it names; ``every`` one.
+
+    ``dataset``: takes this name in place of ``data.name``.
 
     Raises ParamsError with every problem of the schemas at once, each with its path, what it got and what it takes;
     or with the one problem and its line where a file is no YAML, names a key twice or is past the bounds of
     :mod:`mnistgan.reading`. Once each value is right by itself, those that do not go together are told.
     """
     document = _document(text_of(path), str(path), _SECTIONS)
+    if dataset is not None:
+        document = {**document, "data": {"name": dataset}}
     root = path.parent
     chosen = [name for name in families.names() if every or name == _named(document, "train", "family")]
     sets = [name for name in contract.names(root) if every or name == _named(document, "data", "name")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnistgan.evaluation import faults, verdict
-from mnistgan.evaluation.faults import CONTROLS, DOSED, DOSES
+from mnistgan.evaluation.faults import DOSED, DOSES
 from mnistgan.evaluation.measuring import Reference
 from mnistgan.evaluation.sensitivity import Sensitivity
 from mnistgan.metrics.catalog import Shown, shown
@@ -17,8 +17,10 @@ from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData
 from pipeline.commands.controls import markdown
+from tests.specs import DATASET
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTROLS = faults.controls(DATASET)
 COUNT = 1000
 NAMED = {"copied": "memorised", "repeated": "collapsed", "noised": "unsure", "class_removed": "collapsed"}
 
@@ -122,4 +124,4 @@ def test_the_thresholds_are_those_of_the_recorded_doses(record: dict[str, Any]) 
 
 
 def test_the_page_shows_the_recorded_figures(record: dict[str, Any]) -> None:
-    assert (ROOT / "docs" / "controls.md").read_text("utf-8") == "\n".join(markdown(record))
+    assert (ROOT / "docs" / "controls.md").read_text("utf-8") == "\n".join(markdown(record, "mnist", DATASET))

@@ -27,6 +27,7 @@ from pipeline.__main__ import main
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.results import consistency
 from tests import committed
+from tests.fitted import lay_out_rulers
 
 ROOT = Path(__file__).resolve().parents[2]
 UNPICKLED = Path("unpickled")
@@ -50,16 +51,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / ".dvc").mkdir()
     for name in ("src", "pipeline", "dvc.yaml", ".dvcignore"):
         (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "pretrained" / "mnist", folder / "pretrained" / "mnist")
     committed.lay_out_params(folder, committed.params().replace("samples: 10000", "samples: 1000"))
     for out in dvc_yaml.outs(folder):
         files.write_bytes(folder / out if (folder / out).suffix else folder / out / HELD.get(out, "old.png"), BEFORE)
-    draw = np.random.default_rng(0)
+    draw, splits = np.random.default_rng(0), {}
     for part, count in (("train", 128), ("validation", 1000), ("test", 1000)):
-        arrays.save(
-            folder / f"data/{part}.npz",
-            Images(draw.integers(0, 256, (count, 28, 28), np.uint8), np.resize(np.arange(10, dtype=np.uint8), count)),
-        )
+        images = draw.integers(0, 256, (count, 28, 28), np.uint8)
+        splits[part] = Images(images, np.resize(np.arange(10, dtype=np.uint8), count))
+        arrays.save(folder / f"data/{part}.npz", splits[part])
+    lay_out_rulers(folder / "pretrained" / "mnist", **splits)
     sampling.save(folder / "models/final.npz", "dcgan", generator(0))
     sampling.save(folder / "models/parts/discriminator.npz", "dcgan", Discriminator(0, 0.0, 10))
     grid = grids.tile(draw.integers(0, 256, (256, 28, 28), np.uint8), 16)

@@ -13,6 +13,7 @@ from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
 from pipeline.runtime import load_tensorflow
 from tests import committed
+from tests.specs import DATASET
 
 load_tensorflow(verbose=False, threads=2)  # before any test starts it with other threads
 
@@ -25,7 +26,8 @@ def real(mnist_cache: Path) -> RealData:
     prepare = committed.parsed().prepare
     every = _images(mnist_cache / "mnist", raw.TRAIN_IMAGES, raw.TRAIN_LABELS)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
-    return RealData(every[kept], every[aside], _images(mnist_cache / "mnist", raw.TEST_IMAGES, raw.TEST_LABELS))
+    test = _images(mnist_cache / "mnist", raw.TEST_IMAGES, raw.TEST_LABELS)
+    return RealData(every[kept], every[aside], test, DATASET)
 
 
 def _images(folder: Path, images: str, labels: str) -> Images:
@@ -39,7 +41,7 @@ def _images(folder: Path, images: str, labels: str) -> Images:
 def small(real: RealData) -> RealData:
     """A part of each split, drawn from all of it: the first half of MNIST's test images is the easier one."""
     parts = ((real.train, 4000), (real.validation, 2000), (real.test, 2000))
-    return RealData(*(part[subset(len(part), count, "real")] for part, count in parts))
+    return RealData(*(part[subset(len(part), count, "real")] for part, count in parts), facts=real.facts)
 
 
 @pytest.fixture(scope="session")

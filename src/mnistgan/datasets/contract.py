@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mnistgan import reading, schema
+from mnistgan import files, reading, schema
 from mnistgan.errors import ParamsError
 
 FOLDER, FILE = Path("datasets"), "dataset.yaml"
@@ -84,6 +84,16 @@ class Manifest(schema.Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]  # draws test, where the folder does not give it; mixes the images
 
 
+class Fitting(schema.Section):
+    """How the classifier ruler is trained, where it depends on the images; the rest is its own."""
+
+    epochs: Annotated[int, Field(ge=1, le=100)] = 12
+    batch_size: Annotated[int, Field(ge=2, le=1000)] = 125
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
+    shift: Annotated[float, Field(ge=0, le=8)] = 0.0  # pixels, to any side
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0  # degrees, either way
+
+
 class DataSet(schema.Section):
     """The facts of a data set. Its images are 28x28, grey, 0 the background."""
 
@@ -96,8 +106,9 @@ class DataSet(schema.Section):
     counts: list[Annotated[int, Field(ge=1)]]
     """Of each class, how many of the ``images.train`` it has: the prior that classes are drawn by."""
     missing_class: Annotated[int, Field(ge=0)] | None
-    """The class whose absence is the unit of relative figures, by its place."""
+    """The class whose absence is the unit of relative figures, by its place; `python -m pipeline rulers` chooses it."""
     missing_class_chosen: Line | None  # how that was chosen
+    classifier: Fitting = Fitting()
     controls: Controls
     files: dict[str, Sha256] | None = None
     """sha256 of the unpacked bytes of each of the four IDX files, by its name."""
@@ -111,8 +122,8 @@ class DataSet(schema.Section):
             raise ValueError("classes: should be two or more, each named once; none where images bear no labels")
         if len(self.counts) != len(self.classes) or (self.classes and sum(self.counts) != self.images.train):
             raise ValueError(f"counts: should be one a class, {self.images.train} in all, as images.train")
-        if (self.missing_class is None) != (not self.classes) or (self.missing_class or 0) > len(self.classes) - 1 > 0:
-            raise ValueError("missing_class: should be the place of a class, from 0; null where there are no classes")
+        if self.missing_class is not None and self.missing_class >= len(self.classes):
+            raise ValueError("missing_class: should be the place of a class, from 0; null until rulers are made")
         if (self.missing_class is None) != (self.missing_class_chosen is None):
             raise ValueError("missing_class_chosen: should say how missing_class was chosen")
         if (self.files is None) != (self.sources is None) or (self.files is None) == (self.manifest is None):
@@ -125,6 +136,16 @@ class DataSet(schema.Section):
 def file_of(name: str) -> Path:
     """Path of a data set's file, from the repository's root."""
     return FOLDER / name / FILE
+
+
+def write_missing_class(name: str, facts: DataSet, root: Path = Path()) -> None:
+    """Writes the missing class of ``facts``, and how it was chosen, into a data set's file; the rest stays."""
+    path = root / file_of(name)
+    text = reading.text(path, ParamsError)
+    for key in ("missing_class", "missing_class_chosen"):
+        text = re.sub(rf"^{key}: .*$", f"{key}: {getattr(facts, key)}", text, flags=re.MULTILINE)
+    parse(text, str(path))
+    files.write_bytes(path, text.encode())
 
 
 def names(root: Path = Path()) -> list[str]:

@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.rulers.real import MISSING_CLASS, RealData, fixed_order, subset, without_class
+from mnistgan.datasets.contract import DataSet
+from mnistgan.rulers.real import RealData, fixed_order, subset, without_class
 
 SHIFT, STEP = 2, 8  # pixels; grey levels of 255
 
@@ -64,7 +65,6 @@ def _grey(images: np.ndarray) -> np.ndarray:
 
 
 DOSES = (0.01, 0.05, 0.2, 0.5)
-NOISE = 96  # grey levels, standard deviation: past what the classifier forgives, so that no digit is sure any more
 FEW = 100  # images that a repeating generator knows
 SPREAD_SETS = 4
 SEEN = 0.8  # of the training images, the first ones: those that copies are of; the rest is fresh
@@ -73,7 +73,10 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Control:
-    """A set of images with a known fault: ``make`` builds uint8 [count, 28, 28], ``what`` names the fault."""
+    """A set of images with a known fault: ``make`` builds uint8 [count, 28, 28], ``what`` names the fault.
+
+    ``{missing}`` in it, and in a control's name, stands for the name of the missing class, ``{noise}`` for the noise.
+    """
 
     what: str
     make: Callable[[RealData, int], np.ndarray]
@@ -96,15 +99,15 @@ def training(real: RealData, count: int, place: int = 0) -> np.ndarray:
     return images
 
 
-def noised(images: np.ndarray, levels: int = NOISE) -> np.ndarray:
+def noised(images: np.ndarray, levels: int) -> np.ndarray:
     """Adds normal noise of so many grey levels to every pixel."""
     drawn = np.random.Generator(np.random.PCG64(_SEED)).standard_normal(images.shape, np.float32)
     return _grey(np.rint(images + levels * drawn))
 
 
 def one_digit(real: RealData, count: int) -> np.ndarray:
-    """Repeats one digit alone: as many images as there are in validation and train, over and over."""
-    images = np.concatenate([part.images[part.labels == MISSING_CLASS] for part in (real.validation, real.train)])
+    """Repeats the missing class alone: as many images as there are in validation and train, over and over."""
+    images = np.concatenate([part.images[part.labels == real.missing] for part in (real.validation, real.train)])
     return _repeat(images, count)
 
 
@@ -124,13 +127,15 @@ CONTROLS: Mapping[str, Control] = {
         lambda _real, n: np.random.Generator(np.random.PCG64(_SEED)).integers(0, 256, (n, 28, 28), np.uint8),
     ),
     "black": Control("black images", lambda _real, count: np.zeros((count, 28, 28), np.uint8)),
-    "no_8": Control("no 8 among them", lambda real, count: without_class(real, count).images),
-    "one_digit": Control("8s alone", one_digit),
+    "no_{missing}": Control("no {missing} among them", lambda real, count: without_class(real, count).images),
+    "one_digit": Control("{missing}s alone", one_digit),
     "repeated_100": Control("100 images repeated", lambda real, count: few_repeated(real, count, 100)),
     "repeated_1000": Control("1,000 images repeated", lambda real, count: few_repeated(real, count, 1000)),
     "repeated_2000": Control("2,000 images repeated", lambda real, count: few_repeated(real, count, 2000)),
     "blur": Control("blurred, 3x3 mean", _spoiled(blurred)),
-    "noise": Control(f"normal noise, {NOISE} of 255", _spoiled(noised)),
+    "noise": Control(
+        "normal noise, {noise} of 255", lambda real, n: noised(validation(real, n), real.facts.controls.noise)
+    ),
     "binarised": Control(
         "every pixel black or white", _spoiled(lambda images: np.where(images > 127, 255, 0).astype(np.uint8))
     ),
@@ -146,6 +151,15 @@ CONTROLS: Mapping[str, Control] = {
 }
 
 
+def controls(facts: DataSet) -> dict[str, Control]:
+    """Lists the controls of a data set by name."""
+    assert facts.missing_class is not None
+    words = {"missing": facts.classes[facts.missing_class], "noise": facts.controls.noise}
+    return {
+        name.format(**words): Control(control.what.format(**words), control.make) for name, control in CONTROLS.items()
+    }
+
+
 def copied(real: RealData, count: int, dose: float) -> np.ndarray:
     """Replaces a share ``dose`` of the images by training images."""
     return _dosed(real, count, dose, lambda some: training(real, count)[: len(some)])
@@ -158,20 +172,20 @@ def repeated(real: RealData, count: int, dose: float) -> np.ndarray:
 
 
 def class_removed(real: RealData, count: int, dose: float) -> np.ndarray:
-    """Replaces a share ``dose`` of the 8s by other digits, of validation and then of train."""
+    """Replaces a share ``dose`` of the missing class by others, of validation and then of train."""
     rows = subset(len(real.validation), count, "validation")
     images, labels = real.validation.images[rows], real.validation.labels[rows]
-    eights = np.flatnonzero(labels == MISSING_CLASS)
-    gone = eights[: round(dose * len(eights))]
+    members = np.flatnonzero(labels == real.missing)
+    gone = members[: round(dose * len(members))]
     left = Images(np.delete(images, gone, axis=0), np.delete(labels, gone))
-    others = real.train.images[real.train.labels != MISSING_CLASS][: len(gone)]
+    others = real.train.images[real.train.labels != real.missing][: len(gone)]
     return np.concatenate([left.images, others])
 
 
 DOSED: Mapping[str, Callable[[RealData, int, float], np.ndarray]] = {
     "copied": copied,
     "repeated": repeated,
-    "noised": lambda real, count, dose: _dosed(real, count, dose, noised),
+    "noised": lambda real, count, dose: _dosed(real, count, dose, lambda some: noised(some, real.facts.controls.noise)),
     "class_removed": class_removed,
 }
 
@@ -186,9 +200,9 @@ def spread_sets() -> list[str]:
     return [f"training {place}" for place in range(SPREAD_SETS)]
 
 
-def every_set() -> dict[str, Callable[[RealData, int], np.ndarray]]:
+def every_set(facts: DataSet) -> dict[str, Callable[[RealData, int], np.ndarray]]:
     """Lists all sets by name, each made from the real images and a count: controls, doses, and those of chance."""
-    sets = {name: control.make for name, control in CONTROLS.items()}
+    sets = {name: control.make for name, control in controls(facts).items()}
     sets |= {dosed_name(fault, dose): partial(_at, make, dose) for fault, make in DOSED.items() for dose in DOSES}
     return sets | {name: partial(training, place=place) for place, name in enumerate(spread_sets())}
 

@@ -5,12 +5,15 @@ Every draw is stateless, keyed by (seed, step), so that the same data, recipe an
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from mnistgan import files
 from mnistgan.datasets.arrays import Images
+from mnistgan.errors import DataError
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers import classifier
 from mnistgan.rulers.classifier import Classifier, features_graph, logits_graph, scaled
@@ -20,15 +23,15 @@ from mnistgan.rulers.classifier import Classifier, features_graph, logits_graph,
 class Settings:
     """Knobs of the classifier's training; its card repeats them."""
 
+    epochs: int
+    batch_size: int
+    learning_rate: float  # Adam's; a cosine to 0 after a linear warm-up
+    shift: float  # pixels, to any side
+    rotation: float  # degrees, either way
     seed: int = 0
-    epochs: int = 12
-    batch_size: int = 125
-    learning_rate: float = 1.5e-3  # Adam's; a cosine to 0 after a linear warm-up
     warmup_steps: int = 200
     average_decay: float = 0.995  # of the weights that are kept
     dropout: float = 0.3  # of the penultimate layer, while training
-    shift: float = 2.0  # pixels, to any side
-    rotation: float = 12.0  # degrees, either way
     threads: int = 2  # TensorFlow's; another number may sum in another order
 
 
@@ -56,17 +59,21 @@ def make_deterministic(recipe: Settings) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def fit(train: Images, validation: Images, recipe: Settings, progress: Progress = silent) -> Fit:
+def fit(
+    train: Images, validation: Images, recipe: Settings, progress: Progress = silent, state: Path | None = None
+) -> Fit:
     """Trains the classifier on ``train``; keeps the epoch with the best accuracy on ``validation``.
 
-    Of equal ones that of the lower cross-entropy. Test images are no argument, and can't be looked at.
+    Of equal ones that of the lower cross-entropy. Test images are no argument, and can't be looked at. ``state``: a
+    file that is written after each epoch; of this very data and recipe, it is gone on from, to the same bytes.
     """
-    step, averages = _trainer(train, recipe)
+    step, variables = _trainer(train, recipe)
+    averages = {name: variables[f"average/{name}"] for name in classifier.SHAPES}
     steps_an_epoch = len(train.images) // recipe.batch_size
     total = recipe.epochs * steps_an_epoch
-    epochs: list[Epoch] = []
-    kept: dict[str, np.ndarray] = {}
-    for number in range(1, recipe.epochs + 1):
+    of = f"{train.digest} {validation.digest} {recipe}"
+    epochs, kept = _restored(state, of, variables) if state else ([], {})
+    for number in range(len(epochs) + 1, recipe.epochs + 1):
         order = np.random.Generator(np.random.Philox(key=[recipe.seed, number])).permutation(len(train.images))
         for index in range(steps_an_epoch):
             batch = order[index * recipe.batch_size : (index + 1) * recipe.batch_size]
@@ -78,8 +85,32 @@ def fit(train: Images, validation: Images, recipe: Settings, progress: Progress 
         epochs.append(_judge(arrays, validation, number))
         if min(epochs, key=_rank) is epochs[-1]:
             kept = arrays
+        if state:
+            _save(state, of, variables, epochs, kept)
     progress("classifier", total, total, _note(epochs))
     return Fit(kept, min(epochs, key=_rank), tuple(epochs))
+
+
+def _save(
+    state: Path, of: str, variables: Mapping[str, tf.Variable], epochs: list[Epoch], kept: Mapping[str, np.ndarray]
+) -> None:
+    told = np.array([astuple(epoch) for epoch in epochs])
+    named = {name: variable.numpy() for name, variable in variables.items()}
+    files.write_arrays(state, {"of": np.array(of), "epochs": told, **named, **{f"kept/{n}": kept[n] for n in kept}})
+
+
+def _restored(state: Path, of: str, variables: Mapping[str, tf.Variable]) -> tuple[list[Epoch], dict[str, np.ndarray]]:
+    """Puts the variables back; returns the epochs done and the best one's weights; none where the file is of others."""
+    try:
+        named = files.read_arrays(state)
+    except DataError:
+        return [], {}
+    if str(named.get("of")) != of:
+        return [], {}
+    for name, variable in variables.items():
+        variable.assign(named[name])
+    epochs = [Epoch(int(number), float(accuracy), float(loss)) for number, accuracy, loss in named["epochs"]]
+    return epochs, {name: named[f"kept/{name}"] for name in classifier.SHAPES}
 
 
 def _rank(epoch: Epoch) -> tuple[float, float]:
@@ -101,7 +132,7 @@ def _judge(arrays: Mapping[str, np.ndarray], validation: Images, number: int) ->
 
 
 def _trainer(train: Images, recipe: Settings) -> tuple[Callable[[tf.Tensor, tf.Tensor], None], dict[str, tf.Variable]]:
-    """Builds one training step (of image indices and the step's number), and the averaged weights that it moves."""
+    """Builds one training step (of image indices and the step's number), and all that it moves, by name."""
     images, labels = tf.constant(train.images), tf.constant(train.labels, tf.int32)
     weights = {name: tf.Variable(array) for name, array in _initial(recipe.seed).items()}
     averages = {name: tf.Variable(weight) for name, weight in weights.items()}
@@ -124,7 +155,10 @@ def _trainer(train: Images, recipe: Settings) -> tuple[Callable[[tf.Tensor, tf.T
             _adam(weight, gradients[name], moments[name], rate, count)
             averages[name].assign(decay * averages[name] + (1.0 - decay) * weight)
 
-    return tf.function(step, autograph=False), averages
+    held = {f"weight/{name}": weight for name, weight in weights.items()}
+    held |= {f"average/{name}": average for name, average in averages.items()}
+    held |= {f"moment_{place}/{name}": each for name, pair in moments.items() for place, each in enumerate(pair)}
+    return tf.function(step, autograph=False), held
 
 
 def _initial(seed: int) -> dict[str, np.ndarray]:

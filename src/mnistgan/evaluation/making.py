@@ -1,7 +1,7 @@
 """Makes both rulers from the data, each with a card that says how far it can be trusted."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from mnistgan.progress import Progress, silent
 from mnistgan.rulers import cards, classifier, pixels
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
-from mnistgan.rulers.real import RealData, subset, without_class
+from mnistgan.rulers.real import RealData, fixed_order, subset, without_class
 
 ARCHITECTURE = [
     "pixels / 255",
@@ -25,6 +25,8 @@ ARCHITECTURE = [
     "dense 64, leaky ReLU of slope 0.1 (penultimate)",
     "dense 10 (logits)",
 ]
+
+SPOILT = "validation images spoiled on purpose"
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,22 @@ class Comparison:
     same_pixels: bool
 
 
-def make_classifier(real: RealData, recipe: fitting.Settings, progress: Progress = silent) -> Ruler:
-    """Trains the classifier and writes its card; test is measured once, after the epoch was chosen."""
-    fit = fitting.fit(real.train, real.validation, recipe, progress)
-    network = Classifier(fit.arrays, "not saved yet")
+def make_classifier(
+    real: RealData, recipe: fitting.Settings, progress: Progress = silent, state: Path | None = None
+) -> Ruler:
+    """Trains the classifier and writes its card; test is measured once, after the epoch was chosen.
+
+    ``state``: as :func:`fitting.fit`.
+    """
+    noun = real.facts.noun
+    fit = fitting.fit(real.train, real.validation, recipe, progress, state)
+    network = Classifier(fit.arrays, "not saved yet", len(real.facts.classes))
+    absent = absences(network, real)
+    if real.facts.missing_class is None:
+        real = with_missing_class(real, absent)
     card = {
-        "what": "a small digit classifier; FID and its kin read its penultimate layer and its logits",
+        classifier.CLASSES: len(real.facts.classes),
+        "what": f"a small {noun} classifier; FID and its kin read its penultimate layer and its logits",
         "layers": {layer: classifier.SHAPES[f"{layer}/bias"][0] for layer in classifier.LAYERS},
         "architecture": ARCHITECTURE,
         "data": _data(real),
@@ -59,16 +71,35 @@ def make_classifier(real: RealData, recipe: fitting.Settings, progress: Progress
         "validation_by_epoch": {str(epoch.number): rounded(epoch.accuracy) for epoch in fit.epochs},
         "accuracy": {"validation": _accuracy(network, real.validation), "test": _accuracy(network, real.test)},
         "confusion": {
-            "what": "of the test images: key, the true digit; position, the digit that the classifier says",
-            **_confusion(network, real.test),
+            "what": f"of the test images: key, the true {noun}; position, the {noun} that the classifier says",
+            **_confusion(network, real.test, real.facts.classes),
+        },
+        "absences": {
+            "what": f"FID of training images without one {noun} against validation, by the penultimate layer",
+            **rounded(absent),
         },
         "blind_spots": {
-            "what": "validation images spoiled on purpose: accuracy, and FID against test in no-8 units",
+            "what": f"{SPOILT}: accuracy, and FID against test in no-{real.missing_name} units",
             **_blind_spots(real, lambda images: network.features(images).penultimate, network),
         },
         "made_with": {"tensorflow": tf.__version__, "numpy": np.__version__},
     }
     return Ruler(classifier.NAME, fit.arrays, card)
+
+
+def absences(network: Classifier, real: RealData) -> dict[str, float]:
+    """FID against validation of as many training images without a class; of each class."""
+    truth = network.features(real.validation.images).penultimate
+    rows = fixed_order(len(real.train))[: 2 * len(real.validation)]
+    features, labels = network.features(real.train.images[rows]).penultimate, real.train.labels[rows]
+    return {name: fid(features[labels != place][: len(truth)], truth) for place, name in enumerate(real.facts.classes)}
+
+
+def with_missing_class(real: RealData, absent: Mapping[str, float]) -> RealData:
+    """Chooses the class whose absence is the unit: that of the upper median FID, so that no odd class decides."""
+    missing = sorted(range(len(absent)), key=[*absent.values()].__getitem__)[len(absent) // 2]
+    chosen = "the upper median of the FIDs of each class's absence, by the classifier ruler on validation"
+    return replace(real, facts=real.facts.model_copy(update={"missing_class": missing, "missing_class_chosen": chosen}))
 
 
 def make_pixels(real: RealData) -> Ruler:
@@ -83,7 +114,7 @@ def make_pixels(real: RealData) -> Ruler:
             {name: pixels.explained(getattr(real, name).images, ruler) for name in ("train", "validation", "test")}
         ),
         "blind_spots": {
-            "what": "validation images spoiled on purpose: FID against test in no-8 units",
+            "what": f"{SPOILT}: FID against test in no-{real.missing_name} units",
             **_blind_spots(real, ruler.features),
         },
         "made_with": {"numpy": np.__version__},
@@ -122,10 +153,10 @@ def _accuracy(network: Classifier, images: Images) -> cards.Card:
     return card
 
 
-def _confusion(network: Classifier, images: Images) -> dict[str, str]:
-    counts = np.zeros((10, 10), int)
+def _confusion(network: Classifier, images: Images, names: Sequence[str]) -> dict[str, str]:
+    counts = np.zeros((len(names), len(names)), int)
     np.add.at(counts, (images.labels, network.features(images.images).logits.argmax(axis=1)), 1)
-    return {str(digit): " ".join(map(str, row)) for digit, row in enumerate(counts)}
+    return {name: " ".join(map(str, row)) for name, row in zip(names, counts, strict=True)}
 
 
 def _blind_spots(

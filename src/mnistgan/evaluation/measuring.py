@@ -5,7 +5,7 @@ generated images' place. A relative FID is FID over that of N real images withou
 ruler: at 0.5 a generator is half a missing class away.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from mnistgan.errors import MetricError
 from mnistgan.families.sampling import Sampler, latents
 from mnistgan.metrics import fid, kid, novelty, pixel_statistics, repetition
 from mnistgan.metrics.as_asked import as_asked, expected_divergence
+from mnistgan.metrics.checks import DIGITS
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
 from mnistgan.metrics.classifier_score import classifier_score, unsure, unsure_share
 from mnistgan.metrics.interpolation import interpolation
@@ -23,7 +24,7 @@ from mnistgan.metrics.rounding import rounded
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers.classifier import Classifier, Features
 from mnistgan.rulers.pixels import PixelRuler
-from mnistgan.rulers.real import MISSING_CLASS, RealData, fixed_order, subset, without_class
+from mnistgan.rulers.real import RealData, fixed_order, subset, without_class
 
 # Repetition needs 100 real images of each class; the rarest has 1 in 11.
 LEAST_FOR_REPETITION = 1500
@@ -81,12 +82,13 @@ class Reference:
         self._rulers = classifier, pixels
         self._test_rows = subset(len(real.test), count, "test")
         validation_rows = subset(len(real.validation), count, "validation")
-        self._prior = class_prior(real.train.labels)
+        self._names = DIGITS[: classifier.classes]
+        self._prior = class_prior(real.train.labels, classifier.classes)
         self._test = self._see(real.test.images, "test", progress)
         self._validation = self._see(real.validation.images, "validation", progress)
         self._train = self._see(real.train.images, "train", progress)
         self._truth, self._floor = self._test.take(self._test_rows), self._validation.take(validation_rows)
-        lacking = self._see(without_class(real, count).images, f"real without {MISSING_CLASS}", progress)
+        lacking = self._see(without_class(real, count).images, f"real without {real.missing_name}", progress)
         self._fids = {
             name: {
                 "floor": fid.fid(of(self._floor), of(self._truth)),
@@ -118,11 +120,11 @@ class Reference:
         # Intervals come from blocks of neighbours, and other people's samples may be sorted by class.
         order = fixed_order(self.count)
         samples = self._see(generated[order], "samples", progress)
-        balance = class_balance(samples.predicted, self._prior)
+        balance = class_balance(samples.predicted, self._prior, self._names)
         report: Report = {
             **self._distances(samples, progress),
             **self._manifolds(samples, progress),
-            **_scores(samples, self._floor),
+            **_scores(samples, self._floor, self._names),
             "classes": {
                 "divergence": balance.divergence,
                 "expected": balance.expected_divergence,
@@ -170,12 +172,12 @@ class Reference:
             for name in ("precision", "recall", "density", "coverage")
         }
         labels = self.real.test.labels[self._test_rows]
-        worst = lowest_share(found.covered, labels)
+        worst = lowest_share(found.covered, labels, self._names)
         report["coverage"] |= {
             "expected": expected_coverage(self.count),
             "worst_class": int(worst.name),
             "worst": worst.share,
-            "worst_real": lowest_share(real.covered, labels).share,
+            "worst_real": lowest_share(real.covered, labels, self._names).share,
         }
         return report
 
@@ -185,7 +187,8 @@ class Reference:
         return self._validation.predicted, self.real.validation.labels
 
     def _as_asked(self, samples: _Measured, asked: np.ndarray) -> Report:
-        found, real = as_asked(samples.predicted, asked), as_asked(*self._read_and_labels)
+        found = as_asked(samples.predicted, asked, self._names)
+        real = as_asked(*self._read_and_labels, self._names)
         return {
             "value": found.share.value,
             "low": found.share.low,
@@ -214,7 +217,11 @@ class Reference:
         labels = self.real.test.labels
         rows = subset(len(labels), max(self.count, LEAST_FOR_REPETITION), "test")
         found = repetition.repetition(
-            samples.classifier.penultimate, samples.predicted, self._test.classifier.penultimate[rows], labels[rows]
+            samples.classifier.penultimate,
+            samples.predicted,
+            self._test.classifier.penultimate[rows],
+            labels[rows],
+            self._names,
         )
         return {
             "value": found.share,
@@ -228,9 +235,9 @@ def _of(name: str, progress: Progress) -> Progress:
     return lambda task, done, total, note="": progress(f"{name}: {task}", done, total, note)
 
 
-def _scores(samples: _Measured, floor: _Measured) -> dict[str, Report]:
+def _scores(samples: _Measured, floor: _Measured, names: Sequence[str]) -> dict[str, Report]:
     generated, real = samples.classifier.probabilities, floor.classifier.probabilities
-    worst = highest_share(unsure(generated), samples.predicted)
+    worst = highest_share(unsure(generated), samples.predicted, names)
     return {
         "classifier_score": {"value": classifier_score(generated), "real": classifier_score(real)},
         "unsure": {
@@ -238,7 +245,7 @@ def _scores(samples: _Measured, floor: _Measured) -> dict[str, Report]:
             "real": unsure_share(real),
             "worst_class": int(worst.name),
             "worst": worst.share,
-            "worst_real": highest_share(unsure(real), floor.predicted).share,
+            "worst_real": highest_share(unsure(real), floor.predicted, names).share,
         },
     }
 

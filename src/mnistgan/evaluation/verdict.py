@@ -4,7 +4,7 @@ Each piece of evidence is a figure of the report that a dose of a known fault mo
 what the figure is at a dose of 5% and at one of 20%: a generator for which a fifth of the samples is at fault trips it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -102,36 +102,39 @@ def load(folder: Path) -> Thresholds:
     return Thresholds({key: float(limit) for key, limit in limits.items()}, pins)
 
 
-def verdict(report: Report, limits: Mapping[str, float]) -> str:
-    """``healthy``, or each fault with its evidence: ``collapsed: class 8 at 0.10 of its share (0.88 or more)``."""
-    return "; ".join(f"{fault}: {said}" for fault, said in faults(report, limits).items()) or HEALTHY
+def verdict(report: Report, limits: Mapping[str, float], names: Sequence[str] = DIGITS) -> str:
+    """``healthy``, or each fault with its evidence: ``collapsed: class 8 at 0.10 of its share (0.88 or more)``.
+
+    ``names``: of the classes, by their place.
+    """
+    return "; ".join(f"{fault}: {said}" for fault, said in faults(report, limits, names).items()) or HEALTHY
 
 
-def faults(report: Report, limits: Mapping[str, float]) -> dict[str, str]:
+def faults(report: Report, limits: Mapping[str, float], names: Sequence[str] = DIGITS) -> dict[str, str]:
     """Finds faults, in one word each, with their evidence; none where the verdict is ``healthy``."""
     found: dict[str, list[str]] = {}
     for evidence in EVIDENCE:
-        if _trips(evidence, report, limits[evidence.key]):
-            found.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key]))
+        if _trips(evidence, report, limits[evidence.key], len(names)):
+            found.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key], names))
     return {fault: ", ".join(said) for fault, said in found.items()}
 
 
-def _trips(evidence: Evidence, report: Report, limit: float) -> bool:
+def _trips(evidence: Evidence, report: Report, limit: float, classes: int) -> bool:
     section = report[evidence.section]
     value: float = section[evidence.figure]
     if evidence is SMALLEST:
-        # Of few samples chance alone leaves some class short: the deviation of a tenth's share over its expectation.
-        share = 1 / len(DIGITS)
+        # Of few samples chance alone leaves some class short: the deviation of an even share over its expectation.
+        share = 1 / classes
         return value < min(limit, 1 - CHANCE * sqrt((1 - share) / (share * report["samples"])))
     if evidence.verdict == "memorised":
         return value > limit and section["copied_low"] > 0
     return value > limit
 
 
-def _said(evidence: Evidence, report: Report, limit: float) -> str:
+def _said(evidence: Evidence, report: Report, limit: float, names: Sequence[str]) -> str:
     section = report[evidence.section]
-    name = section.get("smallest_class", section.get("worst_class"))
-    said = evidence.sentence.format(value=section[evidence.figure], name=name)
+    place = section.get("smallest_class", section.get("worst_class"))
+    said = evidence.sentence.format(value=section[evidence.figure], name="" if place is None else names[place])
     return f"{said} ({evidence.bound.format(limit)})"
 
 

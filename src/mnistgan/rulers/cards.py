@@ -14,7 +14,8 @@ from mnistgan import files
 from mnistgan.errors import DataError, RulerError
 
 DIGEST = "sha256"
-RESTORE = "restore pretrained/ from git, or make both anew by `python -m pipeline classifier --out pretrained`"
+RESTORE = "restore pretrained/ from git, or make both anew by `python -m pipeline rulers`"
+RULERS = ("classifier", "pixels")
 
 Arrays = dict[str, np.ndarray]
 Card = dict[str, Any]
@@ -52,6 +53,21 @@ def read(folder: Path, name: str) -> tuple[Arrays, Card]:
     except DataError as error:
         raise RulerError(f"{error}; {RESTORE}") from error
     raise RulerError(f"{path}: sha256 is {got}, its card says {card[DIGEST]}; {RESTORE}")
+
+
+def demand_data(folder: Path, digests: Mapping[str, str]) -> None:
+    """Raises RulerError where a ruler was made of other images than those of ``digests``, by split; names both."""
+    for name in RULERS:
+        path = card_path(folder, name)
+        made_of = _card(path).get("data")
+        for split, digest in digests.items():
+            held = made_of.get(split) if isinstance(made_of, dict) else None
+            known = str(held.get(DIGEST, "none")) if isinstance(held, dict) else "none"
+            if known != digest:
+                raise RulerError(
+                    f"{path}: made of other data: the digest of its {split} images is {known[:12]}, of those here "
+                    f"{digest[:12]}; `dvc repro prepare`, or make rulers of it by `python -m pipeline rulers`"
+                )
 
 
 def _card(path: Path) -> Card:

@@ -1,23 +1,44 @@
 """Selects the real images to measure against, and the sets that floors and relative figures are made of."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mnistgan.datasets.arrays import Images
 from mnistgan.errors import MetricError
 
-MISSING_CLASS = 8
+if TYPE_CHECKING:
+    from mnistgan.datasets.contract import DataSet
+
 SUBSET_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
 class RealData:
-    """The three splits."""
+    """The three splits of a data set, and its facts."""
 
     train: Images
     validation: Images
     test: Images
+    facts: "DataSet"
+
+    @property
+    def named_digests(self) -> dict[str, str]:
+        """Each split's digest, by its name."""
+        return dict(zip(("train", "validation", "test"), self.digests, strict=True))
+
+    @property
+    def missing(self) -> int:
+        """The class whose absence is the unit. Raises MetricError where none was chosen."""
+        if self.facts.missing_class is None:
+            raise MetricError(f"no missing_class of {self.facts.title} is chosen; `python -m pipeline rulers` does")
+        return self.facts.missing_class
+
+    @property
+    def missing_name(self) -> str:
+        """Its name."""
+        return self.facts.classes[self.missing]
 
     @property
     def digests(self) -> tuple[str, str, str]:
@@ -38,10 +59,10 @@ def fixed_order(count: int) -> np.ndarray:
     return np.argsort(np.random.PCG64(SUBSET_SEED).random_raw(count), kind="stable")
 
 
-def without_class(real: RealData, count: int, missing: int = MISSING_CLASS) -> Images:
-    """Selects ``count`` real images without one class: validation's first, then as many of train's as it takes."""
+def without_class(real: RealData, count: int) -> Images:
+    """Selects ``count`` real images without the missing class: validation's first, then train's."""
     images, labels = (
-        np.concatenate([getattr(split, field)[split.labels != missing] for split in (real.validation, real.train)])
+        np.concatenate([getattr(split, field)[split.labels != real.missing] for split in (real.validation, real.train)])
         for field in ("images", "labels")
     )
     return Images(images[:count], labels[:count])

@@ -10,8 +10,10 @@ from mnistgan.drawing.pictures.charts import Measure
 from mnistgan.errors import FormatError
 from mnistgan.families.contract import Chart
 from mnistgan.metrics.catalog import Better
+from mnistgan.metrics.checks import DIGITS
 
 PRIOR = np.full(10, 0.1)
+NAMED = (DIGITS, "digit", "MNIST")
 BLUE, VERMILLION = (0, 114, 178), (213, 94, 0)
 
 
@@ -43,7 +45,7 @@ def all_charts() -> list[Image.Image]:
     return [
         charts.curves(TWO, training()),
         charts.curves(ONE_LEVEL, training()),
-        charts.class_histogram(PRIOR, PRIOR, 10_000),
+        charts.class_histogram(PRIOR, PRIOR, 10_000, *NAMED),
         charts.metrics(measures(), 10_000),
     ]
 
@@ -71,12 +73,12 @@ def test_drawing_leaves_the_users_settings_as_they_were() -> None:
 def test_other_numbers_give_another_picture() -> None:
     moved = PRIOR.copy()
     moved[:2] += 0.02, -0.02
-    balanced, skewed = (charts.class_histogram(share, PRIOR, 10_000).tobytes() for share in (PRIOR, moved))
+    balanced, skewed = (charts.class_histogram(share, PRIOR, 10_000, *NAMED).tobytes() for share in (PRIOR, moved))
     assert balanced != skewed
 
 
 def test_the_band_around_the_prior_narrows_with_the_number_of_samples() -> None:
-    few, many = (charts.class_histogram(np.zeros(10), PRIOR, samples) for samples in (1_000, 10_000))
+    few, many = (charts.class_histogram(np.zeros(10), PRIOR, samples, *NAMED) for samples in (1_000, 10_000))
     grey = (204, 204, 204)  # the band over white
     assert pixels_of(few, grey) > 2 * pixels_of(many, grey) > 0
 

@@ -4,6 +4,7 @@ from PIL import Image
 
 from mnistgan.drawing.pictures import digits, sheets
 from mnistgan.drawing.pictures.sheets import Panel, Row
+from mnistgan.metrics.checks import DIGITS
 
 SCALE = 2
 
@@ -58,7 +59,7 @@ def test_a_picture_grows_with_its_scale_and_its_rows() -> None:
 def test_rows_by_class_hold_the_first_of_each_digit_and_its_share() -> None:
     images = noise(40)
     read = np.arange(40) % 4
-    rows = sheets.rows_by_class(images, read, columns=10)
+    rows = sheets.rows_by_class(images, read, DIGITS, columns=10)
     assert len(rows) == 10
     np.testing.assert_array_equal(rows[3].images, images[3::4])
     assert [part.strip() for part in rows[3].label.split()] == ["3", "25.0%"]
@@ -67,7 +68,7 @@ def test_rows_by_class_hold_the_first_of_each_digit_and_its_share() -> None:
 
 def test_a_class_with_too_few_samples_or_none_says_so() -> None:
     read = np.array([0] * 1020 + [8] * 4)
-    rows = sheets.rows_by_class(noise(1024), read, columns=16)
+    rows = sheets.rows_by_class(noise(1024), read, DIGITS, columns=16)
     assert rows[8].note == "only 4 of 1,024 samples"
     assert rows[1].note == "none of 1,024 samples"
     assert len(rows[1].images) == 0
@@ -76,10 +77,11 @@ def test_a_class_with_too_few_samples_or_none_says_so() -> None:
 def test_what_a_missing_class_says_is_drawn_where_its_images_would_be() -> None:
     images, read = noise(320), np.arange(320) % 10
     missing = np.where(read == 7, 1, read)
-    row = tile_of(digits.by_digit(images, missing, SCALE), 10, 16, 7, 0)
+    row = tile_of(digits.by_class(images, missing, DIGITS, "digit", SCALE), 10, 16, 7, 0)
     assert row.max() == 255  # the page
     assert row.min() < 200  # letters
-    np.testing.assert_array_equal(tile_of(digits.by_digit(images, read, SCALE), 10, 16, 7, 1), images[17])
+    sheet = digits.by_class(images, read, DIGITS, "digit", SCALE)
+    np.testing.assert_array_equal(tile_of(sheet, 10, 16, 7, 1), images[17])
 
 
 def test_a_caption_that_is_too_long_for_a_line_goes_on_below() -> None:

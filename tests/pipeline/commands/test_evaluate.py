@@ -17,6 +17,7 @@ from mnistgan.rulers.pins import Pins
 from mnistgan.rulers.real import subset
 from pipeline.__main__ import main
 from tests import committed
+from tests.fitted import lay_out_rulers
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = 1000
@@ -27,14 +28,15 @@ def workspace(mnist_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A folder with params.yaml at the fewest samples, the rulers, and a part of each split."""
     folder = tmp_path_factory.mktemp("workspace")
     committed.lay_out_params(folder, committed.params().replace("samples: 10000", f"samples: {COUNT}"))
-    (folder / "pretrained").symlink_to(ROOT / "pretrained")
     prepare = committed.parsed().prepare
     every = _images(mnist_cache / "mnist", raw.TRAIN_IMAGES, raw.TRAIN_LABELS)
     kept, aside = split.stratified(every.labels, prepare.validation_size, prepare.split_seed)
     test = _images(mnist_cache / "mnist", raw.TEST_IMAGES, raw.TEST_LABELS)
-    arrays.save(folder / "train.npz", every[kept[:1500]])
-    arrays.save(folder / "validation.npz", every[aside[:2000]])
-    arrays.save(folder / "test.npz", test[subset(len(test), 2000, "test")])
+    splits = {"train": every[kept[:1500]], "validation": every[aside[:2000]]}
+    splits["test"] = test[subset(len(test), 2000, "test")]
+    for name, images in splits.items():
+        arrays.save(folder / f"{name}.npz", images)
+    lay_out_rulers(folder / "pretrained" / "mnist", **splits)
     np.save(folder / "fresh.npy", every.images[aside[-COUNT:]])
     by_class = aside[-2 * COUNT :][np.argsort(every.labels[aside[-2 * COUNT :]], kind="stable")]
     np.save(folder / "sorted.npy", every.images[by_class])

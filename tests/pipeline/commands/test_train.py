@@ -31,6 +31,7 @@ from pipeline.commands.train import _stop_requests, train
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.runs import journal, keys
 from tests import committed
+from tests.fitted import lay_out_rulers
 from tests.specs import COUNTS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,12 +58,14 @@ def write_params(folder, **changes):
 def create(folder):
     """A workspace with 128 training images of noise, 1,000 of validation, and the rulers."""
     (folder / ".dvc").mkdir()
-    for name in ("src", "pipeline", "pretrained", "dvc.yaml", ".dvcignore"):
+    for name in ("src", "pipeline", "dvc.yaml", ".dvcignore"):
         (folder / name).symlink_to(ROOT / name)
-    draw = np.random.default_rng(0)
+    draw, splits = np.random.default_rng(0), {}
     for part, count in (("train", 128), ("validation", 1000), ("test", 64)):
         images = draw.integers(0, 256, (count, 28, 28), np.uint8)
-        save(folder / f"data/{part}.npz", Images(images, np.resize(np.arange(10, dtype=np.uint8), count)))
+        splits[part] = Images(images, np.resize(np.arange(10, dtype=np.uint8), count))
+        save(folder / f"data/{part}.npz", splits[part])
+    lay_out_rulers(folder / "pretrained" / "mnist", **splits)
     write_params(folder)
 
 
@@ -251,11 +254,17 @@ def test_where_onednn_is_held_to_older_instructions_no_step_is_in_bfloat16(here,
 
 def test_a_ruler_that_is_not_the_pinned_one_is_refused(here):
     elsewhere = here / "elsewhere"
-    shutil.copytree(ROOT / "pretrained" / "mnist", elsewhere)
+    shutil.copytree(here / "pretrained" / "mnist", elsewhere)
     with (elsewhere / "pixels.npz").open("ab") as file:
         file.write(b"edited")
     with pytest.raises(RulerError, match=r"elsewhere/pixels\.npz: sha256 is"):
         train(**{**options(), "rulers": elsewhere})
+
+
+def test_rulers_that_were_made_of_other_data_are_refused(here):
+    message = r"mnist/classifier\.json: made of other data: the digest of its train images is f6b1e39c8561, of those"
+    with pytest.raises(RulerError, match=message):
+        train(**{**options(), "rulers": ROOT / "pretrained" / "mnist"})
 
 
 def test_the_article_recipe_takes_the_validation_images_in_and_another_one_does_not(here, monkeypatch):

@@ -15,7 +15,7 @@ from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.rules import judge
 from mnistgan.comparison.sides import changes
 from mnistgan.metrics import looks
-from pipeline.dvcfiles import dvc_lock
+from pipeline.dvcfiles import dvc_lock, dvc_yaml
 from pipeline.results import checkout, former, lookup
 from pipeline.results import rules as gate_rules
 from tests.comparison.made_up import PINS, report, rows
@@ -106,6 +106,19 @@ def test_the_tables_of_before_have_todays_columns() -> None:
     assert looks.parse(former.table(f"{header}\n1,2,3,4,5,6,7,8,1 7,9,10\n"))[0].dropped_classes == "1 7"
     assert former.table("digit,share,prior\n0,0.1,0.1\n") == "class,share,prior\n0,0.1,0.1\n"
     assert former.table("class,share,prior\n0,0.1,0.1\n") == "class,share,prior\n0,0.1,0.1\n"
+
+
+def test_a_lock_from_before_there_were_data_sets_is_of_mnist() -> None:
+    held = LOCK.replace(
+        "    - {path: src/mnistgan/models",
+        f"    - {{path: pretrained/classifier.npz, md5: {OTHER}}}\n    - {{path: src/mnistgan/models",
+    ).replace("outs: [{path: data", "params: {params.yaml: {prepare: {sources: [a]}}}\n    outs: [{path: data")
+    parts = former.parts(dvc_lock.parts_of(held))
+    assert parts["train"].deps["pretrained/mnist/classifier.npz"] == OTHER
+    params = dvc_yaml.flat_params(part.params for part in parts.values())
+    assert (params["data.name"], params["data.missing_class"]) == ("mnist", 8)
+    assert not [name for name in params if name.startswith("prepare.sources")]
+    assert former.paths(Path("pretrained/mnist/classifier.npz"))[1] == Path("pretrained/classifier.npz")
 
 
 def test_a_lock_of_before_names_what_todays_does() -> None:

@@ -27,6 +27,7 @@ _EDGE = 0.25  # inches
 _HEAD = 0.95  # inches of title, caption and legend
 _METRIC_COLUMNS = 2
 _METRIC_INCHES = (12.8, 0.92)  # of the picture's width, of a metric's height
+_SHORT = 4  # characters of a class name, for which there is room in the larger size
 _READABLE = 0.015  # a bar lower than this share has no room for its number
 
 
@@ -62,30 +63,35 @@ def curves(chart: "Chart", columns: Mapping[str, np.ndarray]) -> Image.Image:
     return drawing.image
 
 
-def class_histogram(share: np.ndarray, prior: np.ndarray, samples: int) -> Image.Image:
-    """Draws each digit's share [10] over its prior [10]; a band holds 95% of the shares of ``samples`` draws."""
+def class_histogram(
+    share: np.ndarray, prior: np.ndarray, samples: int, names: Sequence[str], noun: str, title: str
+) -> Image.Image:
+    """Draws each class's share [C] over its prior [C]; a band holds 95% of the shares of ``samples`` draws.
+
+    ``names``: of the classes; ``noun``: what an image shows, as ``digit``; ``title``: the data set's.
+    """
     half = Z * np.sqrt(prior * (1 - prior) / samples)
-    digits = np.arange(len(share))
+    places = np.arange(len(share))
     drawing = _Drawing()
-    caption = f"{samples:,} samples, as the classifier reads them, against the share of each digit in MNIST"
-    with drawing.axes("Which digits the generator draws", caption) as axes:
-        axes.bar(digits, share, width=0.72, color=style.BLUE, label="generated")
+    caption = f"{samples:,} samples, as the classifier reads them, against the share of each {noun} in {title}"
+    with drawing.axes(f"Which {noun}s the generator draws", caption) as axes:
+        axes.bar(places, share, width=0.72, color=style.BLUE, label="generated")
         axes.bar(
-            digits,
+            places,
             2 * half,
             bottom=prior - half,
             width=0.86,
             color=style.BAND_HEX,
             alpha=0.75,
-            label="95% of such draws from MNIST",
+            label=f"95% of such draws from {title}",
         )
-        axes.hlines(prior, digits - 0.43, digits + 0.43, color=style.VERMILLION, linewidth=2, label="MNIST")
-        for digit, value in enumerate(share):
-            place, colour = (value / 2, "white") if value > _READABLE else (value + 0.002, style.BLUE)
-            axes.text(digit, place, f"{value:.1%}", ha="center", va="center", color=colour, fontsize=11)
-        axes.set_xticks(digits)
-        axes.tick_params(axis="x", length=0, labelsize=13)
-        axes.set_xlabel("digit")
+        axes.hlines(prior, places - 0.43, places + 0.43, color=style.VERMILLION, linewidth=2, label=title)
+        for place, value in enumerate(share):
+            height, colour = (value / 2, "white") if value > _READABLE else (value + 0.002, style.BLUE)
+            axes.text(place, height, f"{value:.1%}", ha="center", va="center", color=colour, fontsize=11)
+        axes.set_xticks(places, names)
+        axes.tick_params(axis="x", length=0, labelsize=13 if max(map(len, names)) < _SHORT else 8)
+        axes.set_xlabel(noun)
         axes.set_ylabel("share of the samples")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return drawing.image

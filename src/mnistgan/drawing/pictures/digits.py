@@ -1,6 +1,6 @@
-"""Draws the sheets of digits: samples, progress, interpolation, real beside generated, animation; mode L."""
+"""Draws the sheets of images: samples, progress, interpolation, real beside generated, animation; mode L."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from mnistgan.drawing.pictures import style
 from mnistgan.drawing.pictures.sheets import Panel, Row, Sheet, rows_by_class, rows_of
 
-_BY_DIGIT_COLUMNS = 16
+_BY_CLASS_COLUMNS = 16
 
 
 def samples(images: np.ndarray, columns: int, scale: int) -> Image.Image:
@@ -39,20 +39,23 @@ def real_and_generated(real: np.ndarray, generated: np.ndarray, columns: int, sc
     return Sheet(scale).draw("Real beside generated", caption, panels)
 
 
-def asked(images: np.ndarray, scale: int) -> Image.Image:
-    """Draws samples [C, K, 28, 28] of which each class was asked, one class a row and one latent a column."""
-    caption = "Each row is the digit that was asked for, each column one latent; none was chosen."
-    panel = Panel([Row(row, str(digit)) for digit, row in enumerate(images)], images.shape[1])
+def asked(images: np.ndarray, names: Sequence[str], noun: str, scale: int) -> Image.Image:
+    """Draws samples [C, K, 28, 28] of which each class was asked, one class a row and one latent a column.
+
+    ``names``: of the classes; ``noun``: what an image shows, as ``digit``.
+    """
+    caption = f"Each row is the {noun} that was asked for, each column one latent; none was chosen."
+    panel = Panel([Row(row, name) for name, row in zip(names, images, strict=True)], images.shape[1])
     return Sheet(scale).draw("Samples as they were asked for", caption, [panel])
 
 
-def by_digit(images: np.ndarray, digits: np.ndarray, scale: int) -> Image.Image:
-    """Draws samples [N, 28, 28] in ten rows by the digit [N] that the classifier reads in each."""
+def by_class(images: np.ndarray, read: np.ndarray, names: Sequence[str], noun: str, scale: int) -> Image.Image:
+    """Draws samples [N, 28, 28] in a row a class by what [N] the classifier reads in each; names as :func:`asked`."""
     caption = (
-        f"The first {_BY_DIGIT_COLUMNS} of each digit among {len(images):,} samples, and the digit's share of them; "
-        "a sample in the wrong row is one that the classifier misreads, or no digit."
+        f"The first {_BY_CLASS_COLUMNS} of each {noun} among {len(images):,} samples, and the {noun}'s share of them; "
+        f"a sample in the wrong row is one that the classifier misreads, or no {noun}."
     )
-    panel = Panel(rows_by_class(images, digits, _BY_DIGIT_COLUMNS), _BY_DIGIT_COLUMNS)
+    panel = Panel(rows_by_class(images, read, names, _BY_CLASS_COLUMNS), _BY_CLASS_COLUMNS)
     return Sheet(scale).draw("Samples as the classifier reads them", caption, [panel])
 
 

@@ -40,14 +40,14 @@ def rows_of(images: np.ndarray, columns: int) -> list[Row]:
     return [Row(images[start : start + columns]) for start in range(0, len(images), columns)]
 
 
-def rows_by_class(images: np.ndarray, digits: np.ndarray, columns: int) -> list[Row]:
-    """Sorts images [N, 28, 28] by the digit [N] read in each: ten rows, labelled with the digit and its share of N."""
+def rows_by_class(images: np.ndarray, read: np.ndarray, names: Sequence[str], columns: int) -> list[Row]:
+    """Sorts images [N, 28, 28] by the class [N] read in each: a row a class, labelled with its name and share of N."""
     rows = []
-    for digit in range(10):
-        chosen = images[digits == digit]
+    for place, name in enumerate(names):
+        chosen = images[read == place]
         few = f"{f'only {len(chosen)}' if len(chosen) else 'none'} of {len(images):,} samples"
         share = f"{len(chosen) / len(images):6.1%}".replace(" ", _FIGURE_SPACE)
-        label = f"{digit} {share}"
+        label = f"{name} {share}"
         rows.append(Row(chosen[:columns], label, few if len(chosen) < columns else ""))
     return rows
 

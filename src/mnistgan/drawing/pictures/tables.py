@@ -76,11 +76,11 @@ def training(path: Path) -> dict[str, np.ndarray]:
     return _columns(path, ("epoch",), and_others=True)
 
 
-def class_shares(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def class_shares(path: Path, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Reads each class's share and prior, both [C]. Raises DataError when missing, FormatError unless one row each."""
     columns = _columns(path, ("class", "share", "prior"))
-    if (got := columns["class"].tolist()) != list(range(len(got))) or not got:
-        raise FormatError(f"{path}: the classes are {got}; should be 0, 1, 2 ... in order")
+    if (got := columns["class"].tolist()) != list(range(classes)):
+        raise FormatError(f"{path}: the classes are {got}; should be 0 to {classes - 1} in order")
     return columns["share"], columns["prior"]
 
 
