@@ -1,4 +1,4 @@
-# The pipeline (target train) and MLflow's pages (target ui), on any Debian with Python 3.11 to 3.13.
+# The pipeline (target train), MLflow's pages (target ui) and a model over HTTP (target serve), on any Debian with Python 3.11 to 3.13.
 #   docker build --target train --tag mnistgan:train .
 # A package mirror's address stays out of the image: --secret id=pip,src=$HOME/.config/pip/pip.conf
 ARG BASE=python:3.11-slim-bookworm
@@ -43,6 +43,13 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", 
     "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5000/health', timeout=4)"]
 CMD ["python", "-m", "pipeline", "ui", "--host", "0.0.0.0", "--port", "5000", \
     "--allowed-hosts", "localhost,127.0.0.1"]
+
+# docker run --publish 127.0.0.1:8000:8000 --volume "$PWD/models:/app/models:ro" ...: the weights stay outside of it.
+FROM runtime AS serve
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["python", "-c", \
+    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
+CMD ["python", "-m", "pipeline", "serve", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM runtime AS train
 CMD ["dvc", "repro"]

@@ -28,6 +28,10 @@ venv: ## make .venv from requirements.lock, unless it is made
 venv-dev: ## the same with the development tools of requirements-dev.lock
 	@scripts/bootstrap.sh --dev $(PYTHON)
 
+.PHONY: venv-onnx
+venv-onnx: venv ## add what `export --format onnx` takes, from requirements-onnx.lock
+	@python -m pip install --quiet --no-deps --require-hashes --requirement requirements-onnx.lock
+
 .PHONY: digits
 digits: venv ## draw digits.png by the generator that was trained here, else by the published one
 	@python -m pipeline generate --out digits.png --count 256
@@ -46,6 +50,10 @@ seeds: check-params ## train the seeds 0 to N-1 (N=5), and record how far they d
 .PHONY: ui
 ui: venv ## open MLflow's pages on this machine
 	@exec python -m pipeline ui
+
+.PHONY: serve
+serve: venv ## answer requests for images over HTTP, on this machine: make serve PORT=8000
+	@exec python -m pipeline serve --port "$(or $(PORT),8000)"
 
 .PHONY: report
 report: export A ?= HEAD
@@ -110,7 +118,7 @@ leaderboard: venv ## train what docs/families.md lacks (hours), keep each seed i
 	python -m benchmarks.leaderboard page
 
 .PHONY: lock
-lock: venv-dev ## write both locks anew from pyproject.toml; UPGRADE=1 takes newer versions
+lock: venv-dev ## write the locks anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@python scripts/lock.py $(if $(UPGRADE),--upgrade)
 
 .PHONY: lock-bench
@@ -128,9 +136,10 @@ bench-full: venv ## the same with more rounds, PyTorch, a whole training and the
 	@exec python -m benchmarks.bench --full
 
 .PHONY: image
-image: ## build the container images mnistgan:train and mnistgan:ui (ENGINE=podman for another engine)
+image: ## build the container images mnistgan:train, :ui and :serve (ENGINE=podman for another engine)
 	$(ENGINE) build --target train --tag mnistgan:train .
 	$(ENGINE) build --target ui --tag mnistgan:ui .
+	$(ENGINE) build --target serve --tag mnistgan:serve .
 
 .PHONY: image-test
 image-test: venv-dev ## build the images by buildah, as root and without a container engine, and try them

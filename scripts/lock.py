@@ -1,6 +1,6 @@
 """Writes requirements.lock and those beside it anew: every version for every platform, with hashes and no address. The
-first holds what runs, requirements-spread.lock what spreads experiments over machines, requirements-dev.lock what
-develops and that too; in the first's versions where they name a package of it.
+first holds what runs, requirements-spread.lock what spreads experiments over machines, requirements-onnx.lock what
+writes ONNX, requirements-dev.lock what develops and those too; in the first's versions where they name a package of it.
 
 ``--benchmarks`` writes benchmarks/requirements.lock instead, of what only the benchmarks need.
 
@@ -20,9 +20,9 @@ COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"
 # One version for every Python that the project takes, so that another interpreter is not another NumPy too.
 COMPILE += ["--python-version", "3.11", "--fork-strategy", "fewest"]
 PROJECT = ["pyproject.toml", "--output-file", "requirements.lock", "--custom-compile-command", "make lock"]
-SPREAD = ["--group", "spread", "--constraints", "requirements.lock", "--output-file", "requirements-spread.lock"]
-SPREAD += ["--custom-compile-command", "make lock"]
-DEVELOPMENT = ["--group", "dev", "--constraints", "requirements.lock", "--constraints", "requirements-spread.lock"]
+EXTRAS = ("onnx", "spread")
+DEVELOPMENT = ["--group", "dev", "--constraints", "requirements.lock"]
+DEVELOPMENT += [word for extra in EXTRAS for word in ("--constraints", f"requirements-{extra}.lock")]
 DEVELOPMENT += ["--output-file", "requirements-dev.lock", "--custom-compile-command", "make lock"]
 BENCHMARKS = ["benchmarks/requirements.in", "--output-file", "benchmarks/requirements.lock"]
 BENCHMARKS += ["--custom-compile-command", "make lock-bench"]
@@ -55,12 +55,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ).stdout
     settings = pip_settings(listed)
     common = [*uv_options(settings), *(["--upgrade"] if options.upgrade else [])]
-    for asked in [BENCHMARKS] if options.benchmarks else [PROJECT, SPREAD, DEVELOPMENT]:
+    for asked in [BENCHMARKS] if options.benchmarks else [PROJECT, *map(_extra, EXTRAS), DEVELOPMENT]:
         command = [*COMPILE, *asked, *common]
         code = subprocess.run(command, check=False, env={**os.environ, **uv_variables(settings)}).returncode
         if code:
             return code
     return 0
+
+
+def _extra(name: str) -> list[str]:
+    """uv's words for the lock of a group of dependencies that only some need."""
+    words = ["--group", name, "--constraints", "requirements.lock", "--output-file", f"requirements-{name}.lock"]
+    return [*words, "--custom-compile-command", "make lock"]
 
 
 def pip_settings(listed: str) -> dict[str, str]:

@@ -61,7 +61,10 @@ TAKEN = {
 }
 """All that the code of stages takes of exempt files, a module or one name of it, and why no out holds any of it."""
 
-SETS_OPTIONS_ELSEWHERE = {"pipeline/tracking/observing.py": "of the process that publishes, which computes nothing"}
+SETS_OPTIONS_ELSEWHERE = {
+    "pipeline/tracking/observing.py": "of the process that publishes, which computes nothing",
+    "pipeline/tracking/served.py": "of a registered model, wherever it is loaded",
+}
 LIBRARIES = ("tensorflow", "keras")
 VARIABLE = re.compile(r"(TF(?!_CPP)|KERAS|CUDA|ONEDNN|DNNL|XLA|OMP|MKL|NPY|OPENBLAS|GLIBC)_")  # TF_CPP_: of logs
 

@@ -21,6 +21,7 @@ from tests.imports import ROOT, SOURCES, imports_of_top_level, python_files, rel
 from tests.pipeline.repository import Repository
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+LOCKS = ["requirements.lock", "requirements-onnx.lock", "requirements-spread.lock", "requirements-dev.lock"]
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -122,7 +123,7 @@ def test_a_command_explains_itself_and_each_of_its_options(command: str) -> None
     assert not unexplained
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spread.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_holds_hashes_and_neither_an_address_nor_a_local_path(name: str) -> None:
     lock = (ROOT / name).read_text("utf-8")
     assert "://" not in lock
@@ -134,7 +135,7 @@ def test_a_lock_holds_hashes_and_neither_an_address_nor_a_local_path(name: str) 
 
 
 def test_what_runs_imports_no_development_tool() -> None:
-    locks = [(ROOT / name).read_text("utf-8") for name in ("requirements.lock", "requirements-spread.lock")]
+    locks = [(ROOT / name).read_text("utf-8") for name in LOCKS[:-1]]
     held = {name for lock in locks for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
     files = [path for source in SOURCES.values() for path in python_files(source)]
     imported = set().union(*map(imports_of_top_level, files)) - sys.stdlib_module_names - set(SOURCES)

@@ -2,23 +2,17 @@
 
 import math
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnistgan import reading
 from mnistgan.errors import UsageError
 from mnistgan.progress import Progress
-from pipeline import console, places
-from pipeline.dvcfiles import cache, git
+from pipeline import console, origins, places
+from pipeline.origins import Rev, Run, Weights
 from pipeline.places import Out
-from pipeline.results import former, history
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose
 
@@ -26,9 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mnistgan.families.sampling import Sampler
-    from pipeline.results.published import Published
 
-WEIGHTS = Path("models/final.npz")
 MOST = 100_000
 IMAGE_NAME = "{:05d}.png"
 _IMAGE_NAME = re.compile(r"(?:[0-9]{5}|[1-9][0-9]{5,})\.png")
@@ -52,13 +44,9 @@ def generate(
     class_: Annotated[
         int | None, typer.Option("--class", min=0, help="The class that each shows, of a family that takes classes.")
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help=f"A weights file (.npz); by default {WEIGHTS}, else the published ones.")
-    ] = None,
-    rev: Annotated[
-        str | None, typer.Option(help="A git commit, branch, tag or DVC experiment: its weights, from DVC's cache.")
-    ] = None,
-    run: Annotated[str | None, typer.Option(help="An MLflow run's id or name: the weights it holds.")] = None,
+    weights: Weights = None,
+    rev: Rev = None,
+    run: Run = None,
     format_: Annotated[
         Format | None, typer.Option("--as", help="What to write; without it, what --out's ending says.")
     ] = None,
@@ -76,18 +64,16 @@ def generate(
     """
     chosen = _format(out, format_)
     _check_place(out, chosen, force)
-    _check_origin(weights, rev, run)
+    origins.check(weights, rev, run)
     is_folder = chosen is Format.IMAGES
     beside = [out.resolve().parent] if is_folder else []  # a folder is swapped for another, made beside it
     places.demand("generate", {"out": (out, Out(out.suffix.lower(), folder=is_folder))}, kept=beside)
-    with _weights(weights, rev, run) as origin, console.progress() as progress:
+    with origins.opened(weights, rev, run) as origin, console.progress() as progress:
         load_tensorflow(verbose)
         from mnistgan.families import sampling
         from mnistgan.families.contract import Ask
-        from pipeline.results import datasets
 
-        dataset = datasets.of_commit(rev) if rev else datasets.of_workspace()
-        sampler = sampling.load(origin.path, dataset.counts)
+        sampler = sampling.load(origin.path, origin.dataset.counts)
         classes = None if class_ is None else _of_one_class(class_, count, sampler)
         images = sampler.images(Ask(count, seed, classes), progress)
         try:
@@ -135,104 +121,6 @@ def _check_place(out: Path, chosen: Format, force: bool) -> None:
     others = [name for name in held if not _IMAGE_NAME.fullmatch(name)]
     if others:
         raise UsageError(f"--out {out}: holds {others[0]}, which no earlier call wrote; name another folder")
-
-
-def _check_origin(weights: Path | None, rev: str | None, run: str | None) -> None:
-    given = [option for option, value in (("--weights", weights), ("--rev", rev), ("--run", run)) if value is not None]
-    if len(given) > 1:
-        raise UsageError(f"got {' and '.join(given)}; give one of them")
-    if given and weights is None:
-        return
-    try:
-        reading.demand_plain(weights or WEIGHTS, UsageError)
-    except FileNotFoundError as error:
-        from pipeline.results import published
-
-        if weights is not None:
-            raise UsageError(f"--weights {weights}: no such file") from error
-        if not published.CARD.is_file():
-            raise UsageError(
-                f"{WEIGHTS}: no such file, nor {published.CARD}; train first (`make repro`), "
-                "or give --weights, --rev or --run"
-            ) from error
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """A file of weights to draw by."""
-
-    path: Path
-    digest: str  # sha256 of the file that a person has: of the published one, which is widened first, its own
-    named: str = ""
-
-    def __str__(self) -> str:
-        return self.named or f"generator {self.digest[:12]}"
-
-
-@contextmanager
-def _weights(weights: Path | None, rev: str | None, run: str | None) -> Iterator[_Origin]:
-    """Yields the weights for the block; what is fetched is removed after it."""
-    from mnistgan import files
-    from pipeline.results import published
-
-    with tempfile.TemporaryDirectory(prefix="mnistgan-") as name:
-        folder = Path(name)
-        found: Path | Published
-        if rev is not None:
-            found = _of_commit(rev, folder)
-        elif run is not None:
-            from pipeline.tracking.reading import download_generator
-
-            found = download_generator(run, folder)
-        else:
-            found = weights or (WEIGHTS if WEIGHTS.exists() else published.read())
-        if isinstance(found, Path):
-            yield _Origin(found, files.sha256(found))
-        else:
-            found.widen(folder / WEIGHTS.name)
-            yield _Origin(folder / WEIGHTS.name, found.card["sha256"], str(found))
-
-
-def _of_commit(rev: str, folder: Path) -> "Path | Published":
-    """Finds a commit's weights in DVC's cache, its remote, or as it publishes them. Raises UsageError without any."""
-    from pipeline.results import published
-
-    commit = git.find_commit(rev)
-    if commit is None:
-        raise UsageError(f"--rev {rev}: no commit, branch, tag or DVC experiment here; {git.how_to_fetch()}")
-    outs = history.outs_at(commit)
-    path = next((path for path in former.paths(WEIGHTS) if path.as_posix() in outs), WEIGHTS)
-    recorded = outs.get(path.as_posix(), "none")
-    here = cache.place(recorded)
-    if here.is_file():
-        return here
-    try:
-        return _by_dvc(rev, commit, path, folder)
-    except UsageError:
-        found = published.read_at(commit, folder)
-        if found is None or found.card["md5"] != recorded:
-            raise
-        return found
-
-
-def _by_dvc(rev: str, commit: str, weights: Path, folder: Path) -> Path:
-    """Fetches them by DVC itself. Raises UsageError where it can't."""
-    import dvc.api
-    from dvc.exceptions import DvcException, PathMissingError
-    from dvc.scm import SCMError
-
-    path = folder / weights.name
-    whole, here = git.place()
-    try:
-        path.write_bytes(dvc.api.read((here / weights).as_posix(), repo=str(whole), rev=commit, mode="rb"))
-    except PathMissingError as error:
-        raise UsageError(
-            f"--rev {rev}: {weights} of that commit is neither in this clone's DVC cache nor in its remote; "
-            "check the commit out and run `make repro`, or give --run or --weights"
-        ) from error
-    except (DvcException, SCMError, ImportError, OSError) as error:  # ImportError: the remote's kind takes a package
-        raise UsageError(f"--rev {rev}: {weights} of that commit can't be had: {error}") from error
-    return path
 
 
 def _write(images: "np.ndarray", out: Path, chosen: Format, digest: str, progress: Progress) -> None:

@@ -50,10 +50,10 @@ def ui(
     if address.is_server(store_address):
         console.summary(f"MLflow's pages are where MLFLOW_TRACKING_URI points: {without_secrets(store_address)}")
         return
-    names = _names(host, _listening_at(host, port), allowed_hosts)
+    names = _names(host, listening_at(host, port), allowed_hosts)
     experiment = connect(root).experiment
     plain = (name for name in (name.removesuffix(":*") for name in names or [host]) if "*" not in name)
-    server = _with_port(next(plain, socket.gethostname()), port)
+    server = with_port(next(plain, socket.gethostname()), port)
     console.summary(f"MLflow: {page(f'http://{server}', experiment)} (Ctrl-C ends it)")
     os.environ["MLFLOW_BACKEND_STORE_URI"] = store_address  # not a word of the command, which everyone's `ps` shows
     command = ["mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
@@ -70,7 +70,7 @@ def ui(
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - becomes MLflow, so that Ctrl-C reaches it
 
 
-def _listening_at(host: str, port: int) -> str:
+def listening_at(host: str, port: int) -> str:
     """Resolves a host's name to an address. Raises UsageError where this machine can't listen there.
 
     Of a name's several addresses, one that this machine lacks, as that of IPv6 where that is off, is passed over.
@@ -101,7 +101,7 @@ def _listening_at(host: str, port: int) -> str:
 
 def _refusal(host: str, port: int, error: OSError) -> UsageError:
     mend = _MENDS.get(error.errno or 0, "give another --host")
-    return UsageError(f"{_with_port(host, port)} can't be listened on: {error.strerror or error}; {mend}")
+    return UsageError(f"{with_port(host, port)} can't be listened on: {error.strerror or error}; {mend}")
 
 
 def _names(host: str, listening: str, allowed_hosts: str | None) -> Sequence[str]:
@@ -143,5 +143,5 @@ def _bracketed(name: str) -> str:
     return f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name
 
 
-def _with_port(name: str, port: int) -> str:
+def with_port(name: str, port: int) -> str:
     return name if _has_port(name) else f"{_bracketed(name)}:{port}"

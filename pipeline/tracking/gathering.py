@@ -250,7 +250,7 @@ def _journal_tags(training: Sequence[Event]) -> dict[str, str]:
     if start is None:
         return {}
     known = {
-        "mlflow.source.git.commit": start.get("commit"),
+        publication.COMMIT: start.get("commit"),
         "mlflow.source.name": "python -m pipeline train",
         "mlflow.source.type": "LOCAL",
         "mnistgan.dirty": start.get("dirty"),

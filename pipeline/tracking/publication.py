@@ -27,8 +27,9 @@ DATA, FAMILY, RECIPE, SEED, KNOB = datasets.NAME, "train.family", "train.recipe"
 FORMER_FIGURES = "evaluation/"
 """What the names of all figures began with before families."""
 HOST, SPEED = "mnistgan.host", "training/images_per_second"
+COMMIT = "mlflow.source.git.commit"
 JOURNALLED = {
-    "mlflow.source.git.commit": "the commit",
+    COMMIT: "the commit",
     "mnistgan.cpu": "the processor",
     HOST: "the machine's name and the times of day",
     SPEED: "the speed",
@@ -51,7 +52,7 @@ EXPERIMENT = "mnistgan.experiment"
 """Tag of a run: the name of the DVC experiment that trained it."""
 NOTE = "mlflow.note.content"
 """Tag of a run: its description on MLflow's pages, in Markdown."""
-TOLD_ONCE = (USER, "mlflow.source.git.commit", "mnistgan.dirty", EXPERIMENT, *MACHINE_TAGS)
+TOLD_ONCE = (USER, COMMIT, "mnistgan.dirty", EXPERIMENT, *MACHINE_TAGS)
 """Tags that tell how a training went, of which a finished run keeps those of who was first to publish its results."""
 PATCHES = ("tree.patch", "evaluate/tree.patch")
 
@@ -161,6 +162,14 @@ def name(held: Mapping[str, Scalar], experiment: str | None, key: str) -> str:
     before = [] if data(held) == former.DATA["name"] else [data(held)]
     place = "/".join(map(str, [*before, *parts]))
     return " · ".join(filter(None, (place, experiment, key)))
+
+
+def facts(content: Publication, weights: str) -> dict[str, Any]:
+    """Collects what a file that draws says of itself; ``weights``: the sha256 of those that it draws by."""
+    held = content.state.params
+    told = {name: held.get(f"train.{name}") for name in ("family", "recipe", "seed")}
+    commit = content.tags.get(COMMIT, "")
+    return {**told, "data": data(held), "weights": weights, "commit": commit}
 
 
 def summary(verdict: str | None, leaves: Mapping[str, float]) -> str:

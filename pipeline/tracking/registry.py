@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.rules import Outcome, judge_alone
 from mnistgan.comparison.sides import Side, Trained
+from mnistgan.files import sha256
 from mnistgan.metrics.catalog import PRIMARY
-from pipeline.results import datasets, former
+from pipeline.results import cards, datasets, former
 from pipeline.runtime import load_tensorflow
 from pipeline.tracking import publication
 from pipeline.tracking.connection import Connection
@@ -30,11 +31,11 @@ from pipeline.tracking.writing import POINTS_A_BATCH
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
-MODELS, FORMER_MODEL = "mnistgan", "mnistgan-generator"
-"""What names of registered models begin with, before data set and family; the first there was has an older one, too."""
-DESCRIPTION = "Latents [N, size] from N(0, 1) to images [N, 28, 28, 1] in [-1, 1] as of the data set {data}."
-TAKEN = ("latents", "classes")
-"""What a generator takes, in order; classes int32 [N] of a family that takes them."""
+FORMER_MODEL = "mnistgan-generator"
+"""The older name of the first registered model that there was."""
+DESCRIPTION = "Draws images by count, seed and classes, or by latents; each version says what it is and how good."
+CODE = "served.py"
+"""The file of a model that is asked for images; a model from before there was one is made again."""
 ALIAS = "best"
 SAID = {"fid": score(PRIMARY), "fid_relative": score("fid.relative")}
 """The scores that a version's tags say, beside verdict and author: the tag, and the run's metric."""
@@ -46,9 +47,13 @@ FILES = "mnistgan.files"
 
 def names(content: Publication) -> tuple[str, ...]:
     """Names the registered models that a run's generator is a version of."""
-    family, data = content.params.get(FAMILY, former.FAMILY), publication.data(content.params)
-    is_first = (family, data) == (former.FAMILY, former.DATA["name"])
-    return (f"{MODELS}-{data}-{family}", *([FORMER_MODEL] if is_first else []))
+    name = model_name(content.state.params)
+    return (name, *([FORMER_MODEL] if name == model_name({}) else []))
+
+
+def model_name(params: Mapping[str, Any]) -> str:
+    """Names the registered model of a state by its params: of the data set and the family."""
+    return f"mnistgan-{publication.data(params)}-{params.get(FAMILY, former.FAMILY)}"
 
 
 def add_model(at: Connection, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
@@ -80,7 +85,7 @@ def _has_its_files(at: Connection, model: "LoggedModel") -> bool:
     """Whether a logged model has the files that it was given, beside those that MLflow adds where it is loaded."""
     sizes = _files_of(at, model)
     noted = json.loads(model.tags.get(FILES, "{}"))
-    return noted.items() <= sizes.items() and "MLmodel" in sizes and all(sizes.values())
+    return noted.items() <= sizes.items() and {"MLmodel", CODE} <= sizes.keys() and all(sizes.values())
 
 
 def _link_figures(at: Connection, run_id: str, model_id: str) -> None:
@@ -98,29 +103,26 @@ def _link_figures(at: Connection, run_id: str, model_id: str) -> None:
 
 
 def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication) -> None:
-    """Writes the generator as MLflow keeps models: what it takes, what it gives, what it needs."""
+    """Writes the generator as MLflow keeps models: a graph, the code that is asked, what both need."""
     load_tensorflow(verbose=False)
-    import mlflow.keras
-    import numpy as np
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types.schema import ColSpec, Schema, TensorSpec
+    import mlflow.pyfunc
+    from mlflow.models import Model
 
+    from mnistgan.exporting import graph
     from mnistgan.families import sampling
+    from pipeline.tracking import served
 
     assert content.generator is not None
-    sampler = sampling.load(content.generator, datasets.of_params(content.params).counts, plain=True)
-    taken: list[ColSpec | TensorSpec] = [
-        TensorSpec(np.dtype(tensor.dtype), (-1, *tensor.shape[1:]), name)
-        for name, tensor in zip(TAKEN, sampler.network.inputs, strict=False)
-    ]
-    images = TensorSpec(np.dtype(np.float32), (-1, 28, 28, 1), "images")
+    drawing = sampling.load(content.generator, datasets.of_params(content.state.params).counts, plain=True)
+    graph.write_saved_model(drawing, folder.parent / "graph", publication.facts(content, sha256(content.generator)))
     versions = {name: version for name, version in content.tags.items() if name.startswith(VERSION_TAG)}
     trained_with = [f"{name.removeprefix(VERSION_TAG)}=={version}" for name, version in versions.items()]
-    mlflow.keras.save_model(
-        sampler.network,
+    mlflow.pyfunc.save_model(
         str(folder),
+        python_model=str(Path(served.__file__)),
+        artifacts={"graph": str(folder.parent / "graph")},
         mlflow_model=Model(model.artifact_location, run_id, model_uuid=model.model_id, model_id=model.model_id),
-        signature=ModelSignature(inputs=Schema(taken), outputs=Schema([images])),
+        signature=served.SIGNATURE,
         pip_requirements=[f"mlflow=={mlflow.__version__}", *trained_with],
     )
 
@@ -146,12 +148,19 @@ def add_version(at: Connection, name: str, run_id: str, model: "LoggedModel", co
     made = at.client.create_model_version(
         *(name, f"models:/{model.model_id}", run_id),
         tags={tag: value for tag, value in told.items() if value},
-        description=f"{content.name}: {content.line}",
+        description=f"{content.name}: {content.line}\n\n{_card(content)}",
         model_id=model.model_id,
     )
     for version in versions:
         at.client.set_model_version_tag(name, version.version, REPLACED, str(made.version))
     return True
+
+
+def _card(content: Publication) -> str:
+    assert content.generator is not None
+    told = publication.facts(content, sha256(content.generator))
+    figures = _told(content.tags) if FIGURES in content.tags else None
+    return cards.make(told, datasets.of_params(content.state.params), figures)
 
 
 def point_aliases(at: Connection, content: Publication) -> int:
@@ -225,5 +234,10 @@ def figures_of(run: "Run") -> Figures:
     metrics, tags = run.data.metrics, run.data.tags
     before = {name.removeprefix(FORMER_FIGURES): name for name in metrics if name.startswith(FORMER_FIGURES)}
     leaves = {former.figure(figure): metrics[name] for figure, name in before.items()}
+    return _told(tags, leaves)
+
+
+def _told(tags: Mapping[str, str], leaves: Mapping[str, float] | None = None) -> Figures:
+    """Reads the figures that a run's tags tell; ``leaves`` in place of theirs, where there are any."""
     told = leaves or json.loads(tags.get(FIGURES, "{}"))
     return Figures(told, tags.get(PINS, ""), tags.get("mnistgan.verdict"))

@@ -119,6 +119,7 @@ class Workspace:
         (root / "recipes" / f"{family}.yaml").write_text(RECIPES)
         shutil.copytree(ROOT / contract.FOLDER, root / contract.FOLDER)
         (root / ".dvcignore").write_text("__pycache__\n")
+        shutil.copytree(ROOT / contract.FOLDER, root / contract.FOLDER)
         for folder in ("src", "data", "models/grids", "metrics", "pictures", "plots"):
             (root / folder).mkdir(parents=True)
         (root / "src" / "code.py").write_text("pass\n")

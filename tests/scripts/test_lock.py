@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.lock import pip_settings, uv_options, uv_variables
+from scripts.lock import EXTRAS, pip_settings, uv_options, uv_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,7 +67,7 @@ def test_the_lock_has_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     asked = {
         "requirements.lock": project["project"]["dependencies"],
-        "requirements-spread.lock": project["dependency-groups"]["spread"],
+        **{f"requirements-{extra}.lock": project["dependency-groups"][extra] for extra in EXTRAS},
         "requirements-dev.lock": [each for each in project["dependency-groups"]["dev"] if isinstance(each, str)],
     }
     missing = [
@@ -82,8 +82,9 @@ def test_the_lock_has_what_pyproject_asks_for() -> None:
 
 
 def test_development_tools_bring_no_other_version_of_what_runs() -> None:
-    running, spread, tools = map(pinned, ("requirements.lock", "requirements-spread.lock", "requirements-dev.lock"))
+    running, tools = pinned("requirements.lock"), pinned("requirements-dev.lock")
+    extras = set().union(*(pinned(f"requirements-{extra}.lock") for extra in EXTRAS))
     names = {name for name, _ in running}
-    assert {pin for pin in spread | tools if pin[0] in names} <= running
-    assert spread <= tools  # so that no test is skipped
+    assert {pin for pin in extras | tools if pin[0] in names} <= running
+    assert extras <= tools  # so that no test is skipped
     assert {"pytest", "ruff", "mypy"} <= {name for name, _ in tools} - names

@@ -15,10 +15,12 @@ from mnistgan import files
 from mnistgan.drawing import grids
 from mnistgan.errors import FormatError, UsageError
 from pipeline import ROOT
-from pipeline.commands.generate import WEIGHTS, Format, generate
+from pipeline.commands.generate import Format, generate
 from pipeline.commands.sync import sync
 from pipeline.dvcfiles import digests
+from pipeline.origins import WEIGHTS
 from pipeline.tracking.sources import of_lock
+from tests import committed
 from tests.pipeline.fabricated import Workspace
 from tests.specs import COUNTS, MNIST
 
@@ -28,6 +30,7 @@ def folder(tmp_path: Path, generator: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """A folder with weights where a command runs."""
     (tmp_path / WEIGHTS).parent.mkdir()
     shutil.copy(generator, tmp_path / WEIGHTS)
+    committed.lay_out_params(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -47,6 +50,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Pat
     Repo.init(root).close()
     (root / WEIGHTS).parent.mkdir()
     shutil.copy(generator, root / WEIGHTS)
+    committed.lay_out_params(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         with Repo(root) as repo:

@@ -13,9 +13,10 @@ from ruamel.yaml import YAML
 from mnistgan import files
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline import ROOT
-from pipeline.commands.generate import WEIGHTS, generate
+from pipeline.commands.generate import generate
 from pipeline.commands.publish import publish
 from pipeline.dvcfiles import digests
+from pipeline.origins import WEIGHTS
 from pipeline.results import published
 from tests.pipeline.repository import Repository
 

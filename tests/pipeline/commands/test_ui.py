@@ -26,12 +26,12 @@ def test_of_a_hosts_addresses_those_that_this_machine_lacks_are_passed_over(monk
     lacked = [(family, socket.SOCK_STREAM, 0, "", ("192.0.2.7", port)) for family in (255, socket.AF_INET)]
     here = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port))
     monkeypatch.setattr(ui.socket, "getaddrinfo", lambda *told, **options: [*lacked, here])
-    assert ui._listening_at("localhost", port) == "127.0.0.1"
+    assert ui.listening_at("localhost", port) == "127.0.0.1"
     with socket.create_server(here[-1]), pytest.raises(UsageError, match="give another --port"):
-        ui._listening_at("localhost", port)
+        ui.listening_at("localhost", port)
     monkeypatch.setattr(ui.socket, "getaddrinfo", lambda *told, **options: lacked)
     with pytest.raises(UsageError, match=f"localhost:{port} can't be listened on"):
-        ui._listening_at("localhost", port)
+        ui.listening_at("localhost", port)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.fabricated import Workspace
-from tests.pipeline.published import MODEL, publish, whole
+from tests.pipeline.published import MODEL, WEIGHTS, publish, whole
 
 
 def folder_of(client, run_id: str) -> Path:
@@ -45,9 +45,7 @@ DELETIONS = {
     "the files, by hand": delete_files,
     "a file cut short": cut_a_file_short,
     "pictures": damage_pictures,
-    "a model's file cut short": lambda client, run_id: (
-        model_folder(client, run_id) / "data" / "model.keras"
-    ).write_bytes(b"torn"),
+    "a model's file cut short": lambda client, run_id: (model_folder(client, run_id) / WEIGHTS).write_bytes(b"torn"),
     "the version": lambda client, run_id: client.delete_model_version(MODEL, versions_of(client, run_id)[0].version),
     "the logged model": lambda client, run_id: client.delete_logged_model(model_of(client, run_id).model_id),
     "the registered model": lambda client, run_id: client.delete_registered_model(MODEL),

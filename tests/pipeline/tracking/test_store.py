@@ -54,7 +54,11 @@ def test_a_run_shows_all_that_the_files_say(workspace: Workspace, generator: Pat
     [version] = client.search_model_versions(f"name = '{MODEL}' and run_id = '{done.run_id}'")
     assert version.status == "READY"
     assert {"fid": "12.5", "verdict": "healthy"}.items() <= version.tags.items()
-    assert version.description.endswith("healthy, FID 12.5")
+    headline, _, card = version.description.partition("\n\n")
+    assert headline.endswith("healthy, FID 12.5")
+    assert "| FID ↓ | 12.5 | – | 0.5 |" in card
+    assert "licence: CC BY-SA 3.0" in card
+    assert len(version.description) < 5000, "of MLflow's column on other databases"
 
 
 def test_a_run_is_described_by_its_verdict_unless_a_person_described_it(

@@ -1,0 +1,1 @@
+"""A network that draws, as a file that runs without this project, and whether that draws the same."""
