@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from mnistgan.datasets.fetching import raw, sources
 from mnistgan.errors import MnistganError, ParamsError
 from mnistgan.params import Sections, parse
+from mnistgan.rulers.cards import RULERS
 from tests import committed
 from tests.specs import FILES
 
@@ -84,8 +85,14 @@ def test_the_look_through_the_sources_sees_each_danger(line: str, tmp_path: Path
     assert list(dangers(tmp_path / "it.py"))
 
 
-OF_FAMILY = "src/mnistgan/families/${train.family}"
-"""The one dep that has a params value in it: a family is one of those there are."""
+OF_RULERS = [
+    f"pretrained/${{data.name}}{name}" for name in ("", *(f"/{n}.{e}" for n in RULERS for e in ("json", "npz")))
+]
+OF_PARAMS = {
+    *("src/mnistgan/families/${train.family}", "datasets/${data.name}", "datasets/${data.name}/dataset.yaml"),
+    *OF_RULERS,
+}
+"""The deps that have a params value in them: a family and a data set are one of those there are."""
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -93,7 +100,7 @@ def test_no_params_value_stands_on_a_stages_command_line(stage: str) -> None:
     assert "$" not in STAGES[stage]["cmd"]
     assert not set("`;&|<>*?(){}\\\"'") & set(STAGES[stage]["cmd"])
     named = [*STAGES[stage].get("deps", []), *STAGES[stage].get("outs", [])]
-    named = [path for path in named if path != OF_FAMILY]
+    named = [path for path in named if path not in OF_PARAMS]
     assert not [path for path in named if "$" in str(path) or Path(str(path)).is_absolute() or ".." in str(path)]
 
 
@@ -117,7 +124,7 @@ def words(annotation: Any, name: str) -> Iterator[str]:
 
 
 def test_the_only_text_in_params_is_sources_and_recipes_names() -> None:
-    assert sorted(set(words(Sections, ""))) == ["prepare.sources", "train.family", "train.recipe"]
+    assert sorted(set(words(Sections, ""))) == ["data.name", "prepare.sources", "train.family", "train.recipe"]
 
 
 EVIL = ["x; touch owned", "$(touch owned)", "`touch owned`", "x && touch owned", "${train.seed}", "../x", "a.b", "x\ny"]

@@ -21,7 +21,6 @@ def evaluate(
     train: Annotated[Path, typer.Option(help="Training images: the classes' prior, and what a generator could copy.")],
     validation: Annotated[Path, typer.Option(help="Validation images: what real data gets, the floor.")],
     test: Annotated[Path, typer.Option(help="Test images: what everything is measured against.")],
-    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers and their cards.")],
     metrics: Annotated[
         Path, typer.Option(help="JSON to write: every metric with its floor or real value."), Out(".json")
     ],
@@ -29,6 +28,9 @@ def evaluate(
         Path, typer.Option(help="JSON to write: of all that the figures that decide, numbers alone."), Out(".json")
     ],
     classes: Annotated[Path, typer.Option(help="CSV to write: each class's share, and its prior."), Out(".csv")],
+    rulers: Annotated[
+        Path | None, typer.Option(help="Folder of the rulers and their cards; the data set's if left out.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the model to measure (.npz).")] = None,
     samples: Annotated[
         Path | None,
@@ -68,8 +70,9 @@ def evaluate(
         if outside and outside.oddity:
             console.warn(f"{samples}: {outside.oddity}")
         real = RealData(load(train), load(validation), load(test), params.dataset)
-        thresholds = verdict.load(rulers)
-        cards.demand_data(rulers, real.named_digests)
+        folder = rulers or cards.folder_of(params.data.name)
+        thresholds = verdict.load(folder)
+        cards.demand_data(folder, real.named_digests)
         count = params.evaluate.samples
         for path, split in ((validation, real.validation), (test, real.test)):
             if len(split) < count:
@@ -80,7 +83,7 @@ def evaluate(
         from mnistgan.families.contract import Ask
         from mnistgan.rulers import classifier, pixels
 
-        network, components = classifier.load(rulers), pixels.load(rulers)
+        network, components = classifier.load(folder), pixels.load(folder)
         sampler = sampling.load(weights, params.dataset.counts) if weights else None
         seed = params.evaluate.latent_seed if sampler else None
         pinned = pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, seed)

@@ -50,12 +50,14 @@ def render(
     evaluation: Annotated[Path, typer.Option(help="The metrics (.json).")],
     classes: Annotated[Path, typer.Option(help="The share of each class among the samples (.csv).")],
     test: Annotated[Path, typer.Option(help="The test images, to show real beside generated (.npz).")],
-    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers; the classifier sorts by class.")],
     pictures: Annotated[Path, typer.Option(help="Folder where all pictures go."), Out(".png", folder=True)],
     samples: Annotated[Path, typer.Option(help="Where the small sample grid goes, kept in git (.png)."), Out(".png")],
     progress: Annotated[
         Path, typer.Option(help="Where the small progress strip goes, kept in git (.png)."), Out(".png")
     ],
+    rulers: Annotated[
+        Path | None, typer.Option(help="Folder of the rulers, whose classifier sorts; the data set's if left out.")
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Draw samples, progress over the epochs, curves and metrics.
@@ -70,6 +72,7 @@ def render(
         from mnistgan.drawing.grids import TRAINING_SIDE, by_epoch, read, untile
         from mnistgan.drawing.pictures import digits, encoding, tables
         from mnistgan.families import sampling
+        from mnistgan.rulers import cards
 
         # All that can be refused is, before anything is drawn; most of it before TensorFlow is loaded.
         try:
@@ -85,7 +88,7 @@ def render(
         charts = _charts(curves, metrics, classes, params.dataset)
         real = arrays.load(test).images
         load_tensorflow(verbose, params.train.threads)
-        reader = _reader(rulers, params.evaluate, evaluation, metrics.pins)
+        reader = _reader(rulers or cards.folder_of(params.data.name), params.evaluate, evaluation, metrics.pins)
         sampler = sampling.load(weights, params.dataset.counts)
         of_family = charts(sampler.family.charts())
         grid, sheets = _sheets(sampler, reader, params, real, report)

@@ -38,7 +38,6 @@ def train(
         Path,
         typer.Option(help="Validation images, looked at while training; trained on too by a recipe of `images: all`."),
     ],
-    rulers: Annotated[Path, typer.Option(help="Folder of the pinned rulers that looks are measured by.")],
     final: Annotated[Path, typer.Option(help="Where the final weights of what draws go (.npz)."), Out(".npz")],
     best: Annotated[
         Path, typer.Option(help="Where its weights at the look with the lowest FID go (.npz)."), Out(".npz")
@@ -63,6 +62,9 @@ def train(
     looks: Annotated[
         Path, typer.Option(help="Where the looks at validation go (.csv), a row each `look_every` epochs."), Out(".csv")
     ],
+    rulers: Annotated[
+        Path | None, typer.Option(help="Folder of the rulers that looks are measured by; the data set's if left out.")
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore checkpoints and start at step 0.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -82,7 +84,8 @@ def train(
         from mnistgan.training.batches import selected
 
         labelled, held_out = arrays.load(train), arrays.load(validation)
-        cards.demand_data(rulers, {"train": labelled.digest, "validation": held_out.digest})
+        folder_of_rulers = rulers or cards.folder_of(params.data.name)
+        cards.demand_data(folder_of_rulers, {"train": labelled.digest, "validation": held_out.digest})
         data = selected(params.recipe, labelled, held_out, _place(params), str(train))
         runtime.load_tensorflow(verbose, params.train.threads, params.train.device)
         from mnistgan import families, files
@@ -94,11 +97,11 @@ def train(
         precision = _precision(params)
         recipe = params.recipe.model_copy(update={"precision": precision})
         with naming(train, validation):
-            judge = _judge(labelled, held_out, rulers, params.train.seed)
+            judge = _judge(labelled, held_out, folder_of_rulers, params.train.seed)
         family = families.find(params.train.family)
         watcher = _Files(grids, curves, looks, progress, family.scalars)
         declared = dvc_yaml.options("train")
-        is_declared = (declared["train"], declared["validation"], declared["rulers"]) == (train, validation, rulers)
+        is_declared = (declared["train"], declared["validation"], None) == (train, validation, rulers)
         known = dict(reading.flatten({"train": params.train.model_dump(), "recipe": params.recipe.model_dump()}))
         with checkpoints.folder_of(None if is_declared else _digest(data, judge), known) as folder:
             grid_files.clear(grids)

@@ -33,6 +33,12 @@ class Part:
     """The paths on the stage's command line, by option: ``{"curves": Path("metrics/training.csv"), ...}``."""
     command: str = ""  # that command line
 
+    @property
+    def rulers(self) -> Path | None:
+        """The folder of rulers that the stage measures by; None where it has none."""
+        named = next((Path(dep) for dep in self.deps if dep.split("/")[0] == "pretrained"), None)
+        return self.options.get("rulers", named)
+
     def changed_outs(self, workspace: Path = Path()) -> list[str]:
         """Lists the outs that are missing in ``workspace`` or hold other bytes than the record says."""
         return [path for path, md5 in self.outs.items() if digests.md5_if_there(workspace / path, workspace) != md5]

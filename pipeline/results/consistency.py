@@ -7,7 +7,7 @@ from typing import Any
 
 from mnistgan.comparison.figures import Figures
 from mnistgan.drawing.report.dots import Shares
-from mnistgan.errors import FormatError, MnistganError
+from mnistgan.errors import FormatError, MnistganError, RulerError
 from mnistgan.metrics.catalog import KNOWN, broken_interval
 from mnistgan.rulers.pins import check_same, pins
 from pipeline.dvcfiles import layout
@@ -24,12 +24,12 @@ REPRO = "run `dvc repro`, then commit dvc.lock, metrics/ and plots/"
 
 def faults(part: Part, workspace: Path) -> Iterator[str]:
     """Checks the rulers against their cards, and the metrics against both, the stage's params and each other."""
-    if not {"rulers", "metrics"} <= part.options.keys():
+    if part.rulers is None or "metrics" not in part.options:
         return
     from mnistgan.files import read_json
     from mnistgan.rulers import cards
 
-    folder = workspace / part.options["rulers"]
+    folder = workspace / part.rulers
     try:
         rulers = {name: cards.read(folder, name)[1] for name in RULERS}
         figures = read_json(workspace / part.options["metrics"])
@@ -57,7 +57,7 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
         expected = pins_of(rulers, asked)
         check_same(figures["pins"], expected)
     except (KeyError, TypeError) as error:
-        yield f"{part.options['rulers']}: a card lacks {error}; restore it with git"
+        yield f"{part.rulers}: a card lacks {error}; restore it with git"
     except MnistganError as error:
         yield f"{path}: {error}"
 
@@ -133,6 +133,8 @@ def pins_to_write(parts: Mapping[str, Part], workspace: Path = Path()) -> str:
     from mnistgan.rulers.cards import card_path
 
     evaluate = former.parts(parts)["evaluate"]
-    folder = workspace / evaluate.options["rulers"]
+    if evaluate.rulers is None:
+        raise RulerError(f"{layout.PIPELINE}: evaluate depends on no folder of rulers")
+    folder = workspace / evaluate.rulers
     cards = {name: read_json(card_path(folder, name)) for name in RULERS}
     return pins_of(cards, evaluate.params[str(layout.PARAMS)]["evaluate"])

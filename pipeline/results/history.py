@@ -109,7 +109,7 @@ class Recorded:
     def card(self, name: str) -> Mapping[str, Any]:
         """Reads a ruler's card, of the record's own commit or, unchanged, the workspace; empty where neither has it."""
         evaluate = self.parts["evaluate"]
-        folder = evaluate.options.get("rulers")
+        folder = evaluate.rulers
         if folder is None:
             return {}
         same = folder.is_dir() and digests.md5_of(folder) == evaluate.deps.get(str(folder))

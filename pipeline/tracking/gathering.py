@@ -231,7 +231,7 @@ def machine_tags(start: Mapping[str, Any]) -> dict[str, str]:
 
 def _group_tags(parts: Mapping[str, Part]) -> dict[str, str]:
     """Names the group of seeds that this is one of; nothing where the data or the rulers are not known."""
-    if "prepare" not in parts or "rulers" not in parts["evaluate"].options:
+    if "prepare" not in parts or parts["evaluate"].rulers is None:
         return {}
     try:
         digest = checkout.recipe_digest(parts, consistency.pins_to_write(parts))

@@ -125,4 +125,3 @@ def test_no_stage_depends_on_another_data_set_nor_on_more_of_its_own_than_it_rea
         "evaluate": [f"{file}:counts", f"{file}:missing_class"],
         "render": [file],
     }
-    assert "pretrained/mnist" in of_mnist["train"]  # as an option, resolved

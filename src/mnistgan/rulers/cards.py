@@ -21,6 +21,11 @@ Arrays = dict[str, np.ndarray]
 Card = dict[str, Any]
 
 
+def folder_of(dataset: str) -> Path:
+    """Folder of a data set's pinned rulers, from the repository's root."""
+    return Path("pretrained") / dataset
+
+
 def arrays_path(folder: Path, name: str) -> Path:
     """Path of a ruler's arrays."""
     return folder / f"{name}.npz"
