@@ -31,8 +31,8 @@ from pipeline.tracking.writing import POINTS_A_BATCH
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
-FORMER_MODEL = "mnistgan-generator"
-"""The older name of the first registered model that there was."""
+MODELS, FORMER_MODEL = "mnistgan", "mnistgan-generator"
+"""What names of registered models begin with, before data set and family; the first there was has an older one, too."""
 DESCRIPTION = "Draws images by count, seed and classes, or by latents; each version says what it is and how good."
 CODE = "served.py"
 """The file of a model that is asked for images; a model from before there was one is made again."""
@@ -53,7 +53,7 @@ def names(content: Publication) -> tuple[str, ...]:
 
 def model_name(params: Mapping[str, Any]) -> str:
     """Names the registered model of a state by its params: of the data set and the family."""
-    return f"mnistgan-{publication.data(params)}-{params.get(FAMILY, former.FAMILY)}"
+    return f"{MODELS}-{publication.data(params)}-{params.get(FAMILY, former.FAMILY)}"
 
 
 def add_model(at: Connection, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
