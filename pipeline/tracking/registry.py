@@ -47,7 +47,7 @@ FILES = "mnistgan.files"
 
 def names(content: Publication) -> tuple[str, ...]:
     """Names the registered models that a run's generator is a version of."""
-    name = model_name(content.state.params)
+    name = model_name(content.params)
     return (name, *([FORMER_MODEL] if name == model_name({}) else []))
 
 
