@@ -91,7 +91,8 @@ def evaluate(
         with naming(train, validation, test):
             reference = measuring.Reference(real, network, components, count, progress)
         by_class = sampler is not None and sampler.takes_classes
-        asked = sampling.by_share(real.train.class_counts, count, params.evaluate.latent_seed) if by_class else None
+        shares = real.train.class_counts[: network.classes]
+        asked = sampling.by_share(shares, count, params.evaluate.latent_seed) if by_class else None
         ask = Ask(count, params.evaluate.latent_seed, asked)
         images = sampler.images(ask, progress) if sampler else outside.images if outside else None
         assert images is not None

@@ -76,7 +76,7 @@ def test_what_was_chosen_is_written_into_the_data_sets_file_and_nothing_else(sma
     committed.lay_out_params(tmp_path)
     path = tmp_path / contract.file_of("mnist")
     before = path.read_text("utf-8")
-    even = making.with_missing_class(small, dict.fromkeys("0123456789", 1.0))
+    even = making.with_missing_class(small, {"what": "as a card has it", **dict.fromkeys("0123456789", 1.0)})
     contract.write_missing_class("mnist", even.facts, tmp_path)
     found = contract.load("mnist", tmp_path)
     assert found.missing_class == 5

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -95,9 +96,13 @@ def absences(network: Classifier, real: RealData) -> dict[str, float]:
     return {name: fid(features[labels != place][: len(truth)], truth) for place, name in enumerate(real.facts.classes)}
 
 
-def with_missing_class(real: RealData, absent: Mapping[str, float]) -> RealData:
-    """Chooses the class whose absence is the unit: that of the upper median FID, so that no odd class decides."""
-    missing = sorted(range(len(absent)), key=[*absent.values()].__getitem__)[len(absent) // 2]
+def with_missing_class(real: RealData, absent: Mapping[str, Any]) -> RealData:
+    """Chooses the class whose absence is the unit: that of the upper median FID, so that no odd class decides.
+
+    ``absent``: :func:`absences`, or what the card has of them.
+    """
+    classes = real.facts.classes
+    missing = sorted(range(len(classes)), key=lambda place: absent[classes[place]])[len(classes) // 2]
     chosen = "the upper median of the FIDs of each class's absence, by the classifier ruler on validation"
     return replace(real, facts=real.facts.model_copy(update={"missing_class": missing, "missing_class_chosen": chosen}))
 

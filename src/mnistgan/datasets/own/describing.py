@@ -39,7 +39,7 @@ def described(
     test = _test_size(survey, test_size)
     counts = _train_counts(survey, survey.labels, test, int(manifest["seed"]))
     same = before is not None and before.classes == list(survey.classes)
-    chosen = (before.missing_class, before.missing_class_chosen) if before and same else (0, "not yet")
+    chosen = (before.missing_class, before.missing_class_chosen) if before and same else (None, None)
     values = {
         **words,
         "images": {"train": survey.count - test, "test": test},
