@@ -104,7 +104,7 @@ def speedup(folder: Path, jobs: int, seconds: float) -> None:
         stub = Stub(_new(folder / f"of{workers}"))
         with cluster(stub, workers) as (address, _):
             began = time.monotonic()
-            code, said = stub.run_jobs(address, jobs, seconds).end()
+            code, said = stub.run_jobs(address, jobs, seconds).end(1200.0)
             taken[workers] = time.monotonic() - began
         if code:
             raise BenchmarkError(said)

@@ -159,9 +159,9 @@ class Started:
         """Whether it has not ended."""
         return self.process.poll() is None
 
-    def end(self) -> tuple[int, str]:
+    def end(self, seconds: float = PATIENCE_SECONDS) -> tuple[int, str]:
         """Wait for its end; its exit code and all that it printed."""
-        return self.process.wait(PATIENCE_SECONDS), self.log.read_text()
+        return self.process.wait(seconds), self.log.read_text()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send its group a signal."""

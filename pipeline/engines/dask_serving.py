@@ -37,7 +37,7 @@ SETTINGS = {
     }
 }
 
-_at_work: set[str] = set()  # names of the jobs that this worker runs
+_at_work: set[Any] = set()  # keys of the jobs that this worker runs
 _unfit: list[str] = []  # why this worker can do no more
 
 
@@ -83,8 +83,8 @@ def serve_scheduler(address: str) -> None:
             scheduler = await Scheduler(
                 protocol=given.scheme, host=given.hostname, port=given.port, security=secured, **pages
             )
-        except OSError as error:
-            raise UsageError(f"{address}: can't listen there: {error.strerror or error}") from error
+        except (OSError, RuntimeError) as error:  # Dask's own says no more than that
+            raise UsageError(f"{address}: can't listen there: {error.__cause__ or error}") from error
         console.summary(f"scheduler at {scheduler.address}")
         _close_when_asked(scheduler.close)
         await scheduler.finished()
@@ -165,7 +165,7 @@ def run(name: str, commit: str, overrides: Sequence[str]) -> tuple[int, str, str
     log = log_of(name)
     words = ["work", "--while-stdin", "--commit", commit, "--name", name]
     words += [word for each in overrides for word in ("-S", each)]
-    _at_work.add(name)
+    _at_work.add(key)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
@@ -181,7 +181,7 @@ def run(name: str, commit: str, overrides: Sequence[str]) -> tuple[int, str, str
     except OSError as error:
         code, said = UnfitError.exit_code, f"{error.filename}: {error.strerror}"
     finally:
-        _at_work.discard(name)
+        _at_work.discard(key)
     if not Path("dvc.yaml").is_file():
         code, said = UnfitError.exit_code, "its clone is gone"
     if code == UnfitError.exit_code:

@@ -6,9 +6,10 @@ import ssl
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.stub import Stub, free_port
+from benchmarks.stub import Started, Stub, free_port
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +46,12 @@ def knock(port: int, trusted: Path, certificate: Path | None) -> None:
         assert secured.recv(1)
 
 
+def listening(one: Started) -> list[tuple[str, int]]:
+    """The addresses that a command listens at."""
+    found = psutil.Process(one.process.pid).net_connections("inet")
+    return [(each.laddr.ip, each.laddr.port) for each in found if each.status == psutil.CONN_LISTEN]
+
+
 def test_the_commands_that_make_certificates_are_those_of_the_page() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "scale.md").read_text("utf-8")
     assert f"```bash{MADE}```" in page
@@ -63,6 +70,8 @@ def test_a_job_goes_through_and_who_shows_no_certificate_of_its_authority_is_not
         code, said = stub.run_jobs(address, 1, 0).end()
         assert code == 0, said
         assert stub.recorded == {"seed0": 1}
+        heard_at = {place for one in started for place in listening(one)}
+        assert {host for host, _ in heard_at} == {"127.0.0.1"}
         port = int(address.rpartition(":")[2])
         knock(port, ours, ours)
         for certificate in (None, others):
