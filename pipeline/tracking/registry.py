@@ -30,6 +30,7 @@ from pipeline.tracking.writing import POINTS_A_BATCH
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion
 
 MODELS, FORMER_MODEL = "mnistgan", "mnistgan-generator"
 """What names of registered models begin with, before data set and family; the first there was has an older one, too."""
@@ -206,17 +207,29 @@ def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool
 
     Where none passes, a version that was measured under other pins keeps the alias: these rules were not asked of it.
     """
-    held = at.client.get_registered_model(name).aliases.get(ALIAS)
-    if best is not None and str(best) != str(held):
+    held = _aliased(at, name)
+    if best is not None and (held is None or str(best) != str(held.version)):
         at.client.set_registered_model_alias(name, ALIAS, str(best))
         return True
     if best is not None or held is None:
         return False
-    measured = at.client.get_run(str(at.client.get_model_version(name, held).run_id))
+    measured = at.client.get_run(str(held.run_id))
     if measured.info.lifecycle_stage == "active" and tag(measured, PINS) not in ("", pins):
         return False
     at.client.delete_registered_model_alias(name, ALIAS)
     return True
+
+
+def _aliased(at: Connection, name: str) -> "ModelVersion | None":
+    """Finds the version that the alias names; to ask for the registered model would read every version of it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return at.client.get_model_version_by_alias(name, ALIAS)
+    except MlflowException as error:
+        if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):  # MLflow's for no such alias
+            raise
+        return None
 
 
 def choose(measured: Mapping[int, Figures], rules: Mapping[str, Any]) -> int | None:
