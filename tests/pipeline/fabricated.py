@@ -117,7 +117,6 @@ class Workspace:
         (root / "params.yaml").write_text(PARAMS.replace("SEED", str(seed)).replace("dcgan", family))
         (root / "recipes").mkdir()
         (root / "recipes" / f"{family}.yaml").write_text(RECIPES)
-        shutil.copytree(ROOT / contract.FOLDER, root / contract.FOLDER)
         (root / ".dvcignore").write_text("__pycache__\n")
         shutil.copytree(ROOT / contract.FOLDER, root / contract.FOLDER)
         for folder in ("src", "data", "models/grids", "metrics", "pictures", "plots"):
