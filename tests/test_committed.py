@@ -19,7 +19,7 @@ ADDED = committed.params().replace("prepare:\n", "prepare:\n  added: 1\n", 1)
 def used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A repository with other params and results in its tree than in its commit, and code that is not committed."""
     made = Repository(tmp_path / "used")
-    committed.lay_out(made.root, "params.yaml", "recipes", "metrics", ".gitignore")
+    committed.lay_out(made.root, "params.yaml", "recipes", "datasets", "metrics", ".gitignore")
     made.git("init", "--quiet", "--initial-branch=main")
     made.commit()
     params = made.root / "params.yaml"

@@ -98,11 +98,11 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
     "idx labels": (idx_of(np.arange(3, dtype=np.uint8)), lambda content: idx.parse_labels(content, "it")),
     "params": (
         committed.params().encode(),
-        as_text(lambda text: params.parse(text, committed.recipes(), "params.yaml")),
+        as_text(lambda text: params.parse(text, committed.recipes(), committed.datasets(), "params.yaml")),
     ),
     "recipes": (
         committed.recipes()["dcgan"].encode(),
-        as_text(lambda text: params.parse(committed.params(), {"dcgan": text}, "params.yaml")),
+        as_text(lambda text: params.parse(committed.params(), {"dcgan": text}, committed.datasets(), "params.yaml")),
     ),
     "rules": (RULES.encode(), in_file("gate.yaml", rules.read)),
     "lock": (LOCK.encode(), as_text(dvc_lock.parts_of)),

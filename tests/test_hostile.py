@@ -135,14 +135,19 @@ def test_a_recipe_with_a_name_that_a_shell_or_dvc_could_take_for_more_is_refused
     quoted = '"' + "".join(f"\\U{ord(letter):08x}" for letter in name) + '"'
     text, recipes = PARAMS.replace("recipe: fast", f"recipe: {quoted}"), RECIPES.replace("fast:", f"{quoted}:")
     with pytest.raises(ParamsError, match="should be a name of letters, digits, _ and -"):
-        parse(text, {"dcgan": recipes}, "params.yaml")
+        parse(text, {"dcgan": recipes}, committed.datasets(), "params.yaml")
 
 
 @pytest.mark.parametrize("name", [*EVIL, "", ".", "/", "dcgan/../dcgan"])
 def test_a_family_that_is_none_of_those_there_are_is_refused(name: str) -> None:
     quoted = '"' + "".join(f"\\U{ord(letter):08x}" for letter in name) + '"'
     with pytest.raises(ParamsError, match=r"train\.family: got .*; should be one of: "):
-        parse(PARAMS.replace("family: dcgan", f"family: {quoted}"), {"dcgan": RECIPES}, "params.yaml")
+        parse(
+            PARAMS.replace("family: dcgan", f"family: {quoted}"),
+            {"dcgan": RECIPES},
+            committed.datasets(),
+            "params.yaml",
+        )
 
 
 def test_what_stands_in_params_is_never_run_by_dvc_and_its_shell(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from mnistgan import reading
 from mnistgan.drawing.evenly import evenly
 from mnistgan.drawing.report import curves, samples
 from mnistgan.drawing.report.curves import Table
@@ -171,7 +172,9 @@ class Exhibits:
     def _of_record(self) -> Iterator[tuple[str, str]]:
         commit = self.place.commit if self.place else None
         commits = [history.Commit(commit, "", "", ())] if commit else []
-        record = history.Recorded("", self.parts, commits, in_workspace=commit is None)
+        lock = self.place.read(layout.LOCK) if self.place else None  # keys are of what is recorded, by its own names
+        parts = dvc_lock.parts_of(reading.decoded(lock, str(layout.LOCK))) if lock else self.parts
+        record = history.Recorded("", parts, commits, in_workspace=commit is None)
         yield "weights (sha256)", record.weights or "their file is not on this machine"
         for name, field in (("run key", "run_key"), ("train key", "train_key"), ("data", "data_digest")):
             yield name, getattr(record.state, field, "not known here")

@@ -227,7 +227,15 @@ def test_stopped_and_run_again_it_ends_with_the_same_bits_and_draws_the_same(par
 
     def training(name, should_stop=lambda: False):
         return Loop(
-            family, params, short, data[np.arange(32)], look, Watcher(), Checkpoints(tmp_path / name), should_stop
+            family,
+            params,
+            short,
+            MNIST,
+            data[np.arange(32)],
+            look,
+            Watcher(),
+            Checkpoints(tmp_path / name),
+            should_stop,
         )
 
     whole = training("whole")

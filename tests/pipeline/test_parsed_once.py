@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mnistgan import families, reading
+from mnistgan.datasets import contract
 from pipeline import ROOT, stage
 from pipeline.__main__ import app
 from pipeline.dvcfiles import dvc_yaml
@@ -36,6 +37,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return times
 
 
+DATA_SETS = [str(contract.file_of(name)) for name in contract.names(ROOT)]
+
+
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The last commit's record, with the code as it is and no data; the current folder."""
@@ -52,7 +56,7 @@ def names(parsed: Counter[str]) -> dict[str, int]:
     """The same by the files of the current folder; a text that none of them holds by its beginning."""
     files = {
         path.read_text("utf-8"): str(path)
-        for pattern in ("*.yaml", "*.lock", "*/*.yaml")
+        for pattern in ("*.yaml", "*.lock", "*/*.yaml", "datasets/*/*.yaml")
         for path in Path().glob(pattern)
     }
     return {files.get(text, text[:40]): times for text, times in parsed.items()}
@@ -62,8 +66,8 @@ def names(parsed: Counter[str]) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("command", "files"),
     [
-        ("check", {"params.yaml", *map(families.recipes_file, families.names())}),
-        ("verify --fast", {"dvc.yaml", "dvc.lock", "params.yaml", "recipes/dcgan.yaml"}),
+        ("check", {"params.yaml", *map(families.recipes_file, families.names()), *DATA_SETS}),
+        ("verify --fast", {"dvc.yaml", "dvc.lock", "params.yaml", "recipes/dcgan.yaml", "datasets/mnist/dataset.yaml"}),
     ],
 )
 def test_a_command_parses_each_file_once(parsed: Counter[str], command: str, files: set[str]) -> None:
@@ -92,7 +96,9 @@ def test_a_stage_parses_each_file_once(checkout: Path, parsed: Counter[str], mon
     with stage.running("train"):
         pass
     assert list((checkout / "journal").glob("*.jsonl"))
-    assert names(parsed) == dict.fromkeys(["dvc.yaml", "dvc.lock", "params.yaml", "recipes/dcgan.yaml"], 1)
+    assert names(parsed) == dict.fromkeys(
+        ["dvc.yaml", "dvc.lock", "params.yaml", "recipes/dcgan.yaml", "datasets/mnist/dataset.yaml"], 1
+    )
 
 
 def test_a_plan_of_seeds_parses_each_text_once_though_a_dozen_experiments_lie_between(

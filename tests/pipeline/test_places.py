@@ -41,7 +41,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".dvc").mkdir()
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    for folder in ("recipes", "datasets"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setenv("MNISTGAN_TRACKING", "off")
@@ -124,7 +125,7 @@ def test_a_disk_without_room_is_told_before_the_work_and_nothing_is_left_there(h
             demand("evaluate", {"metrics": (Path("new/figures.json"), Out(".json"))})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert sorted(path.name for path in here.iterdir()) == [".dvc", "dvc.yaml", "params.yaml", "recipes"]
+    assert sorted(path.name for path in here.iterdir()) == [".dvc", "datasets", "dvc.yaml", "params.yaml", "recipes"]
 
 
 def test_all_that_are_bad_are_named_at_once(refusal: Callable[..., str], here: Path) -> None:

@@ -25,7 +25,7 @@ def completions(*words: str) -> Sequence[str]:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("ga",), {"gate"}),
+        (("ga",), {"gallery", "gate"}),
         (("re",), {"render", "repair", "report"}),
         (("diff", "main", "--mar"), {"--margin", "--markdown"}),
     ],

@@ -69,7 +69,6 @@ def test_what_is_no_table_of_epochs_is_refused_by_its_name(text: str, said: str)
 @pytest.mark.parametrize(
     "text",
     [
-        "class,share,prior\n0,0.1,0.1\n",
         "class,share\n0,0.1\n",
         "class,share,prior\n" + "".join(f"{digit},{digit},0.1\n" for digit in range(10)),
         "class,share,prior\n" + "".join(f"{digit},nan,0.1\n" for digit in range(10)),
