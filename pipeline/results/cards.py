@@ -19,5 +19,5 @@ def make(facts: Mapping[str, Any], dataset: DataSet, figures: Figures | None) ->
 
 
 def _licence(path: Path) -> str:
-    """Names a licence: the first line of its text."""
-    return path.read_text("utf-8").partition("\n")[0]
+    """Names a licence: the first line of its text; where a repository has none, that it is not stated."""
+    return path.read_text("utf-8").partition("\n")[0] if path.is_file() else "not stated"
