@@ -81,10 +81,7 @@ def app(generator: "Generator") -> "FastAPI":
     async def invocations(request: Request) -> Response:
         body = await _body(request)
         if body is None:
-            status, content = _refusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the request is longer than {MOST_BYTES} bytes; ask for fewer at a time",
-            )
+            status, content = _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LONG)
         else:
             status, content = await run_in_threadpool(answer, generator, body)
         return Response(content, status, media_type="application/json")

@@ -38,6 +38,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Reposit
     dvc_yaml = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))
     (made.root / "dvc.yaml").write_text(json.dumps({"stages": {}, "artifacts": dvc_yaml["artifacts"]}))
     (made.root / ".gitignore").write_text("/models/\n")
+    shutil.copytree(ROOT / "datasets", made.root / "datasets")
     record(made, generator)
     made.commit("recorded")
     with pytest.MonkeyPatch.context() as patch:
