@@ -75,7 +75,7 @@ def test_the_run_is_finished_and_named_so_that_a_person_can_tell_it(run):
 def test_the_run_shows_family_recipe_seed_and_knobs_and_its_files_hold_every_param_of_the_state(made, run):
     recorded = keys.state_of_lock(dvc_lock.read(made.root), made.root).params
     shown = {name: recorded[name] for name in recorded if name.startswith("recipe.")}
-    shown |= {"train.family": "dcgan", "train.recipe": "fast", "train.seed": 0}
+    shown |= {"data.name": "mnist", "train.family": "dcgan", "train.recipe": "fast", "train.seed": 0}
     assert run.data.params == {name: str(value) for name, value in shown.items()}
     assert (run.data.params["recipe.images"], run.data.params["recipe.learning_rate"]) == ("128", "0.0014")
     assert recorded["evaluate.samples"] == 1000
