@@ -67,7 +67,7 @@ def _by_weights(path: Path, counts: list[int], latents: np.ndarray, classes: np.
     return np.asarray(sampler.family.images(sampler.family.sample(sampler.network, latents, classes, None)))
 
 
-def _by_saved_model(path: Path, counts: list[int], latents: np.ndarray, classes: np.ndarray) -> np.ndarray:  # noqa: ARG001
+def _by_saved_model(path: Path, _: list[int], latents: np.ndarray, classes: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
@@ -76,7 +76,7 @@ def _by_saved_model(path: Path, counts: list[int], latents: np.ndarray, classes:
     return np.asarray(serve(**{name: given[name] for name in taken})["images"])
 
 
-def _by_onnx(path: Path, counts: list[int], latents: np.ndarray, classes: np.ndarray) -> np.ndarray:  # noqa: ARG001
+def _by_onnx(path: Path, _: list[int], latents: np.ndarray, classes: np.ndarray) -> np.ndarray:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

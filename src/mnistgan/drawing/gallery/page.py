@@ -1,14 +1,11 @@
 """Builds the gallery: all that it shows, and one HTML file that asks for nothing else."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from mnistgan.drawing.html import rendered
 from mnistgan.drawing.report import page as report
 from mnistgan.drawing.report.axes import Axis
 
@@ -95,20 +92,12 @@ class Page:
 
 
 def html(page: Page) -> str:
-    """Renders the page as one HTML file, all text escaped; it may run no script but its own, and load nothing."""
-    environment = Environment(
-        loader=FileSystemLoader([FOLDER, report.FOLDER]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    digest = hashlib.sha256((FOLDER / SCRIPT).read_bytes()).digest()  # by it a content security policy names a script
-    return environment.get_template("gallery.html.jinja").render(
+    """Renders the page as one HTML file."""
+    return rendered(
+        "gallery.html.jinja",
+        [FOLDER, report.FOLDER],  # whose style it shares
+        SCRIPT,
         page=page,
         size=(WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM),
         styles=(report.STYLE, "gallery.css"),
-        script=SCRIPT,
-        script_digest=base64.b64encode(digest).decode("ascii"),
     )

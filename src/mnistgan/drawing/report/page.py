@@ -1,14 +1,11 @@
 """Builds the report's page: all that it shows, and one HTML file that asks for nothing else."""
 
-import base64
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from mnistgan.comparison.compare import Verdict
+from mnistgan.drawing.html import rendered
 from mnistgan.drawing.report import curves, dots
 from mnistgan.drawing.report.curves import Drawn, Listing
 from mnistgan.drawing.report.dots import MetricRow, ShareRow
@@ -132,22 +129,14 @@ class Page:
 
 
 def html(page: Page) -> str:
-    """Renders the page as one HTML file, all text escaped; it may run no script but its own, and load nothing."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    digest = hashlib.sha256((FOLDER / SCRIPT).read_bytes()).digest()  # by it a content security policy names a script
-    return environment.get_template(TEMPLATE).render(
+    """Renders the page as one HTML file."""
+    return rendered(
+        TEMPLATE,
+        [FOLDER],
+        SCRIPT,
         page=page,
         stops=json.dumps([asdict(stop) for stop in page.grids.stops]),
         dots=dots,
         curves=curves,
         style=STYLE,
-        script=SCRIPT,
-        script_digest=base64.b64encode(digest).decode("ascii"),
     )
