@@ -1,6 +1,7 @@
 """Shows every recorded recipe in pictures and figures: one HTML file that needs nothing else."""
 
 import base64
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,7 @@ def gallery(
         raise UsageError(f"{rows.RUNS}: no recipe is recorded; `make leaderboard` trains some")
     from mnistgan.drawing.gallery.page import Page, html
 
-    cards = sorted(map(_card, kept), key=lambda card: (card.data, card.relative))
+    cards = sorted(map(_card, kept), key=lambda card: (card.data, math.isnan(card.relative), card.relative))
     text = html(Page(tuple(cards)))
     output.write("--out", out, lambda: text)
     if out != output.STDOUT:

@@ -29,6 +29,17 @@ def test_the_page_holds_every_recipe_its_pictures_and_figures_and_asks_for_nothi
     assert "gan fast: relative FID 1.07 after 10 minutes, labels in the loss" in text
 
 
+def test_a_recipe_of_which_every_seed_collapsed_has_a_card_and_no_place_in_the_chart(folder: Path) -> None:
+    make(folder / RUNS, "mnist/gan-fast", 0, 900.0, repetition={"value": 0.9})
+    make(folder / RUNS, "mnist/vae-fast", 0, 20.0)
+    gallery(Path("gallery.html"))
+    text = (folder / "gallery.html").read_text("utf-8")
+    assert text.index('id="mnist-vae-fast"') < text.index('id="mnist-gan-fast"')
+    assert text.count("<circle") == 1
+    assert "1 seed, 1 collapsed" in text
+    assert ">NaN<" not in text
+
+
 def test_a_file_of_a_persons_own_is_not_replaced(folder: Path) -> None:
     make(folder / RUNS, "mnist/gan-fast", 0, 20.0)
     (folder / "mine.html").write_text("mine")

@@ -1,5 +1,6 @@
 """Builds the gallery: all that it shows, and one HTML file that asks for nothing else."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +44,7 @@ class Card:
     seeds: str
     verdict: str
     minutes: float
-    relative: float  # FID over that of real images without one class
+    relative: float  # FID over that of real images without one class; NaN where every seed collapsed
     figures: tuple[tuple[str, str], ...]  # titles and values, as text
     training: Training | None
     walks: Walks | None
@@ -81,9 +82,10 @@ class Page:
 
     @property
     def charts(self) -> dict[str, Chart]:
-        """A chart for each data set, by its name: relative FID never compares across two."""
-        names = dict.fromkeys(card.data for card in self.cards)
-        return {name: Chart([card for card in self.cards if card.data == name]) for name in names}
+        """A chart for each data set, by its name, of what did not collapse: no relative FID compares across two."""
+        drawn = [card for card in self.cards if math.isfinite(card.relative)]
+        names = dict.fromkeys(card.data for card in drawn)
+        return {name: Chart([card for card in drawn if card.data == name]) for name in names}
 
     @property
     def moments(self) -> int:
