@@ -1,4 +1,5 @@
-# The pipeline (target train), MLflow's pages (target ui) and a model over HTTP (target serve), on any Debian with Python 3.11 to 3.13.
+# The pipeline (target train), MLflow's pages (target ui) and a model over HTTP (target serve), on any Debian with
+# Python 3.11 to 3.13.
 #   docker build --target train --tag mnistgan:train .
 # A package mirror's address stays out of the image: --secret id=pip,src=$HOME/.config/pip/pip.conf
 ARG BASE=python:3.11-slim-bookworm
