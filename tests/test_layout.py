@@ -79,6 +79,11 @@ def test_an_import_that_the_map_does_not_list_is_named_with_its_files() -> None:
     assert imports.beyond({nn: {drawing}}) == ["src/mnistgan/nn/layers.py imports src/mnistgan/drawing/grids.py"]
 
 
+def test_no_two_files_of_tests_share_a_name() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(name for name in names if names.count(name) > 1) == []  # pytest imports each by its name alone
+
+
 def test_the_science_imports_none_of_the_tools() -> None:
     tools = {"mlflow", "dvc", "typer", "pipeline"}
     crossing = {relative(path): imports_of_top_level(path) & tools for path in python_files(SOURCES["mnistgan"])}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-PINNED, KEPT = Path("pretrained"), Path(".dvc/tmp")
+PINNED, KEPT = Path("pretrained"), Path(".dvc", "tmp")
 TABLES = {"mnist": Path("docs/controls.md")}
 
 

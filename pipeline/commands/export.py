@@ -44,7 +44,7 @@ def export(
         load_tensorflow(verbose)
         from mnistgan import files
         from mnistgan.exporting import formats, parity
-        from pipeline.results import cards
+        from pipeline.results import model_cards
 
         chosen, counts = formats.Format(format_), origin.dataset.counts
         told = origin.facts()
@@ -54,5 +54,5 @@ def export(
                 apart = parity.demand(chosen, beside, origin.path, counts)
             except DifferenceError as error:
                 raise DifferenceError(f"nothing is written to {out}: {error}") from None
-        files.write_bytes(out.with_suffix(".md"), cards.make(told, origin.dataset, origin.figures()).encode())
+        files.write_bytes(out.with_suffix(".md"), model_cards.make(told, origin.dataset, origin.figures()).encode())
     console.summary(f"exported {origin} as {format_} to {out}: at most {apart:.1g} apart in pixels of [-1, 1]")

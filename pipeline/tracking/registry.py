@@ -19,7 +19,7 @@ from mnistgan.comparison.rules import Outcome, judge_alone
 from mnistgan.comparison.sides import Side, Trained
 from mnistgan.files import sha256
 from mnistgan.metrics.catalog import PRIMARY
-from pipeline.results import cards, datasets, former
+from pipeline.results import datasets, former, model_cards
 from pipeline.runtime import load_tensorflow
 from pipeline.tracking import publication
 from pipeline.tracking.connection import Connection
@@ -161,7 +161,7 @@ def _card(content: Publication) -> str:
     assert content.generator is not None
     told = publication.facts(content, sha256(content.generator))
     figures = _told(content.tags) if FIGURES in content.tags else None
-    return cards.make(told, datasets.of_params(content.state.params), figures)
+    return model_cards.make(told, datasets.of_params(content.state.params), figures)
 
 
 def point_aliases(at: Connection, content: Publication) -> int:
