@@ -11,7 +11,7 @@ from pipeline.dvcfiles import layout
 
 if TYPE_CHECKING:
     from mnistgan.datasets.contract import DataSet
-    from mnistgan.datasets.own.examining import Examined
+    from mnistgan.datasets.own.describing import Examined
 
 HEAD = (
     "# Written by `python -m pipeline dataset`; title, noun, licence and the names of classes are free to edit.\n"
@@ -56,7 +56,7 @@ def dataset(
     """
     from mnistgan import files
     from mnistgan.datasets import contract
-    from mnistgan.datasets.own import describing, examining, filelist
+    from mnistgan.datasets.own import describing, filelist
 
     place = contract.file_of(name)
     if not contract.NAME.fullmatch(name):
@@ -67,7 +67,7 @@ def dataset(
     places.demand("dataset", {}, kept=[place.parent])
     names = tuple(part.strip() for part in classes.split(",")) if classes else ()
     with console.progress() as progress:
-        found = examining.examined(folder, fit, grey, names, progress)
+        found = describing.examined(folder, fit, grey, names, progress)
     described = describing.described(
         found.survey,
         {"title": title or name, "noun": noun, "licence": licence},

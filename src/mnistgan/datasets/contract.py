@@ -21,9 +21,10 @@ FOLDER, FILE = Path("datasets"), "dataset.yaml"
 MOST_CLASSES = 10  # the classifier ruler has a logit for each
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+NPM_PACKAGE = r"(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*"
+"""Exactly a name and a version: anything else, npm may take for a folder, a URL or a repository."""
 SOURCE = re.compile(
-    r"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*"
-    r"|npm:(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*"
+    rf"https://[^\s]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s]*|npm:{NPM_PACKAGE}"
     r"|debian:[a-z0-9][a-z0-9+.-]+|folder:.+"
 )
 TAKEN = "https://HOST/FOLDER/, npm:PACKAGE@VERSION, debian:PACKAGE or folder:PATH"

@@ -10,7 +10,7 @@ from PIL import Image
 from mnistgan.datasets import contract
 from mnistgan.datasets.contract import DataSet
 from mnistgan.datasets.own import describing, filelist, loading, taking
-from mnistgan.datasets.own.examining import examined
+from mnistgan.datasets.own.describing import examined
 from mnistgan.errors import DataError
 
 WORDS = {"title": "Shoes", "noun": "shoe", "licence": "ours"}

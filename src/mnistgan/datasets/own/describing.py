@@ -1,22 +1,75 @@
-"""Words a person's data set as the text of its dataset.yaml."""
+"""Examines a folder of images, keeping nothing but figures, and words it as the text of a dataset.yaml."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mnistgan.datasets.contract import DataSet
-from mnistgan.datasets.own.folder import SPLITS
-from mnistgan.datasets.own.splits import drawn
-from mnistgan.datasets.own.taking import LEAST_OF_CLASS, Survey
+from mnistgan.datasets.contract import DataSet, Fit
+from mnistgan.datasets.own.filelist import Digests
+from mnistgan.datasets.own.folder import SPLITS, Listing, listed
+from mnistgan.datasets.own.taking import LEAST_OF_CLASS, Survey, drawn, pixels, surveyed
 from mnistgan.errors import DataError
+from mnistgan.progress import Progress, silent
 
 MOST_TEST, SHARE = 10_000, 5  # by default a fifth of the images is test
 LEAST_TEST = 1000  # as many samples are measured at least
 LEAST_TRAIN = 2000  # of them validation is still to be set aside
 MOST_LOOKED_AT = 2000  # validation images, while training
 _NOISE = 96  # of MNIST's controls
+LIGHT = 170  # a mean pixel of more is of dark on light; MNIST's is 33, Fashion-MNIST's 73
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """A folder's files, what they hold, the sha256 of each, the mean pixel, and how many pictures are there twice."""
+
+    listing: Listing
+    survey: Survey
+    digests: dict[str, str]
+    mean: float
+    repeated: int
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person may not know of the folder."""
+        found = []
+        if self.listing.hidden:
+            found.append(f"passed over {len(self.listing.hidden):,} hidden files, {self.listing.hidden[0]} the first")
+        if self.mean > LIGHT:
+            found.append(f"the mean pixel is {self.mean:.0f} of 255: is it dark on light? 0 is taken as background")
+        if self.repeated:
+            found.append(
+                f"{self.repeated:,} pictures are the same file as another; where one is trained on and the other is "
+                "test, figures flatter"
+            )
+        return found
+
+
+def examined(root: Path, fit: Fit, grey: bool, names: tuple[str, ...] = (), progress: Progress = silent) -> Examined:
+    """Reads a whole folder. Raises DataError, which names it, for the first thing that is not taken or changes."""
+    listing = listed(root)
+    digests = Digests(root)
+    survey = surveyed(listing, digests, names)
+    total, brightest = 0, 0
+
+    def put(_: int, images: np.ndarray) -> None:
+        nonlocal total, brightest
+        total += int(images.sum(dtype=np.int64))
+        brightest = max(brightest, int(images.max()))
+
+    pixels(listing, digests, fit, grey, put, progress)
+    if brightest <= 1:
+        raise DataError(f"{root}: no pixel is above {brightest} of 255, which is black; save images * 255")
+    if listed(root) != listing:
+        raise DataError(f"{root}: files came or went while it was read; try again once nothing writes to it")
+    seen = Counter(digests.found[file.path] for file in listing.files if file.holds == "picture")
+    repeated = sum(count - 1 for count in seen.values())
+    return Examined(listing, survey, digests.found, total / survey.count / 28**2, repeated)
 
 
 def described(

@@ -8,10 +8,9 @@ from mnistgan.datasets.arrays import Images
 from mnistgan.datasets.contract import DataSet, Manifest
 from mnistgan.datasets.idx import IMAGE_SHAPE
 from mnistgan.datasets.own import filelist
-from mnistgan.datasets.own.digests import Digests
+from mnistgan.datasets.own.filelist import Digests
 from mnistgan.datasets.own.folder import SPLITS, listed
-from mnistgan.datasets.own.splits import drawn
-from mnistgan.datasets.own.taking import pixels, surveyed
+from mnistgan.datasets.own.taking import drawn, pixels, surveyed
 from mnistgan.errors import DataError
 from mnistgan.progress import Progress, silent
 

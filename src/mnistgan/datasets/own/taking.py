@@ -1,4 +1,4 @@
-"""Takes images and labels out of a listed folder: counts first, then all pixels in one pass."""
+"""Takes images and labels out of a listed folder: counts first, then the splits, then all pixels in one pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,17 @@ import numpy as np
 
 from mnistgan.datasets.contract import MOST_CLASSES, Fit
 from mnistgan.datasets.own import stored
-from mnistgan.datasets.own.digests import Digests
+from mnistgan.datasets.own.filelist import Digests
 from mnistgan.datasets.own.fit import fitted
 from mnistgan.datasets.own.folder import MOST_IMAGES, SPLITS, File, Listing
 from mnistgan.datasets.own.pictures import LARGEST_FILE, grey_pixels
+from mnistgan.datasets.split import stratified
 from mnistgan.errors import DataError
 from mnistgan.progress import Progress, silent
 
 LEAST_IMAGES, LEAST_OF_CLASS = 5000, 100
 _REPORT_EVERY = 500  # pictures
+_ORDER = 1  # sets the order's stream apart from that of the draw
 
 Put = Callable[[int, np.ndarray], None]  # told the place of the first, and images uint8 [n, 28, 28]
 
@@ -62,6 +64,25 @@ def surveyed(listing: Listing, digests: Digests, names: tuple[str, ...] = ()) ->
         if count < LEAST_OF_CLASS:
             raise DataError(f"{root}: {count} images of class {name}; takes {LEAST_OF_CLASS} or more of each")
     return survey
+
+
+def drawn(survey: Survey, test: tuple[int, int], validation: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Chooses the images of train, validation and test: indices int64, as files come, in the order that they get.
+
+    What the folder gives stays. Else test and then validation, each a size and a seed, are drawn of the rest, each
+    class in its proportion. Folders are sorted by class, and what reads the first so many images should meet all
+    classes, so test's seed mixes the three. Raises DataError where a size leaves nothing.
+    """
+    labels = survey.labels if survey.labels is not None else np.zeros(survey.count, np.uint8)
+    if survey.given is None:
+        rest, tested = _aside(np.arange(survey.count), labels, *test)
+        aside = rest[:0]
+    else:
+        rest, aside, tested = (np.flatnonzero(survey.given == number) for number in range(len(SPLITS)))
+    if not len(aside):
+        rest, aside = _aside(rest, labels, *validation)
+    keys = np.random.PCG64([test[1], _ORDER]).random_raw(survey.count)
+    return tuple(part[np.argsort(keys[part], kind="stable")] for part in (rest, aside, tested))
 
 
 def pixels(listing: Listing, digests: Digests, fit: Fit, grey: bool, put: Put, progress: Progress = silent) -> None:
@@ -155,3 +176,8 @@ def _given(listing: Listing, counts: list[int]) -> np.ndarray | None:
         return None
     files = [file for file in listing.files if file.holds != "labels"]
     return np.repeat([SPLITS.index(str(file.split)) for file in files], counts).astype(np.uint8)
+
+
+def _aside(rows: np.ndarray, labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    kept, aside = stratified(labels[rows], size, seed)
+    return rows[kept], rows[aside]

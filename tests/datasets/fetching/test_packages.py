@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnistgan.datasets.fetching import npm
+from mnistgan.datasets.fetching import packages
 from mnistgan.datasets.fetching.limits import PATIENCE
 from mnistgan.errors import DataError, SourceError
 
@@ -60,18 +60,18 @@ def packs(tmp_path, stand_in):
 
 def test_the_wanted_files_of_the_folder_data_are_given_and_no_others(packs):
     packs(package({"data/a": b"one", "data/b": b"two", "data/c": b"three", "a": b"elsewhere", "data/deep/b": b"x"}))
-    assert npm.read("pkg@1.0.0", ["a", "b"]) == {"a": b"one", "b": b"two"}
+    assert packages.from_npm("pkg@1.0.0", ["a", "b"]) == {"a": b"one", "b": b"two"}
 
 
 def test_a_file_that_the_package_lacks_is_left_out(packs):
     packs(package({"data/a": b"one"}))
-    assert npm.read("pkg@1.0.0", ["a", "b"]) == {"a": b"one"}
+    assert packages.from_npm("pkg@1.0.0", ["a", "b"]) == {"a": b"one"}
 
 
 @pytest.mark.parametrize("name", ["../data/a", "/data/a", "package/../data/a", "package/data/../a", "data/a"])
 def test_a_member_outside_the_folder_is_not_taken(packs, name):
     packs(package({name: b"strange"}, top=""))
-    assert npm.read("pkg@1.0.0", ["a"]) == {}
+    assert packages.from_npm("pkg@1.0.0", ["a"]) == {}
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
@@ -79,7 +79,7 @@ def test_a_member_that_is_no_plain_file_is_not_taken(packs, kind):
     member = tarfile.TarInfo("package/data/a")
     member.type, member.linkname = kind, "/etc/passwd"
     packs(package({"a": member}))
-    assert npm.read("pkg@1.0.0", ["a"]) == {}
+    assert packages.from_npm("pkg@1.0.0", ["a"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -94,31 +94,31 @@ def test_a_member_that_is_no_plain_file_is_not_taken(packs, kind):
 def test_a_broken_package_is_refused(packs, tarball, message):
     packs(tarball)
     with pytest.raises(DataError, match=message):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_a_package_too_large_is_refused_unread(stand_in):
     stand_in("truncate -s 65M pkg-1.0.0.tgz")
     with pytest.raises(SourceError, match="larger than 67,108,864 bytes"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_a_client_that_packs_nothing_is_said(stand_in):
     stand_in("exit 0")
     with pytest.raises(SourceError, match=r"npm pack left 0 packages for pkg@1\.0\.0"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_npm_missing_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match="npm is not installed"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_an_npm_that_cannot_start_is_said(stand_in):
     stand_in("exit 0", shell="/nowhere/sh")
     with pytest.raises(SourceError, match="npm can't be run"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -137,19 +137,19 @@ def test_an_npm_that_cannot_start_is_said(stand_in):
 def test_what_npm_says_is_handed_on_without_its_codes_and_advice(stand_in, said, reason):
     stand_in("exit 0", view=f"printf '{said}' >&2; exit 1")
     with pytest.raises(SourceError, match=f"npm view failed: {reason}"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_an_npm_that_gets_no_answer_is_not_waited_for(stand_in):
     stand_in("exit 0", view="exec sleep 60")
     with pytest.raises(SourceError, match=r"npm view had no answer within 0\.2 s"):
-        npm.read("pkg@1.0.0", ["a"], replace(PATIENCE, client=0.2))
+        packages.from_npm("pkg@1.0.0", ["a"], replace(PATIENCE, client=0.2))
 
 
 @pytest.mark.parametrize("text", ["pkg", "pkg@latest", "../pkg@1.0.0", "-g@1.0.0", "user/repo@1.0.0", "pkg@1.0.0 x"])
 def test_only_a_name_and_a_version_reach_npm(text):
     with pytest.raises(SourceError, match="is no npm package; takes NAME@VERSION"):
-        npm.read(text, ["a"])
+        packages.from_npm(text, ["a"])
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs the npm client")
@@ -170,7 +170,7 @@ def test_the_real_client_fetches_from_the_registry_that_the_user_set(site, tmp_p
     monkeypatch.setenv("npm_config_cache", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     patient = replace(PATIENCE, client=300.0)  # of a busy machine
-    assert npm.read("tiny-idx@1.0.0", ["a"], patient) == {"a": b"one"}
+    assert packages.from_npm("tiny-idx@1.0.0", ["a"], patient) == {"a": b"one"}
 
 
 def packed(content):
@@ -188,26 +188,26 @@ def test_a_member_of_a_size_below_0_does_not_lead_round_and_round(packs):
     backwards = b"\xff" * 10 + (-1024 & 0xFFFF).to_bytes(2, "big")
     packs(packed(header(b"package/a", b"00000000000\0") * 3 + header(b"package/data/b", backwards)))
     with pytest.raises(SourceError, match=r"pkg@1\.0\.0: a broken package"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_long_names_nested_without_end_are_refused(packs):
     packs(packed(header(b"x", b"00000000000\0", kind=b"L") * 5000))
     with pytest.raises(SourceError, match=r"pkg@1\.0\.0: a broken package"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_a_package_that_unpacks_to_too_much_is_stopped(packs, monkeypatch):
-    monkeypatch.setattr(npm, "_UNPACKED_LIMIT", 1024**2)
+    monkeypatch.setattr(packages, "_UNPACKED_LIMIT", 1024**2)
     packs(packed(bytes(2 * 1024**2)))
     with pytest.raises(DataError, match="unpacks to more than the 1,048,576 bytes"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_a_member_that_says_it_is_larger_than_the_package_is_refused(packs):
     packs(packed(header(b"package/data/a", b"77777777777\0") + b"one".ljust(512, b"\0")))
     with pytest.raises(SourceError, match=r"pkg@1\.0\.0: a broken package"):
-        npm.read("pkg@1.0.0", ["a"])
+        packages.from_npm("pkg@1.0.0", ["a"])
 
 
 def test_nothing_of_a_package_is_unpacked_to_disk(packs, tmp_path):
@@ -218,7 +218,7 @@ def test_nothing_of_a_package_is_unpacked_to_disk(packs, tmp_path):
     absolute = tarfile.TarInfo(str(tmp_path / "outside"))
     before = sorted(tmp_path.rglob("*"))
     packs(package({"link": link, "through": through, "up": up, "absolute": absolute, "data/a": b"one"}))
-    assert npm.read("pkg@1.0.0", ["a", "outside", "link"]) == {"a": b"one"}
+    assert packages.from_npm("pkg@1.0.0", ["a", "outside", "link"]) == {"a": b"one"}
     assert sorted(set(tmp_path.rglob("*")) - set(before)) == sorted(
         [tmp_path / "bin", tmp_path / "bin" / "npm", tmp_path / "prepared.tgz"]
     )
@@ -233,4 +233,4 @@ def test_any_package_gives_files_or_a_source_error(changes):
     # The checksum is put right, or hardly anything would get past it.
     content[148:156] = f"{sum(content[:148]) + 8 * 32 + sum(content[156:512]):06o}\0 ".encode()
     with contextlib.suppress(DataError):
-        npm._members(packed(bytes(content)), "pkg@1.0.0", ["a"])
+        packages.members(bytes(content), "pkg@1.0.0", lambda path: path.name == "a")
