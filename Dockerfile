@@ -50,7 +50,7 @@ FROM runtime AS serve
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["python", "-c", \
     "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
-CMD ["python", "-m", "pipeline", "serve", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "pipeline", "model", "serve", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM runtime AS train
 CMD ["dvc", "repro"]

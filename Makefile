@@ -29,7 +29,7 @@ venv-dev: ## the same with the development tools of requirements-dev.lock
 	@scripts/bootstrap.sh --dev $(PYTHON)
 
 .PHONY: venv-onnx
-venv-onnx: venv ## add what `export --format onnx` takes, from requirements-onnx.lock
+venv-onnx: venv ## add what `model export --format onnx` takes, from requirements-onnx.lock
 	@python -m pip install --quiet --no-deps --require-hashes --requirement requirements-onnx.lock
 
 .PHONY: digits
@@ -37,15 +37,15 @@ digits: venv ## draw digits.png by the generator that was trained here, else by 
 	@python -m pipeline generate --out digits.png --count 256
 
 .PHONY: repro
-repro: check-params ## run the pipeline: what is out of date is made again, then shown in MLflow
-	@python -m pipeline repair
+repro: venv ## run the pipeline: what is out of date is made again, then shown in MLflow
+	@python -m pipeline check --repair
 	dvc repro
 	@python -m pipeline sync
 
 .PHONY: seeds
-seeds: check-params ## train the seeds 0 to N-1 (N=5), and record how far they differ; SPREAD=dask SCHEDULER=ADDRESS over machines
-	@python -m pipeline repair
-	@exec python -m pipeline seeds --count $(or $(N),5) $(if $(SPREAD),--spread $(SPREAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
+seeds: venv ## train the seeds 0 to N-1 (N=5), and record how far they differ; SPREAD=dask SCHEDULER=ADDRESS over machines
+	@python -m pipeline check --repair
+	@exec python -m pipeline seeds train --count $(or $(N),5) $(if $(SPREAD),--spread $(SPREAD)) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
 
 .PHONY: ui
 ui: venv ## open MLflow's pages on this machine
@@ -53,7 +53,7 @@ ui: venv ## open MLflow's pages on this machine
 
 .PHONY: serve
 serve: venv ## answer requests for images over HTTP, on this machine: make serve PORT=8000
-	@exec python -m pipeline serve --port "$(or $(PORT),8000)"
+	@exec python -m pipeline model serve --port "$(or $(PORT),8000)"
 
 .PHONY: report
 report: export A ?= HEAD

@@ -59,7 +59,7 @@ def _training(entry: Entry, jobs: int) -> list[str]:
     path = entry.folder(ROOT / RUNS) / "seeds.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     asked = [word for setting in entry.settings for word in ("--set", setting)]
-    return ["pipeline", "seeds", "--count", str(entry.seeds), "--jobs", str(jobs), *asked, "--out", str(path)]
+    return ["pipeline", "seeds", "train", "--count", str(entry.seeds), "--jobs", str(jobs), *asked, "--out", str(path)]
 
 
 def keep_all(wanted: Sequence[Entry]) -> None:

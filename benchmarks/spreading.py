@@ -32,7 +32,7 @@ from pipeline.engines.jobs import Job
 
 
 def head(address: str, count: int, seconds: float) -> None:
-    """Has those jobs run that are not recorded in this clone yet, as `seeds` would."""
+    """Has those jobs run that are not recorded in this clone yet, as `seeds train` would."""
     commit = git.commit("HEAD") or ""
     jobs = [Job(f"seed{seed}", commit, (f"seed={seed}", f"seconds={seconds:g}")) for seed in range(count)]
     engine = Cluster(address)
@@ -56,14 +56,14 @@ def head(address: str, count: int, seconds: float) -> None:
 
 
 def cost(stub: Stub, rounds: int) -> None:
-    """Prints what a job without a sleep takes in a warm clone, by `work` and by DVC alone; the first is left out."""
+    """Prints what a job without a sleep takes in a warm clone, by `jobs run` and DVC alone; the first is left out."""
     clone = stub.clone("warm")
     python = [sys.executable, "-m"]
     taken: dict[str, list[tuple[float, float]]] = {"work": [], "dvc exp run": [], "work, recorded before": []}
     for seed in range(rounds + 1):
         job = stub.job(seed)
         settings = [word for each in job.overrides for word in ("-S", each)]
-        work = [*python, "pipeline", "work", "--commit", job.commit, "--name", job.name, *settings]
+        work = [*python, "pipeline", "jobs", "run", "--commit", job.commit, "--name", job.name, *settings]
         taken["work"].append(_timed(stub, work, clone))
         taken["work, recorded before"].append(_timed(stub, work, clone))
         plain = [*python, "dvc", "exp", "run", "--name", f"plain{seed}", "-S", f"seed={1000 + seed}"]

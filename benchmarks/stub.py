@@ -101,13 +101,13 @@ class Stub:
 
     def scheduler(self, port: int = 0) -> tuple["Started", str]:
         """Start a scheduler; returns its address, too."""
-        started = self.start("scheduler", "--listen", f"tcp://127.0.0.1:{port or free_port()}")
+        started = self.start("jobs", "scheduler", "--listen", f"tcp://127.0.0.1:{port or free_port()}")
         return started, started.says(r"scheduler at (\S+)")
 
     def worker(self, address: str, name: str) -> "Started":
         """Start a worker of one core in a clone of its own."""
         folder = self.root / name
-        words = ("worker", "--scheduler", address, "--cores", "1", "--patience", "60")
+        words = ("jobs", "worker", "--scheduler", address, "--cores", "1", "--patience", "60")
         return self.start(*words, folder=folder if folder.is_dir() else self.clone(name))
 
     def run_jobs(self, address: str, count: int, seconds: float) -> "Started":

@@ -13,23 +13,47 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-from mnistgan.errors import Interrupted, MnistganError
+from mnistgan.errors import Interrupted, MnistganError, UsageError
 from pipeline import console
 
 try:
     import typer
     from typer._click.exceptions import ClickException  # private: of typer 0.29.2's own click, exported nowhere
     from typer.completion import completion_init  # type: ignore[attr-defined]  # what add_completion would call
+    from typer.core import TyperGroup
 except ImportError as error:
     sys.exit(console.lacking(error))
 
 from pipeline import commands, environment
 from pipeline.dvcfiles import layout
 
+COMPLETION = "_PIPELINE_COMPLETE"  # the environment variable by which scripts/completion.sh asks what may follow
+BUG = 70  # EX_SOFTWARE of sysexits.h: Python's own 1 would be a verdict here
+DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
+DISK_REFUSES |= {errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
+STAGES = ("prepare", "train", "evaluate", "render")  # shown first, in this order
+RENAMED = {name: f"dataset {name}" for name in ("controls", "rulers")}
+RENAMED |= {name: f"model {name}" for name in ("export", "publish", "serve")}
+RENAMED |= {"work": "jobs run", "worker": "jobs worker", "scheduler": "jobs scheduler"}
+RENAMED |= {"power": "seeds power", "repair": "check --repair"}
+"""What a command is called now, by its former name."""
+
+
+class _Commands(TyperGroup):
+    """The commands; who types a former name is told the present one."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in RENAMED:
+            raise UsageError(f"`{cmd_name}` is now `python -m pipeline {RENAMED[cmd_name]}`")
+        return super().get_command(ctx, cmd_name)
+
+
 app = typer.Typer(
     name="python -m pipeline",
+    cls=_Commands,
     help="Prepare MNIST, train a generative model, measure it and draw it; dvc.yaml runs the first four as stages.",
     no_args_is_help=True,
     add_completion=False,  # it would install one for a program whose name has no spaces; see COMPLETION
@@ -37,13 +61,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMPLETION = "_PIPELINE_COMPLETE"  # the environment variable by which scripts/completion.sh asks what may follow
-BUG = 70  # EX_SOFTWARE of sysexits.h: Python's own 1 would be a verdict here
-DISK_REFUSES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EFBIG}
-DISK_REFUSES |= {errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
-STAGES = ("prepare", "train", "evaluate", "render")  # shown first, in this order
-NAMES = dict.fromkeys([*STAGES, *(module.name for module in pkgutil.iter_modules(commands.__path__))])
-COMMANDS = [getattr(importlib.import_module(f"pipeline.commands.{name}"), name) for name in NAMES]
 
 
 def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,8 +74,20 @@ def _at_root(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-for command in COMMANDS:
-    app.command()(_at_root(command))
+def _register(group: typer.Typer, folder: ModuleType) -> None:
+    """Adds a folder's commands to a group, a file each; after them its own folders, each a group of commands."""
+    is_group = {each.name: each.ispkg for each in pkgutil.iter_modules(folder.__path__)}
+    for name in sorted(is_group, key=(*STAGES, *is_group).index):
+        module = importlib.import_module(f"{folder.__name__}.{name}")
+        if is_group[name]:
+            inner = typer.Typer(name=name, help=module.__doc__, no_args_is_help=True)
+            _register(inner, module)
+            group.add_typer(inner)
+        else:
+            group.command()(_at_root(getattr(module, name)))
+
+
+_register(app, commands)
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def tried(*kept: Callable[[], Path]) -> Callable[[Callable[P, None]], Callable[P
             bound.apply_defaults()
             given = {name: value for name, value in bound.arguments.items() if isinstance(value, Path)}
             written = {name: (given.pop(name), out) for name, out in outs.items()}
-            demand(command.__name__, written, read=given, kept=[folder() for folder in kept])
+            demand(written, read=given, kept=[folder() for folder in kept], stage=command.__name__)
             command(*arguments, **options)
 
         return trying
@@ -58,16 +58,17 @@ def tried(*kept: Callable[[], Path]) -> Callable[[Callable[P, None]], Callable[P
 
 
 def demand(
-    command: str,
     written: Mapping[str, tuple[Path, Out]],
     read: Mapping[str, Path] | None = None,
     kept: Sequence[Path] = (),
+    stage: str = "",
 ) -> None:
     """Raises UsageError, which names every bad one, unless a command may write to all these places.
 
-    ``written`` and ``read`` are what its options name, ``kept`` folders of which it has no option.
+    ``written`` and ``read`` are what its options name, ``kept`` folders of which it has no option; of a ``stage``
+    dvc.yaml names the places.
     """
-    declared, others = _declared(command)
+    declared, others = _declared(stage)
     taken = {_real(path): f"is read, as --{option}" for option, path in (read or {}).items()}
     problems = [f"{folder}: {why}" for folder in kept if (why := refused(folder, Out("", folder=True)))]
     for option, (path, out) in written.items():
@@ -81,12 +82,12 @@ def demand(
         raise UsageError("\n  ".join([f"can't write there: {problems[0]}", *problems[1:]]))
 
 
-def _declared(command: str) -> tuple[Mapping[str, Path], Sequence[Path]]:
-    """Reads this command's options from dvc.yaml's line, and every stage's outs; nothing where there is none."""
+def _declared(stage: str) -> tuple[Mapping[str, Path], Sequence[Path]]:
+    """Reads a stage's options from dvc.yaml's line, and every stage's outs; nothing where there is none."""
     with suppress(MnistganError):
         outs = [*map(Path, dvc_yaml.outs()), layout.SEEDS]
         with suppress(KeyError):  # no stage
-            return dvc_yaml.options(command), outs
+            return dvc_yaml.options(stage), outs
         return {}, outs
     return {}, []
 

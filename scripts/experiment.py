@@ -5,7 +5,7 @@
     python -m scripts.compare --head results/head --change-only -- results/base
 
 `plan` says what it will cost, and refuses what costs more than two hours of runners. `work` trains the commit that is
-checked out, with overrides and a seed, as `python -m pipeline work` does, and leaves the small results in a folder,
+checked out, with overrides and a seed, as `python -m pipeline jobs run` does, and leaves the small results in a folder,
 which `diff` and all others take; `key` names what `work` would train. Exit codes: 0 done, 2 refused or failed, 75 this
 machine can't.
 """

@@ -14,16 +14,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 from scipy.stats import spearmanr
-from typer.main import get_command
 
 from mnistgan import families
 from mnistgan.families import recipes_file
 from mnistgan.families.contract import CommonRecipe
 from mnistgan.params import Sections
-from pipeline.__main__ import app
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.results import former
 from tests import committed
+from tests.command_line import COMMANDS, GROUPS, named
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -31,7 +30,6 @@ DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 RECORDS = sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
 yaml = YAML(typ="safe", pure=True).load
 PARAMS = yaml(committed.params())
-COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 TARGETS = set(re.findall(r"^\.PHONY: ([\w-]+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -159,10 +157,10 @@ def test_every_make_target_that_is_named_is_there(document: Path) -> None:
 
 @by_document
 def test_every_command_that_is_named_takes_what_is_written(document: Path) -> None:
-    names = re.findall(r"python -m pipeline ([a-z]\w*)", text_of(document))
-    unknown = [name for name in names if name not in COMMANDS]
-    for call in commands_in(document, "python -m pipeline"):
-        name, *words = call
+    names = [named(call.split()) for call in re.findall(r"python -m pipeline ([a-z]+(?: [a-z]+)?)", text_of(document))]
+    unknown = [name for name in names if name not in {*COMMANDS, *GROUPS}]
+    for words in commands_in(document, "python -m pipeline"):
+        name = named(words)
         known = {option for parameter in getattr(COMMANDS.get(name), "params", []) for option in parameter.opts}
         unknown += [f"{name} {word}" for word in words if word.startswith("-") and word not in {*known, "--help"}]
     assert unknown == []
@@ -171,7 +169,7 @@ def test_every_command_that_is_named_takes_what_is_written(document: Path) -> No
 @by_document
 def test_every_param_that_an_experiment_sets_is_there(document: Path) -> None:
     files = {"": PARAMS, **{f"{recipes_file(name)}:": yaml(text) for name, text in committed.recipes().items()}}
-    for file, path in re.findall(r"(?:-S|seeds --set) ([\w./]+:)?([\w.]+)=", text_of(document)):
+    for file, path in re.findall(r"(?:-S|seeds train --set) ([\w./]+:)?([\w.]+)=", text_of(document)):
         value: Any = files[file]
         for key in path.split("."):
             assert key in value, f"{path} is not in {file or 'params.yaml'}"

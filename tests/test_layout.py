@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
-from typer.main import get_command
 
-from pipeline.__main__ import app
+from pipeline.__main__ import RENAMED
 from tests import imports
+from tests.command_line import COMMANDS, GROUPS, TOP, named
 from tests.committed import lay_out
 from tests.imports import ROOT, SOURCES, imports_of_top_level, python_files, relative
 from tests.pipeline.repository import Repository
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 LOCKS = ["requirements.lock", "requirements-onnx.lock", "requirements-spread.lock", "requirements-dev.lock"]
-COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+CALL = re.compile(r"python -m pipeline ([a-z]+(?: [a-z]+)?)")
+OF_TRAINING = {"src/mnistgan/rulers/cards.py", "src/mnistgan/rulers/real.py"}
+"""Files whose words wait for the next training, which they are a dep of: they may name a command as it was called."""
 
 
 def test_the_stages_are_prepare_train_evaluate_and_render() -> None:
@@ -118,6 +120,26 @@ def test_help_loads_no_heavy_library() -> None:
     assert "..." not in run.stdout.partition("Commands:")[2], (
         "a command's line is cut off: let its docstring begin with a shorter sentence"
     )
+
+
+def test_no_more_than_eighteen_commands_are_at_the_top_and_the_rest_in_groups_by_folder() -> None:
+    folders = sorted(path.parent.name for path in (SOURCES["pipeline"] / "commands").glob("*/__init__.py"))
+    assert len(TOP) <= 18
+    assert list(TOP)[:4] == list(STAGES)
+    assert sorted(GROUPS) == folders
+    assert all(TOP[name].help for name in GROUPS)
+
+
+def test_every_command_that_code_names_is_there_and_so_is_what_a_former_name_leads_to() -> None:
+    sources = [ROOT / "Makefile", *(path for folder in SOURCES.values() for path in python_files(folder))]
+    text = {relative(path): path.read_text("utf-8") for path in sources}
+    calls = [(path, call.split()) for path, held in text.items() for call in re.findall(CALL, held)]
+    unknown = [(path, words) for path, words in calls if named(words) not in {*COMMANDS, *GROUPS}]
+    assert len(calls) > 20
+    assert {path for path, _ in unknown} <= OF_TRAINING
+    assert {words[0] for _, words in unknown} <= set(RENAMED)
+    assert RENAMED.keys().isdisjoint(TOP)
+    assert {named(now.split()) for now in RENAMED.values()} <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -61,8 +61,8 @@ def test_ci_takes_actions_by_commit_and_may_only_read() -> None:
 
 def test_seeds_are_spread_where_that_is_asked_for() -> None:
     asked = make("-n", "seeds", "N=20", "SPREAD=dask", "SCHEDULER=tls://head:8786")
-    assert "pipeline seeds --count 20 --spread dask --scheduler tls://head:8786\n" in asked
-    assert "pipeline seeds --count 5\n" in re.sub(r" +\n", "\n", make("-n", "seeds"))
+    assert "pipeline seeds train --count 20 --spread dask --scheduler tls://head:8786\n" in asked
+    assert "pipeline seeds train --count 5\n" in re.sub(r" +\n", "\n", make("-n", "seeds"))
 
 
 def test_a_devcontainer_is_made_by_targets_that_there_are() -> None:

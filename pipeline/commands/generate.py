@@ -67,7 +67,7 @@ def generate(
     origins.check(weights, rev, run)
     is_folder = chosen is Format.IMAGES
     beside = [out.resolve().parent] if is_folder else []  # a folder is swapped for another, made beside it
-    places.demand("generate", {"out": (out, Out(out.suffix.lower(), folder=is_folder))}, kept=beside)
+    places.demand({"out": (out, Out(out.suffix.lower(), folder=is_folder))}, kept=beside)
     with origins.opened(weights, rev, run) as origin, console.progress() as progress:
         load_tensorflow(verbose)
         from mnistgan.families import sampling

@@ -29,7 +29,7 @@ OwnImages = Annotated[
     Path | None,
     typer.Option(
         envvar="MNISTGAN_IMAGES_DIR",
-        help="Folder of your own images, where it is not where it was when `dataset` read it.",
+        help="Folder of your own images, where it is not where it was when `dataset add` read it.",
     ),
 ]
 
@@ -49,7 +49,7 @@ def prepare(
 
     data.name in params.yaml names it. The first source that has its files is taken, those under prepare.sources before
     its own; every byte is checked, and a source that holds another data set stops it. Images of your own are read from
-    their folder, each file held to the list that `dataset` wrote. Nothing is written unless all is right.
+    their folder, each file held to the list that `dataset add` wrote. Nothing is written unless all is right.
     """
     with running("prepare") as params:
         from mnistgan import files
@@ -102,7 +102,7 @@ def _fetched(params: "Params", cache: Path | None) -> "tuple[dict[str, Images], 
     expected = raw.files_of(params.dataset)
     folder = (cache or sources.default_cache()) / params.data.name
     if not all((folder / file.name).is_file() for file in expected):  # one that has them is only read
-        places.demand("prepare", {}, kept=[folder])
+        places.demand({}, kept=[folder])
     origins: dict[str, str] = {}
     with console.progress() as progress:
         found = sources.fetch(

@@ -51,7 +51,7 @@ def read(workspace: Path = Path()) -> str:
     except FileNotFoundError as error:
         raise UsageError(f"{workspace / LOCK}: no such file; run `dvc repro` first") from error
     except FormatError as error:
-        raise FormatError(f"{error}; `python -m pipeline repair` puts it back") from error
+        raise FormatError(f"{error}; `python -m pipeline check --repair` puts it back") from error
 
 
 def parts_of(text: str) -> dict[str, Part]:

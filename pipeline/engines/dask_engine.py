@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LAG_SECONDS = 10.0  # how long a worker may take to hear and to tell
 TRIES = 3  # of a job that something else ended
-STARTS_SCHEDULER = "`python -m pipeline scheduler` starts one, and the same command goes on with what is missing"
+STARTS_SCHEDULER = "`python -m pipeline jobs scheduler` starts one, and the same command goes on with what is missing"
 
 
 class Cluster:
@@ -96,7 +96,7 @@ class Cluster:
         workers = client.scheduler_info()["workers"].values()
         cores = [each["resources"]["cores"] for each in workers if "cores" in each["resources"]]
         if self._workers and not cores:
-            console.say(f"no worker is at {self._address}; `python -m pipeline worker` starts one in its clone")
+            console.say(f"no worker is at {self._address}; `python -m pipeline jobs worker` starts one in its clone")
         self._workers = len(cores)
         most = max(cores, default=0)
         free = sum(cores) - sum(min(job.cores, most) for job, _ in self._at_work.values())

@@ -154,7 +154,7 @@ def _close_when_asked(close: Callable[[], Any], asked: asyncio.Event | None = No
 
 
 def run(name: str, commit: str, overrides: Sequence[str]) -> tuple[int, str, str]:
-    """Has `work` do a job, on a worker; returns its exit code, the last line that it printed, and where.
+    """Has `jobs run` do a job, on a worker; returns its exit code, the last line that it printed, and where.
 
     It ends with this worker, whatever ends that, and when nobody waits for it any more.
     """
@@ -163,7 +163,7 @@ def run(name: str, commit: str, overrides: Sequence[str]) -> tuple[int, str, str
     worker = get_worker()
     key = worker.get_current_task()
     log = log_of(name)
-    words = ["work", "--while-stdin", "--commit", commit, "--name", name]
+    words = ["jobs", "run", "--while-stdin", "--commit", commit, "--name", name]
     words += [word for each in overrides for word in ("-S", each)]
     _at_work.add(key)
     try:
@@ -190,7 +190,7 @@ def run(name: str, commit: str, overrides: Sequence[str]) -> tuple[int, str, str
 
 
 def _wait(process: "subprocess.Popen[bytes]", is_wanted: Callable[[], bool]) -> int:
-    """Waits for `work` to end, and has it end where it is no longer wanted; leaves nothing of what it started."""
+    """Waits for `jobs run` to end, and has it end where it is no longer wanted; leaves nothing of what it started."""
     assert process.stdin is not None
     try:
         while is_wanted():

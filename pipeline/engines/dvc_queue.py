@@ -145,7 +145,7 @@ def dvc(*words: str, fails: bool = True) -> None:
     if fails and code:
         shown = " ".join(line for line in said.splitlines() if line.startswith("ERROR")) or said.strip()[-500:]
         raise TrainingError(
-            f"`dvc {' '.join(words)}`: {shown}; if one was killed, `python -m pipeline repair` mends it"
+            f"`dvc {' '.join(words)}`: {shown}; if one was killed, `python -m pipeline check --repair` mends it"
         )
 
 

@@ -56,7 +56,7 @@ class Generator(PythonModel):
         self.load(Path(context.artifacts["graph"]))
 
     def load(self, folder: Path) -> "Generator":
-        """Loads a SavedModel as `python -m pipeline export` writes it."""
+        """Loads a SavedModel as `python -m pipeline model export` writes it."""
         self.graph = tf.saved_model.load(str(folder))
         self.facts = json.loads((folder / FACTS).read_text("utf-8"))
         return self

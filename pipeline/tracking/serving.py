@@ -61,7 +61,7 @@ def best(name: str, folder: Path) -> tuple[Path, str] | None:
 
 
 def load(graph: Path) -> "Generator":
-    """Loads what answers, from a SavedModel as `export` writes it."""
+    """Loads what answers, from a SavedModel as `model export` writes it."""
     load_tensorflow(verbose=False)
     with speaking_plainly():
         from pipeline.tracking.served import Generator

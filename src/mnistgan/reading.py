@@ -128,7 +128,9 @@ def yaml_document(text: str, name: str, refusal: type[MnistganError] = FormatErr
         raise refusal(f"{name}: not YAML that can be read: {error!r}") from error
 
 
-@lru_cache(maxsize=64)  # `seeds` reads the dvc.lock, params.yaml and recipes of every experiment, and does so again
+@lru_cache(
+    maxsize=64
+)  # `seeds train` reads the dvc.lock, params.yaml and recipes of every experiment, and does so again
 def _parsed(text: str) -> Any:
     """Parses a text once: a command reads params.yaml and dvc.yaml for several of its parts, and parsing is slow."""
     reader = YAML(typ="safe", pure=True)

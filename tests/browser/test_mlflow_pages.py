@@ -37,7 +37,7 @@ def cloned(tmp_path_factory: pytest.TempPathFactory, mnist_cache: Path) -> Clone
     for seed in range(2):
         made.dvc("exp", "run", "--name", f"seed-{seed}", "-S", f"train.seed={seed}")
         made.pipeline("sync")
-    made.pipeline("seeds", "--count", "2")
+    made.pipeline("seeds", "train", "--count", "2")
     as_if_none_had_collapsed(made.root / layout.SEEDS)
     made.pipeline("sync")
     return made

@@ -88,7 +88,9 @@ def test_thresholds_that_lack_a_figure_are_refused(tmp_path: Path, text: str) ->
 
 
 def test_missing_thresholds_are_named_with_the_way_to_mend_it(tmp_path: Path) -> None:
-    with pytest.raises(RulerError, match=r"controls\.json: no such file; restore .* `python -m pipeline controls`"):
+    with pytest.raises(
+        RulerError, match=r"controls\.json: no such file; restore .* `python -m pipeline dataset controls`"
+    ):
         load(tmp_path)
 
 

@@ -16,7 +16,7 @@ from mnistgan.metrics.catalog import Shown, shown
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData
-from pipeline.commands.controls import markdown
+from pipeline.commands.dataset.controls import markdown
 from tests.specs import DATASET
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""`python -m pipeline rulers` makes what measures a data set, says how it compares, and keeps what is made already."""
+"""`dataset rulers` makes what measures a data set, says how it compares, and keeps what is made already."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from mnistgan.evaluation import fitting, making
 from mnistgan.rulers import cards
 from mnistgan.rulers.real import RealData
 from pipeline.__main__ import main
-from pipeline.commands.rulers import _beside, _fit, _make
+from pipeline.commands.dataset.rulers import _beside, _fit, _make
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +99,7 @@ def test_a_data_set_that_is_not_there_is_answered_with_those_that_are(
 ) -> None:
     committed.lay_out_params(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["pipeline", "rulers", "--dataset", "kmnist"])
+    monkeypatch.setattr(sys, "argv", ["pipeline", "dataset", "rulers", "kmnist"])
     with pytest.raises(SystemExit) as raised:
         main()
     assert raised.value.code == 2

@@ -14,7 +14,7 @@ from mnistgan.exporting import formats, parity
 from mnistgan.exporting.formats import Format
 from mnistgan.families import sampling
 from mnistgan.files import read_arrays, sha256, write_arrays
-from pipeline.commands.export import export
+from pipeline.commands.model.export import export
 from tests.specs import COUNTS, MNIST
 
 TOLD = {"family": "gan", "recipe": "plain", "seed": 0, "data": "mnist", "weights": "abc", "commit": "def"}

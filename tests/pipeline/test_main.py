@@ -55,7 +55,9 @@ def test_a_reader_that_leaves_and_a_stream_that_is_closed_change_no_verdict(judg
     assert passed.stdout == "" or passed.stdout.startswith("gate passed: 1 passed of 1 rules")
 
 
-@pytest.mark.parametrize("command", ["repair", "verify", "trace HEAD", "diff HEAD workspace", "check", "sync", "seeds"])
+@pytest.mark.parametrize(
+    "command", ["check --repair", "verify", "trace HEAD", "diff HEAD workspace", "check", "sync", "seeds train"]
+)
 def test_below_its_repositorys_root_a_command_does_nothing_and_says_where_that_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -141,6 +143,16 @@ def test_a_command_that_there_is_not_is_bad_use(words: list[str], monkeypatch: p
     with pytest.raises(SystemExit) as ended:
         __main__.main()
     assert ended.value.code == 2
+
+
+def test_who_types_a_former_name_is_told_the_present_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["pipeline", "rulers", "--dataset", "kmnist"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr() == ("", "error: `rulers` is now `python -m pipeline dataset rulers`\n")
 
 
 def test_a_python_without_the_libraries_is_told_which_environment_is_meant() -> None:

@@ -12,24 +12,25 @@ import pytest
 
 from mnistgan.errors import UsageError
 from pipeline import ROOT
-from pipeline.__main__ import COMMANDS, main
+from pipeline.__main__ import app, main
 from pipeline.dvcfiles import dvc_yaml
 from pipeline.places import Out, demand
 
 Command = Callable[..., None]
 
 MARKED: dict[str, dict[str, Out]] = {
-    command.__name__: {
+    info.callback.__name__: {
         name: mark
-        for name, hint in get_type_hints(command, include_extras=True).items()
+        for name, hint in get_type_hints(info.callback, include_extras=True).items()
         for mark in get_args(hint)
         if isinstance(mark, Out)
     }
-    for command in COMMANDS
+    for info in app.registered_commands
+    if info.callback
 }
 OUTS = {name: outs for name, outs in MARKED.items() if outs} | {
     "generate": {"out": Out(".npy")},
-    "seeds": {"out": Out(".csv")},
+    "seeds train": {"out": Out(".csv")},
 }
 DECLARED = dvc_yaml.declared(ROOT)
 BY_HAND = {"generate": {"weights": ROOT / "pretrained" / "mnist" / "classifier.npz", "out": "samples.npy"}}
@@ -56,7 +57,7 @@ def refusal(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(command: str, **changed: Path | str) -> str:
         places = dvc_yaml.options(command) if command in DECLARED else BY_HAND.get(command, {})
         words = [word for name, path in {**places, **changed}.items() for word in (f"--{name}", str(path))]
-        monkeypatch.setattr(sys, "argv", ["python -m pipeline", command, *words])
+        monkeypatch.setattr(sys, "argv", ["python -m pipeline", *command.split(), *words])
         before = sorted(here.rglob("*"))
         with pytest.raises(SystemExit) as raised:
             main()
@@ -122,7 +123,7 @@ def test_a_disk_without_room_is_told_before_the_work_and_nothing_is_left_there(h
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))  # no file may grow
     try:
         with pytest.raises(UsageError, match=r"--metrics new/figures\.json: File too large, in \."):
-            demand("evaluate", {"metrics": (Path("new/figures.json"), Out(".json"))})
+            demand({"metrics": (Path("new/figures.json"), Out(".json"))}, stage="evaluate")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert sorted(path.name for path in here.iterdir()) == [".dvc", "datasets", "dvc.yaml", "params.yaml", "recipes"]

@@ -26,7 +26,8 @@ def completions(*words: str) -> Sequence[str]:
     ("words", "offered"),
     [
         (("ga",), {"gallery", "gate"}),
-        (("re",), {"render", "repair", "report"}),
+        (("re",), {"render", "report"}),
+        (("model", "ex"), {"export"}),
         (("diff", "main", "--mar"), {"--margin", "--markdown"}),
     ],
 )

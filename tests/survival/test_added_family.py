@@ -124,7 +124,7 @@ def test_killed_while_it_trains_it_goes_on_to_the_same_bytes(whole: Clone) -> No
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert int(saved[-1].stem.removeprefix("step_")) < STEPS
-    whole.run(sys.executable, "-m", "pipeline", "repair", ok=False)  # which says what the kill left
+    whole.run(sys.executable, "-m", "pipeline", "check", "--repair", ok=False)  # which says what the kill left
     (step,) = re.findall(r"goes on at step (\d+)", whole.run(*again, ok=False))
     assert 0 < int(step) < STEPS
     assert outs(whole, "train") == expected

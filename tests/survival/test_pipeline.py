@@ -84,7 +84,7 @@ class Killed:
     clone: Clone
     stops: list[Stop] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
-    """What `python -m pipeline repair` said before each further one."""
+    """What `python -m pipeline check --repair` said before each further one."""
     outputs: list[str] = field(default_factory=list)
     """What each `dvc repro` said."""
 
@@ -128,7 +128,7 @@ class Killed:
         )
 
     def repair(self) -> str:
-        return self.clone.run(sys.executable, "-m", "pipeline", "repair", ok=False)
+        return self.clone.run(sys.executable, "-m", "pipeline", "check", "--repair", ok=False)
 
     def checkpoints(self) -> list[Path]:
         return sorted(self.clone.root.glob("checkpoints/*/step_*.npz"))

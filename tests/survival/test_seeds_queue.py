@@ -1,4 +1,4 @@
-"""`python -m pipeline seeds` on DVC's real queue, killed and repeated: nothing is trained twice, nothing is missing."""
+"""`seeds train` on DVC's real queue, killed and repeated: nothing is trained twice, nothing is missing."""
 
 import os
 import re
@@ -29,12 +29,12 @@ PATIENCE_SECONDS = 1800.0
 
 
 class Started:
-    """A `seeds` at work in a process group of its own."""
+    """A `seeds train` at work in a process group of its own."""
 
     def __init__(self, cloned: Clone, *options: str) -> None:
         self._cloned = cloned
         self._log = cloned.root.parent / "seeds.log"
-        command = [sys.executable, "-m", "pipeline", "seeds", *options]
+        command = [sys.executable, "-m", "pipeline", "seeds", "train", *options]
         with self._log.open("w") as output:
             self._process = subprocess.Popen(
                 command,
@@ -97,11 +97,11 @@ def cloned(tmp_path_factory: pytest.TempPathFactory, mnist_cache: Path) -> Clone
 
 @pytest.fixture(scope="module")
 def table(cloned: Clone) -> str:
-    """The seeds file that is there once a `seeds` that was killed after its first seed has been repeated."""
+    """The seeds file that is there once a `seeds train` that was killed after its first seed has been repeated."""
     started = Started(cloned, "--count", "2")
     started.signal_when(one_has_ended, signal.SIGKILL)
     assert not (cloned.root / layout.SEEDS).exists()
-    said = cloned.run(sys.executable, "-m", "pipeline", "seeds", "--count", "2", ok=False)
+    said = cloned.run(sys.executable, "-m", "pipeline", "seeds", "train", "--count", "2", ok=False)
     assert (cloned.root / layout.SEEDS).exists(), said
     assert "queued:" not in said  # what the killed one had queued
     return (cloned.root / layout.SEEDS).read_text()
@@ -130,7 +130,7 @@ def test_each_seed_is_a_run_of_its_own_under_one_parent(cloned: Clone, table: st
 
 def test_with_all_there_the_same_command_trains_nothing_and_writes_the_same_bytes(cloned: Clone, table: str) -> None:
     before = trainings(cloned)
-    cloned.pipeline("seeds", "--count", "2")
+    cloned.pipeline("seeds", "train", "--count", "2")
     assert trainings(cloned) == before
     assert (cloned.root / layout.SEEDS).read_text() == table
     assert "identical" in cloned.pipeline("diff", str(layout.SEEDS), str(layout.SEEDS))
@@ -157,7 +157,7 @@ def test_stopped_it_takes_the_rest_out_of_the_queue_and_with_its_worker_killed_t
     for process in workers(cloned):
         process.kill()
 
-    said = cloned.run(sys.executable, "-m", "pipeline", "seeds", *OTHER, ok=False)
+    said = cloned.run(sys.executable, "-m", "pipeline", "seeds", "train", *OTHER, ok=False)
     assert (cloned.root / "other.csv").exists(), said
     rows = seeds.loads((cloned.root / "other.csv").read_text(), "other.csv")
     assert [row.seed for row in rows] == [0, 1]
@@ -177,12 +177,15 @@ def test_spread_to_a_worker_in_another_clone_the_same_seeds_are_the_same_bytes(
         each.run("git", "config", "user.email", "a@example.org")
     address = f"tcp://127.0.0.1:{free_port()}"
     with ExitStack() as stack:
-        for each, words in ((head, ["scheduler", "--listen"]), (served, ["worker", "--cores", "2", "--scheduler"])):
+        for each, words in (
+            (head, ["jobs", "scheduler", "--listen"]),
+            (served, ["jobs", "worker", "--cores", "2", "--scheduler"]),
+        ):
             command = [sys.executable, "-m", "pipeline", *words, address]
             process = subprocess.Popen(command, cwd=each.root, env=each.environment)
             stack.callback(process.wait)
             stack.callback(process.terminate)
-        head.pipeline("seeds", "--count", "2", "--spread", "dask", "--scheduler", address)
+        head.pipeline("seeds", "train", "--count", "2", "--spread", "dask", "--scheduler", address)
     assert (head.root / layout.SEEDS).read_text() == table
     assert experiments(head) == experiments(served)
     assert trainings(served) == 2

@@ -1,6 +1,6 @@
 """Jobs on Dask's workers, of which one, the scheduler, the head or the network is taken away: all recorded once.
 
-The stage sleeps, in a repository of its own; the rest is real: git, DVC, `work`, scheduler, workers.
+The stage sleeps, in a repository of its own; the rest is real: git, DVC, `jobs run`, scheduler, workers.
 """
 
 import shutil
@@ -86,7 +86,7 @@ def test_with_the_scheduler_killed_all_end_and_the_same_command_does_what_is_mis
     cluster.scheduler.kill()
     code, said = head.end()
     assert code == 2
-    assert "is gone; `python -m pipeline scheduler` starts one, and the same command goes on" in said
+    assert "is gone; `python -m pipeline jobs scheduler` starts one, and the same command goes on" in said
     wait_until(lambda: not cluster.stub.alive)
     cluster.revive()
     code, said = cluster.stub.run_jobs(cluster.address, 4, 2).end()
@@ -119,9 +119,9 @@ def test_who_is_not_reached_for_a_while_is_waited_for_and_nothing_runs_twice(clu
 
 def test_who_finds_no_scheduler_and_who_can_not_be_one_says_where(cluster: Cluster) -> None:
     nowhere = f"tcp://127.0.0.1:{free_port()}"
-    code, said = cluster.stub.start("worker", "--scheduler", nowhere, "--patience", "1").end()
+    code, said = cluster.stub.start("jobs", "worker", "--scheduler", nowhere, "--patience", "1").end()
     assert (code, said) == (2, f"error: no scheduler answers at {nowhere} within 1 s\n")
-    code, said = cluster.stub.start("scheduler", "--listen", cluster.address).end()
+    code, said = cluster.stub.start("jobs", "scheduler", "--listen", cluster.address).end()
     assert code == 2
     assert f"error: {cluster.address}: can't listen there: " in said
     assert "in use" in said

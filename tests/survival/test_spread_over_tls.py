@@ -63,7 +63,7 @@ def test_a_job_goes_through_and_who_shows_no_certificate_of_its_authority_is_not
     certify(others)
     (tmp_path / "stub").mkdir()
     stub, address = Stub(tmp_path / "stub", settings), f"tls://127.0.0.1:{free_port()}"
-    started = [stub.start("scheduler", "--listen", address)]
+    started = [stub.start("jobs", "scheduler", "--listen", address)]
     try:
         started[0].says("scheduler at tls://")
         started.append(stub.worker(address, "one"))

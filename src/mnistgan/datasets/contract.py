@@ -1,7 +1,7 @@
 """Defines what a data set is: plain values in ``datasets/NAME/dataset.yaml``, read strictly; data, and no code.
 
 ``data.name`` in params.yaml names the one that is trained on. A new one is a folder ``datasets/NAME/`` of the
-repository, and its rulers in ``pretrained/NAME/`` (`python -m pipeline rulers`). Where its images come from is one of
+repository, and its rulers in ``pretrained/NAME/`` (`dataset rulers` makes them). Where its images come from is one of
 two: ``files`` and ``sources``, four IDX files with pinned digests that are fetched (:mod:`.fetching`); or ``manifest``,
 a person's own folder, whose files are listed with their digests beside it (:mod:`.own`).
 
@@ -107,7 +107,7 @@ class DataSet(schema.Section):
     counts: list[Annotated[int, Field(ge=1)]]
     """Of each class, how many of the ``images.train`` it has: the prior that classes are drawn by."""
     missing_class: Annotated[int, Field(ge=0)] | None
-    """The class whose absence is the unit of relative figures, by its place; `python -m pipeline rulers` chooses it."""
+    """The class whose absence is the unit of relative figures, by its place; `dataset rulers` chooses it."""
     missing_class_chosen: Line | None  # how that was chosen
     classifier: Fitting = Fitting()
     controls: Controls

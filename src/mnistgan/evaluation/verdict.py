@@ -19,7 +19,7 @@ from mnistgan.rulers.pins import Pins
 
 HEALTHY = "healthy"
 FILE = "controls.json"
-RESTORE = "restore pretrained/ from git, or make it anew by `python -m pipeline controls`"
+RESTORE = "restore pretrained/ from git, or make it anew by `python -m pipeline dataset controls`"
 QUIET, TRIPS = "0.05", "0.2"  # doses, as the figures of the controls name them
 CHANCE = 3.0  # standard deviations that chance may take a class from its prior
 

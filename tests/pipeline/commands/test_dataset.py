@@ -1,4 +1,4 @@
-"""From a folder to the splits: `dataset` writes a manifest, and `prepare` takes what it lists."""
+"""From a folder to the splits: `dataset add` writes a manifest, and `prepare` takes what it lists."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def choose(workspace: Path, **prepare: object) -> None:
 
 
 def test_a_folder_becomes_a_data_set_that_prepare_takes(run, workspace):
-    code, out, err = run("dataset", "shoes", "--from", "shoes", "--classes", "a,b,c,d,e", "--title", "Our shoes")
+    code, out, err = run("dataset", "add", "shoes", "--from", "shoes", "--classes", "a,b,c,d,e", "--title", "Our shoes")
     assert code == 0
     assert out == (
         "shoes: 5,000 images in 2 files; 5 classes (a 1,000, b 1,000, c 1,000, d 1,000, e 1,000); splits given: none; "
@@ -78,14 +78,14 @@ def test_a_folder_becomes_a_data_set_that_prepare_takes(run, workspace):
 
 def test_the_same_folder_and_options_write_the_same_bytes(run, workspace):
     def written() -> list[bytes]:
-        assert run("dataset", "shoes", "--from", "shoes")[0] == 0
+        assert run("dataset", "add", "shoes", "--from", "shoes")[0] == 0
         return [path.read_bytes() for path in sorted((workspace / "datasets/shoes").iterdir())]
 
     assert written() == written()
 
 
 def test_an_edited_image_is_never_taken_unsaid(run, workspace):
-    run("dataset", "shoes", "--from", "shoes")
+    run("dataset", "add", "shoes", "--from", "shoes")
     choose(workspace)
     np.save("shoes/images.npy", np.minimum(IMAGES, 254))
     code, out, err = run(*PREPARE, "--summary", "out/summary.json")
@@ -95,7 +95,7 @@ def test_an_edited_image_is_never_taken_unsaid(run, workspace):
 
 
 def test_the_folder_may_lie_elsewhere_in_another_clone(run, workspace, monkeypatch):
-    run("dataset", "shoes", "--from", "shoes")
+    run("dataset", "add", "shoes", "--from", "shoes")
     choose(workspace)
     (workspace / "shoes").rename(workspace / "elsewhere")
     code, _, err = run(*PREPARE, "--summary", "out/summary.json")
@@ -109,7 +109,7 @@ def test_a_folder_outside_of_the_repository_is_named_wholly(run, tmp_path_factor
     outside = tmp_path_factory.mktemp("outside")
     np.save(outside / "images.npy", IMAGES)
     np.save(outside / "labels.npy", np.arange(N) % 5)
-    assert run("dataset", "shoes", "--from", str(outside))[0] == 0
+    assert run("dataset", "add", "shoes", "--from", str(outside))[0] == 0
     manifest = contract.load("shoes").manifest
     assert manifest
     assert manifest.folder == str(outside)
@@ -128,7 +128,7 @@ def test_a_folder_outside_of_the_repository_is_named_wholly(run, tmp_path_factor
     ],
 )
 def test_bad_use_is_refused_and_leaves_nothing(run, workspace, words, said):
-    code, out, err = run("dataset", *words)
+    code, out, err = run("dataset", "add", *words)
     assert (code, out) == (2, "")
     assert said in err
     assert not (workspace / "datasets/shoes").exists()

@@ -4,7 +4,7 @@ import pytest
 
 from mnistgan.comparison.seeds import dumps
 from mnistgan.errors import UsageError
-from pipeline.commands.power import BEGIN, END, power
+from pipeline.commands.seeds.power import BEGIN, END, power
 from tests import committed
 from tests.comparison.made_up import rows
 
@@ -28,7 +28,7 @@ def test_the_page_holds_what_the_command_makes_of_the_committed_seeds(tmp_path: 
 def test_too_few_seeds_and_a_page_without_a_place_are_refused(
     count: int, text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.commands.power.SIDES", (1,))
+    monkeypatch.setattr("pipeline.commands.seeds.power.SIDES", (1,))
     seeds, page = tmp_path / "seeds.csv", tmp_path / "page.md"
     seeds.write_text(dumps(rows(count=count)))
     page.write_text(text)

@@ -14,7 +14,7 @@ from mnistgan import files
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline import ROOT
 from pipeline.commands.generate import generate
-from pipeline.commands.publish import publish
+from pipeline.commands.model.publish import publish
 from pipeline.dvcfiles import digests
 from pipeline.origins import WEIGHTS
 from pipeline.results import published

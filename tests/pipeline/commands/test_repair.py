@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import UsageError
-from pipeline.commands.repair import TORN, repair
 from pipeline.dvcfiles import dvc_lock, layout
 from pipeline.dvcfiles.rwlock import RWLOCK
 from pipeline.runs import journal
+from pipeline.runs.repairing import TORN, repair
 from tests import committed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -190,7 +190,7 @@ def test_a_torn_lock_that_no_commit_has_is_moved_aside(here: Path, capsys: pytes
 def test_a_disk_that_refuses_is_one_message_and_changes_nothing(here: Path) -> None:
     layout.LOCK.write_text("torn: [")
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "repair"],
+        [sys.executable, "-m", "pipeline", "check", "--repair"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -285,4 +285,4 @@ def test_an_experiment_in_a_folder_of_its_own_is_in_nobodys_way(here: Path) -> N
 
 def test_make_repro_mends_before_it_runs() -> None:
     recipe = (ROOT / "Makefile").read_text().split("\nrepro:")[1].split("\n.PHONY")[0]
-    assert recipe.index("pipeline repair") < recipe.index("dvc repro")
+    assert recipe.index("pipeline check --repair") < recipe.index("dvc repro")

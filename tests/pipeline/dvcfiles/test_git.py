@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import DataError, GitError, UsageError
-from pipeline.commands import repair
 from pipeline.commands.generate import generate
 from pipeline.commands.trace import trace
 from pipeline.dvcfiles import git, layout
 from pipeline.engines import readiness
 from pipeline.results import history, lookup
-from pipeline.runs import journal, patches
+from pipeline.runs import journal, patches, repairing
 from tests.pipeline.repository import Repository, recorded, repository
 
 __all__ = ["recorded", "repository"]
@@ -68,14 +67,14 @@ def test_where_git_can_not_be_asked_each_command_that_needs_it_says_so_in_gits_w
         lambda: generate(out=Path("grid.png"), rev="base"),
     ]
     if name != "a broken object":  # the last commit is whole
-        asking += [lambda: list(lookup.everywhere()), readiness.check_ready, repair.repair]
+        asking += [lambda: list(lookup.everywhere()), readiness.check_ready, repairing.repair]
         layout.LOCK.write_text("torn: [")
     for ask in asking:
         with pytest.raises(GitError, match=said):
             ask()
     if name != "a broken object":
         assert layout.LOCK.read_text() == "torn: ["
-        assert not repair.TORN.exists()
+        assert not repairing.TORN.exists()
         layout.LOCK.write_bytes(before)
         patches.keep(Path("kept.patch"))
         with journal.recording(Path("journal/one.jsonl"), "train"):
@@ -245,7 +244,7 @@ def test_wherever_a_checkout_has_its_git_its_commits_are_read(
     assert Path("src/new.py").exists()
     assert json.loads(Path("params.yaml").read_text()) == {"other": 1}
     layout.LOCK.write_text("torn: [")
-    repair.repair()
+    repairing.repair()
     assert layout.LOCK.read_bytes() == git.blob("HEAD", layout.LOCK)
 
 

@@ -7,9 +7,9 @@ import dask
 import pytest
 
 from mnistgan.errors import UsageError
-from pipeline.commands.scheduler import scheduler
-from pipeline.commands.seeds import seeds
-from pipeline.commands.worker import worker
+from pipeline.commands.jobs.scheduler import scheduler
+from pipeline.commands.jobs.worker import worker
+from pipeline.commands.seeds.train import train as seeds
 from pipeline.engines import dask_serving
 from pipeline.engines.dask_engine import Cluster
 from pipeline.engines.jobs import Job

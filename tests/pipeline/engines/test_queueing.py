@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mnistgan.errors import FormatError, TrainingError, UsageError
-from pipeline.commands import seeds
 from pipeline.commands.check import check
+from pipeline.commands.seeds import train as seeds
 from pipeline.engines import dvc_queue, readiness
 from pipeline.engines.dvc_queue import lines_backwards
 from tests import committed
@@ -104,11 +104,11 @@ def test_what_an_experiment_said_last_is_neither_blank_nor_a_stages_command_line
 
 def test_a_group_of_another_knob_asks_for_a_file_of_its_own() -> None:
     with pytest.raises(UsageError, match=r"--set: metrics/seeds.csv is the record of recipes as they are; .*--out"):
-        seeds.seeds(set_=["recipes.fast.epochs=1"])
+        seeds.train(set_=["recipes.fast.epochs=1"])
 
 
 @pytest.mark.usefixtures("repository")
 def test_a_file_that_could_not_be_added_to_is_refused_before_anything_is_trained() -> None:
     Path("mine.csv").write_text("no,such,file\n")
     with pytest.raises(FormatError, match=r"mine.csv"):
-        seeds.seeds(out=Path("mine.csv"))
+        seeds.train(out=Path("mine.csv"))

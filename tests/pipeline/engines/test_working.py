@@ -1,4 +1,4 @@
-"""What `work` does and refuses around the experiment itself: machine, environment, pushes, leftovers."""
+"""What `jobs run` does and refuses around the experiment itself: machine, environment, pushes, leftovers."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from configobj import ConfigObj
 
 from mnistgan.errors import GitError, UnfitError, UsageError
-from pipeline.commands.work import work
+from pipeline.commands.jobs.run import run as work
 from pipeline.dvcfiles import cache, git
 from pipeline.engines import processes, working
 from pipeline.engines.jobs import Job

@@ -11,10 +11,10 @@ from ruamel.yaml import YAML
 
 from mnistgan.errors import DataError, FormatError, UsageError
 from pipeline import runtime
-from pipeline.commands.repair import TORN, repair
 from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
 from pipeline.results.recorded import Record
 from pipeline.runs import keys, machine
+from pipeline.runs.repairing import TORN, repair
 from tests.pipeline.fabricated import Workspace, state_to_train
 
 

@@ -18,7 +18,7 @@ from pipeline.engines.jobs import Job
 from pipeline.places import Out
 
 
-def work(
+def run(
     commit: Annotated[str, typer.Option(help="What to run: a commit of this clone or of its remote.")],
     set_: Annotated[
         list[str] | None,
@@ -43,7 +43,7 @@ def work(
     wrong with the job. See docs/scale.md.
     """
     if out:
-        places.demand("work", {"out": (out, Out("", folder=True))})
+        places.demand({"out": (out, Out("", folder=True))})
     if while_stdin:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     found = git.find_commit(commit) or (commit if re.fullmatch("[0-9a-f]{40}", commit) else None)

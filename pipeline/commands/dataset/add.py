@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from mnistgan.datasets.own.describing import Examined
 
 HEAD = (
-    "# Written by `python -m pipeline dataset`; title, noun, licence and the names of classes are free to edit.\n"
+    "# Written by `python -m pipeline dataset add`; title, noun, licence and the names of classes are free to edit.\n"
     "# src/mnistgan/datasets/contract.py says what each key means.\n"
 )
 
 
-def dataset(
+def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What data.name in params.yaml shall call it.")],
     folder: Annotated[Path, typer.Option("--from", help="The folder of images. In the repository others get it too.")],
     fit: Annotated[
@@ -64,7 +64,7 @@ def dataset(
     before = contract.load(name) if place.exists() else None
     if before and not before.manifest:
         raise UsageError(f"{name}: a data set that is fetched; give yours another name")
-    places.demand("dataset", {}, kept=[place.parent])
+    places.demand({}, kept=[place.parent])
     names = tuple(part.strip() for part in classes.split(",")) if classes else ()
     with console.progress() as progress:
         found = describing.examined(folder, fit, grey, names, progress)
@@ -119,7 +119,7 @@ def _next(name: str, made: "DataSet", found: "Examined") -> str:
             "next (docs/data.md):",
             f"  git add datasets/{name}",
             f"  in params.yaml: data.name: {name}, prepare.validation_size: {validation}, evaluate.samples: {samples}",
-            f"  python -m pipeline rulers --dataset {name}",
+            f"  python -m pipeline dataset rulers {name}",
             "  dvc repro",
         )
     )

@@ -26,7 +26,7 @@ PATIENCE = 10.0  # what is recorded is read again after so many times as long as
 AGAIN = "the same command goes on with what is missing"
 
 
-def seeds(
+def train(
     count: Annotated[int, typer.Option(min=2, max=1000, help="How many: the seeds 0 to COUNT - 1.")] = 5,
     recipe: Annotated[
         str | None, typer.Option(help="A recipe of the family, instead of the one that params.yaml names.")
@@ -66,13 +66,13 @@ def seeds(
             f"--set: {OUT} is the record of recipes as they are; give another file, as --out lower_rate.csv"
         )
     path = out or OUT
-    places.demand("seeds", {"out": (path, Out(".csv", own=OUT, grows=True))})
+    places.demand({"out": (path, Out(".csv", own=OUT, grows=True))})
     from pipeline.tracking import groups
 
     groups.read_rows(path)  # refused now, not after an hour
     engine = _engine(spread, jobs, scheduler)
     try:
-        group = _train(_plan(count, overrides), engine)
+        group = _trained(_plan(count, overrides), engine)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; {AGAIN}") from None
     groups.write(path, group)
@@ -103,7 +103,7 @@ def _prepare() -> None:
     dvc_queue.dvc("repro", "prepare")
 
 
-def _train(plan: Plan, engine: Engine) -> "Group":
+def _trained(plan: Plan, engine: Engine) -> "Group":
     """Trains all seeds of a plan. Raises TrainingError where one failed, Interrupted where it was asked to stop."""
     from pipeline.tracking import groups
 

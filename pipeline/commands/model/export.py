@@ -39,7 +39,7 @@ def export(
         raise UsageError(f"--out {out}: there is something else than an earlier export; name another folder")
     origins.check(weights, rev, run)
     outs = {"out": (out, Out(out.suffix, folder=is_folder)), "card": (out.with_suffix(".md"), Out(".md"))}
-    places.demand("export", outs, kept=[out.resolve().parent])
+    places.demand(outs, kept=[out.resolve().parent])
     with origins.opened(weights, rev, run) as origin:
         load_tensorflow(verbose)
         from mnistgan import files

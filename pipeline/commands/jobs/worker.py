@@ -19,7 +19,7 @@ def worker(
 ) -> None:
     """Do in this clone the jobs that a scheduler hands out.
 
-    As many run at once as its cores take, each in `work`'s own folder, and end with this command, by Ctrl-C, SIGTERM or
+    As many run at once as its cores take, each in a folder of its own, and end with this command, by Ctrl-C, SIGTERM or
     whatever kills it. Passwords and keys are those of this machine's environment, git and DVC. See docs/scale.md.
     """
     serving.serve_worker(scheduler, cores or len(os.sched_getaffinity(0)), patience)

@@ -15,12 +15,9 @@ _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
 def repair() -> None:
-    """Mend files of DVC that a kill left torn.
+    """Mends files of DVC that a kill left torn; what is whole stays as it is.
 
-    `make repro` does it first; what is whole stays as it is. An rwlock of DVC that is no whole JSON goes, entries of
-    dead processes too. A dvc.lock that is no whole record is put back as the last commit has it, the torn one kept
-    beside as dvc.lock.torn; what ran since comes out of DVC's run cache. A stage that still works here, left by a DVC
-    that was killed or not, is named, and nothing is done; so is a DVC that is busy here.
+    Raises UsageError where a stage or a DVC is at work in this folder, or dvc.lock holds both sides of a merge.
     """
     _refuse_beside_others()
     rwlock.refuse_beside_dvc()

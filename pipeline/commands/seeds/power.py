@@ -18,7 +18,7 @@ EQUALS, HARMED = ("equal: gate fails", "equal: diff tells"), "+50%: gate passes"
 COLUMNS = ("recipe", "seeds a side", "gate sees", "diff sees", *EQUALS, HARMED)
 SIDES = (1, 2, 3, 4, 5, 8)
 MARGIN, HARM = math.log1p(0.25), math.log1p(0.5)
-BEGIN, END = "<!-- power: made by `python -m pipeline power --into` -->\n", "<!-- power ends -->\n"
+BEGIN, END = "<!-- power: made by `python -m pipeline seeds power --into` -->\n", "<!-- power ends -->\n"
 
 
 def power(

@@ -9,7 +9,8 @@ import typer
 from mnistgan.errors import RulerError
 from mnistgan.progress import Progress
 from pipeline import console, places
-from pipeline.commands import controls, prepare
+from pipeline.commands import prepare
+from pipeline.commands.dataset import controls
 from pipeline.places import Out
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import PARAMS, Verbose
@@ -23,7 +24,8 @@ PINNED = Path("pretrained")
 
 def rulers(
     dataset: Annotated[
-        str | None, typer.Option(help="A folder of datasets/; the one that params.yaml names if left out.")
+        str | None,
+        typer.Argument(metavar="NAME", help="A folder of datasets/; the one that params.yaml names if left out."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -49,7 +51,7 @@ def rulers(
     real = controls.real_data(params, cache, images)
     pinned = PINNED / params.data.name
     folder = out or pinned
-    places.demand("rulers", {"out": (folder, Out(".npz", folder=True, own=pinned))})
+    places.demand({"out": (folder, Out(".npz", folder=True, own=pinned))})
     load_tensorflow(verbose)
     from mnistgan.datasets import contract
     from mnistgan.evaluation import fitting, making

@@ -30,7 +30,8 @@ TABLES = {"mnist": Path("docs/controls.md")}
 
 def controls(
     dataset: Annotated[
-        str | None, typer.Option(help="A folder of datasets/; the one that params.yaml names if left out.")
+        str | None,
+        typer.Argument(metavar="NAME", help="A folder of datasets/; the one that params.yaml names if left out."),
     ] = None,
     cache: prepare.Cache = None,
     images: prepare.OwnImages = None,
@@ -86,7 +87,7 @@ def measure(name: str, real: "RealData", folder: Path, count: int) -> int:
     from mnistgan.rulers import classifier, pixels
 
     record, table = folder / FILE, TABLES.get(name, Path(f"docs/controls/{name}.md"))
-    places.demand("controls", {"record": (record, Out(".json", own=record)), "table": (table, Out(".md", own=table))})
+    places.demand({"record": (record, Out(".json", own=record)), "table": (table, Out(".md", own=table))})
     with console.progress() as progress:
         network, components = classifier.load(folder), pixels.load(folder)
         pinned = str(pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, None))
@@ -156,7 +157,7 @@ def markdown(record: Record, name: str, facts: "DataSet") -> Iterator[str]:
 HEADING_OF = "# Which faults do the metrics see in {title}?\n"
 HEADING = """# Which faults do the metrics see?
 
-Made by `python -m pipeline controls`; every figure in `pretrained/{name}/controls.json`, pins `{pins}`.
+Made by `python -m pipeline dataset controls`; every figure in `pretrained/{name}/controls.json`, pins `{pins}`.
 
 Sets of real images with a known fault, measured like a generator's samples. A figure in **bold** is seen: it stands
 five spreads or more from what validation images as they are give. The spread is the standard deviation over {sets}

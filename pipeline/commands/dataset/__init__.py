@@ -1,0 +1,1 @@
+"""Add a data set of your own; make and pin what measures one."""

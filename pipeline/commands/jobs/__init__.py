@@ -1,0 +1,1 @@
+"""Train one commit as a job, or hand jobs out to workers."""

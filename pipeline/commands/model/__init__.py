@@ -1,0 +1,1 @@
+"""Export, publish or serve a trained model."""

@@ -1,0 +1,1 @@
+"""Train several seeds of a recipe, and count what so many show."""
