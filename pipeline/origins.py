@@ -110,14 +110,15 @@ def opened(weights: Path | None, rev: str | None, run: str | None) -> Iterator[O
         folder = Path(name)
         found: Path | Published
         if rev is not None:
-            found = _of_commit(rev, folder)
+            found, dataset = _of_commit(rev, folder), datasets.of_commit(rev)
         elif run is not None:
             from pipeline.tracking.reading import download_generator
 
-            found = download_generator(run, folder)
+            found, params = download_generator(run, folder)
+            dataset = datasets.of_params(params)
         else:
             found = weights or (WEIGHTS if WEIGHTS.exists() else published.read())
-        dataset = datasets.of_commit(rev) if rev else datasets.of_workspace()
+            dataset = datasets.of_workspace()
         if isinstance(found, Path):
             yield Origin(found, files.sha256(found), dataset, digests.md5_of(found))
         else:

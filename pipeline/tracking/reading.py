@@ -56,17 +56,17 @@ class TracedRun:
     params: Mapping[str, str]
 
 
-def download_generator(run: str, folder: Path) -> Path:
-    """Downloads the generator's weights of a run that a person names, as :func:`find` knows it.
+def download_generator(run: str, folder: Path) -> tuple[Path, Mapping[str, str]]:
+    """Downloads the generator's weights of a run that a person names, as :func:`find` knows it; with the run's params.
 
     Raises UsageError when no run or several match, TrackingError when the store can't be reached.
     """
     at = connect(layout.main_root())
     with speaking_plainly():
-        run_id = named(at, run).info.run_id
-        held = holdings.read(at, run_id)
+        found = named(at, run)
+        held = holdings.read(at, found.info.run_id)
         name = next((path for path in former.paths(WEIGHTS) if path.as_posix() in held), WEIGHTS)
-        return _download(at, run_id, name.as_posix(), folder)
+        return _download(at, found.info.run_id, name.as_posix(), folder), found.data.params
 
 
 def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from PIL import Image
 from mnistgan import files
 from mnistgan.drawing import grids
 from mnistgan.errors import FormatError, UsageError
-from pipeline import ROOT
+from pipeline import ROOT, origins
 from pipeline.commands.generate import Format, generate
 from pipeline.commands.sync import sync
 from pipeline.dvcfiles import digests
@@ -181,9 +181,13 @@ def test_the_weights_of_a_run_come_out_of_mlflow_by_the_start_of_its_key(workspa
     sync()
     key = of_lock().state.run_key
     WEIGHTS.unlink()
+    params = Path("params.yaml")
+    params.write_text(params.read_text("utf-8").replace("name: mnist", "name: fashion-mnist"), "utf-8")
     generate(out=Path("grid.png"), count=1, run=key[:12])
     with Image.open("grid.png") as grid:
         assert grid.info["generator-sha256"] == files.sha256(generator)
+    with origins.opened(None, None, key[:12]) as origin:  # of the run's data set, not of the workspace's
+        assert origin.dataset.title == "MNIST"
 
 
 @pytest.mark.parametrize(

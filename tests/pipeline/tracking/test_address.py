@@ -153,4 +153,4 @@ def test_a_runs_weights_are_fetched_by_the_name_that_they_had(
     monkeypatch.setattr(reading, "named", lambda _at, _run: run)
     monkeypatch.setattr(reading.holdings, "read", lambda _client, _run_id: {held, "dvc.lock"})
     monkeypatch.setattr(reading, "_download", lambda _at, _run_id, artifact, folder: folder / artifact)
-    assert reading.download_generator("1", tmp_path) == tmp_path / held
+    assert reading.download_generator("1", tmp_path)[0] == tmp_path / held

@@ -63,7 +63,7 @@ def test_a_generator_is_fetched_by_id_name_experiment_or_the_beginning_of_a_key_
     now = of_lock().state
     names = (done.run_id, done.name, experiment, done.run_id[:8], now.short, now.train_key[:8])
     for number, name in enumerate(names):
-        copy = reading.download_generator(name, tmp_path / str(number))
+        copy, _ = reading.download_generator(name, tmp_path / str(number))
         assert copy.read_bytes() == generator.read_bytes()
     assert len(found) == len(names)
     for nobody in ("nobody", "f" * 6, "it's", '"it\'s"', "%"):

@@ -52,7 +52,7 @@ def test_what_judges_reads_its_figures_by_todays_names(client, before: str) -> N
 def test_its_files_are_read_by_the_paths_that_they_have_in_it(workspace: Workspace, client, before: str) -> None:
     for name, text in {"models/generator.npz": "weights", "published.json": '{"models/generator.npz": "0"}'}.items():
         client.log_text(before, text, name)
-    assert reading.download_generator(before, workspace.root / "copy").read_text() == "weights"
+    assert reading.download_generator(before, workspace.root / "copy")[0].read_text() == "weights"
 
 
 def test_a_name_tells_family_recipe_and_seed_of_a_state_from_before_families_too() -> None:
