@@ -281,6 +281,28 @@ def test_sizes_that_the_data_set_has_no_room_for_are_refused(train: int, test: i
         parse(GOOD, {"dcgan": RECIPES}, {**DATASETS, "mnist": text}, "params.yaml")
 
 
+def without_classes(family: str, recipe: str) -> Params:
+    """The repository's params with this recipe, on MNIST as if its images bore no labels."""
+    text = re.sub(r"(?m)^(missing_class|missing_class_chosen): .*$", r"\1: null", DATASETS["mnist"])
+    text = re.sub(r"(?m)^classes: .*$", "classes: []", re.sub(r"(?m)^counts: .*$", "counts: [60000]", text))
+    params = GOOD.replace("family: dcgan", f"family: {family}").replace("recipe: fast ", f"recipe: {recipe} ")
+    return parse(params, {family: committed.recipes()[family]}, {"mnist": text}, "params.yaml")
+
+
+def test_without_classes_the_default_is_trained_as_its_recipe_without_labels() -> None:
+    params = without_classes("dcgan", "fast")
+    assert params.recipe == params.recipes["fast-unlabelled"] != params.recipes["fast"]
+    assert params.leaves_labels_out
+    assert not without_classes("vae", "fast").leaves_labels_out
+    assert not taken(GOOD).leaves_labels_out
+
+
+@pytest.mark.parametrize("family", ["cgan", "diffusion"])
+def test_families_that_need_classes_are_refused_without_them(family: str) -> None:
+    with pytest.raises(ParamsError, match=f"{family}.yaml: fast: needs classes, and mnist has none; dcgan, gan and"):
+        without_classes(family, "fast")
+
+
 def test_of_recipes_that_are_not_trained_nothing_is_asked_beyond_their_own_values() -> None:
     text = changed(("validation_size: 10000", "validation_size: 20000"), ("images: all ", "images: 50000 "))
     assert taken(text).recipes["article"].images == 50_000

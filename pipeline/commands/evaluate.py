@@ -52,6 +52,8 @@ def evaluate(
     takes classes is asked for each as often as the training images have it, and how many show what was asked for is
     written beside.
 
+    Of data without classes all that needs none is measured: by the pixel components throughout, and FID over its floor.
+
     The verdict is healthy, or collapsed, memorised or unsure with its evidence, where a figure is past what it is when
     a fifth of the samples is at fault (docs/controls.md).
     """
@@ -71,7 +73,7 @@ def evaluate(
             console.warn(f"{samples}: {outside.oddity}")
         real = RealData(load(train), load(validation), load(test), params.dataset)
         folder = rulers or cards.folder_of(params.data.name)
-        thresholds = verdict.load(folder)
+        thresholds = verdict.load(folder, bool(params.dataset.classes))
         cards.demand_data(folder, real.named_digests)
         count = params.evaluate.samples
         for path, split in ((validation, real.validation), (test, real.test)):
@@ -113,11 +115,12 @@ def evaluate(
 
 def _summary(found: "Evaluation") -> str:
     report, balance = found.report, found.balance
-    distance, score, coverage = report["fid"], report["classifier_score"], report["coverage"]
+    distance, score, coverage = report["fid"], report.get("classifier_score"), report["coverage"]
     dropped = f"; dropped: {', '.join(balance.dropped)}" if balance.dropped else ""
-    return (
-        f"FID {distance['value']:.4g} (floor {distance['floor']:.3g}, relative {distance['relative']:.3g}), "
-        f"classifier score {score['value']:.3f} (real {score['real']:.3f}), "
-        f"coverage {coverage['value']:.3f} (real {coverage['real']:.3f}), "
-        f"smallest class {balance.smallest} at {balance.smallest_ratio:.2f} of its share{dropped}"
+    told = (
+        f"FID {distance['value']:.4g} (floor {distance['floor']:.3g}, relative {distance['relative']:.3g})",
+        f"classifier score {score['value']:.3f} (real {score['real']:.3f})" if score else "",
+        f"coverage {coverage['value']:.3f} (real {coverage['real']:.3f})",
+        f"smallest class {balance.smallest} at {balance.smallest_ratio:.2f} of its share{dropped}" if score else "",
     )
+    return ", ".join(filter(None, told))

@@ -128,11 +128,12 @@ def _charts(
             found = {f"{chart.name}.png": charts.curves(chart, training) for chart in of_family}
         except FormatError as error:
             raise FormatError(f"{curves}: {error}") from None
+        if facts.classes:
+            found["class_histogram.png"] = charts.class_histogram(
+                share, prior, metrics.samples, facts.classes, facts.noun, facts.title
+            )
         return {
             **found,
-            "class_histogram.png": charts.class_histogram(
-                share, prior, metrics.samples, facts.classes, facts.noun, facts.title
-            ),
             "metrics.png": charts.metrics(metrics.measures, metrics.samples),
         }
 
@@ -172,12 +173,16 @@ def _sheets(
     walks = sampler.walks(ends, params.render.interpolation_steps, seed)
     spread = real[:: max(1, len(real) // beside)][:beside]
     asked = {"asked.png": digits.asked(_asked(sampler, seed), *named, LARGE)} if sampler.takes_classes else {}
+    by_class = {}
+    if params.dataset.classes:
+        read = reader.features(samples).logits.argmax(axis=1)
+        by_class["digits.png"] = digits.by_class(samples, read, *named, LARGE)
     return grid, {
         **asked,
         "samples.png": digits.samples(grid, TRAINING_SIDE, LARGE),
         "interpolation.png": digits.interpolation(walks, LARGE),
         "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
-        "digits.png": digits.by_class(samples, reader.features(samples).logits.argmax(axis=1), *named, LARGE),
+        **by_class,
     }
 
 

@@ -94,6 +94,8 @@ def train(
         from mnistgan.training.checkpoint import Checkpoints
         from mnistgan.training.loop import Loop
 
+        if params.leaves_labels_out:
+            console.say(f"{params.data.name} has no classes: {_place(params)} is trained with no label in its losses")
         precision = _precision(params)
         recipe = params.recipe.model_copy(update={"precision": precision})
         with naming(train, validation):

@@ -65,10 +65,12 @@ def _of_figures(figures: Any, rulers: Mapping[str, Mapping[str, Any]], part: Par
 def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
     """Checks the metrics file against itself: its verdict, its intervals, and its relative FID."""
     from mnistgan.evaluation import verdict
+    from mnistgan.metrics.checks import DIGITS
 
     path = part.options["metrics"]
     found = Figures.of(figures, str(path))
-    limits = verdict.load(rulers).limits if (rulers / verdict.FILE).exists() else None
+    names = DIGITS if "classes" in figures else ()
+    limits = verdict.load(rulers, bool(names)).limits if (rulers / verdict.FILE).exists() else None
     wrong = (broken_interval(metric, found.leaves) for metric in KNOWN.values() if metric.name in found.leaves)
     yield from (f"{path}: {said}; {REPRO}" for said in wrong if said)
     for metric in (metric for metric in KNOWN.values() if metric.relative):
@@ -78,7 +80,7 @@ def _of_verdict(figures: Any, rulers: Path, part: Part) -> Iterator[str]:
     if limits is None:
         return
     try:
-        expected = tuple(verdict.faults(figures, limits)) or (verdict.HEALTHY,)
+        expected = tuple(verdict.faults(figures, limits, names)) or (verdict.HEALTHY,)
     except (KeyError, TypeError) as error:
         yield f"{path}: lacks {error}, which its verdict rests on; {REPRO}"
         return
@@ -107,6 +109,8 @@ def _of_classes(figures: Any, part: Part, workspace: Path) -> Iterator[str]:
         return
     try:
         held = Shares.parse((workspace / path).read_text("utf-8", "replace"), str(path))
+        if not held.prior and "classes" not in figures:  # of data without
+            return
         of_digits = list(zip(held.share, held.prior, strict=True))
         smallest = min(share / prior for share, prior in of_digits)
         said = float(figures["classes"]["smallest_ratio"])

@@ -16,6 +16,7 @@ from mnistgan.drawing.report import curves, samples
 from mnistgan.drawing.report.curves import Table
 from mnistgan.drawing.report.dots import Shares
 from mnistgan.errors import FormatError
+from mnistgan.rulers import pixels
 from pipeline.dvcfiles import cache, digests, dvc_lock, git, layout
 from pipeline.results import former, history
 from pipeline.results.checkout import Place, Results
@@ -76,7 +77,10 @@ class Exhibits:
         return None if sheet is None else samples.cut(sheet)
 
     def classifier(self) -> Mapping[str, np.ndarray] | None:
-        """Reads the ruler's arrays, checked against the digest in dvc.lock; None where they are not to be had."""
+        """Reads the ruler's arrays, checked against the digest in dvc.lock; None where they are not to be had.
+
+        Empty where the data has no classes, and so no classifier.
+        """
         deps = self.parts["train"].deps if "train" in self.parts else {}
         path = next((Path(path) for path in deps if Path(path).name == RULER), None)
         if self.place is None or path is None:
@@ -86,7 +90,8 @@ class Exhibits:
             return None
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+                held = {name: archive[name] for name in archive.files}
+                return held if held.keys() != pixels.SHAPES.keys() else {}
         except Exception as error:  # NumPy and zipfile raise a dozen kinds
             raise FormatError(f"{self.name}, {path}: not a whole NPZ: {error}") from error
 

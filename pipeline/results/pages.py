@@ -24,6 +24,7 @@ from pipeline.results.exhibits import Exhibits
 GRID_SEED = "train.grid_seed"
 FINAL = "final weights"
 NOT_HERE = "not on this machine"
+NO_CLASSES = "the data has no classes"
 
 
 def page(found: Comparison, a: Results, b: Results) -> Page:
@@ -84,7 +85,9 @@ def _curves(title: str, path: Path, charts: Sequence[Chart], a: Exhibits, b: Exh
 def _shares(found: Comparison, a: Exhibits, b: Exhibits) -> Shares:
     (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
     count = int(found.a.members[0].figures.leaves.get("samples", 0))
-    return Shares(tuple(dots.share_rows(of_a, of_b, count)), count, (*notes_a, *notes_b))
+    rows = tuple(dots.share_rows(of_a, of_b, count))
+    none = [NO_CLASSES] if (of_a or of_b) and not rows else []
+    return Shares(rows, count, (*none, *notes_a, *notes_b))
 
 
 def _grids(a: Exhibits, b: Exhibits) -> Grids:
@@ -141,7 +144,9 @@ def _ends(a: Exhibits, b: Exhibits) -> Ends:
     without = [side for side in (a, b) if side.samples is None]
     notes = [f"{side.name}: {lacking}" if side.place else side.why_nothing for side in without]
     weights = next((found for side in (a, b) if side.place and (found := side.classifier()) is not None), None)
-    if weights is None and len(notes) < 2:
+    if weights == {}:
+        weights, notes = None, [NO_CLASSES]
+    elif weights is None and len(notes) < 2:
         notes.append(f"the classifier's weights that {layout.LOCK} records are {NOT_HERE}")
     drawn = (side.samples for side in (a, b))
     of_a, of_b = (None if weights is None or images is None else samples.rank(images, weights) for images in drawn)

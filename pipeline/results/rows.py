@@ -108,7 +108,10 @@ class Recipe:
         return f"{told[0]} ({told[1]} to {told[2]})" if len(told) == 3 else told[0]
 
     def _unit(self, metric: str) -> float:
-        return self._figures[0].leaves[f"{metric.partition('.')[0]}.missing_class"] if metric in RELATIVE else 1.0
+        if metric not in RELATIVE:
+            return 1.0
+        section, leaves = metric.partition(".")[0], self._figures[0].leaves
+        return leaves.get(f"{section}.missing_class") or leaves[f"{section}.floor"]
 
     @cached_property
     def _summaries(self) -> dict[str, Summary]:

@@ -85,8 +85,14 @@ class Params(Sections):
 
     @property
     def recipe(self) -> CommonRecipe:
-        """The recipe that ``train.recipe`` names."""
-        return self.recipes[self.train.recipe]
+        """The recipe that ``train.recipe`` names, as it trains on this data: without labels where there are none."""
+        named = self.recipes[self.train.recipe]
+        return named if self.dataset.classes else named.without_labels() or named
+
+    @property
+    def leaves_labels_out(self) -> bool:
+        """Whether that is the recipe with less than it names."""
+        return self.recipe != self.recipes[self.train.recipe]
 
 
 _SECTIONS = f"the sections {', '.join(Sections.model_fields)}"
@@ -196,6 +202,8 @@ def _at_odds(params: Params) -> list[str]:
     found = []
     if aside >= every:
         return [f"prepare.validation_size: got {aside}; {params.data.name} has {every} images to set it aside from"]
+    if not params.dataset.classes and recipe.without_labels() is None:
+        found.append(f"{chosen}: needs classes, and {params.data.name} has none; dcgan, gan and vae do without")
     if images > held:
         found.append(f"{chosen}.images: got {images}; prepare.validation_size {aside} leaves {held} to train on")
     if recipe.warmup_steps >= steps:

@@ -79,9 +79,9 @@ def test_images_without_labels_have_no_classes() -> None:
         line for line in text.splitlines() if not line.startswith(("classes:", "counts:", "missing_class_chosen:"))
     ]
     found = contract.parse(
-        "\n".join([*lines, "classes: []", "counts: []", "missing_class_chosen: null", MANIFEST]), "it"
+        "\n".join([*lines, "classes: []", "counts: [60000]", "missing_class_chosen: null", MANIFEST]), "it"
     )
-    assert (found.classes, found.counts, found.missing_class) == ([], [], None)
+    assert (found.classes, found.counts, found.missing_class) == ([], [60000], None)
     assert raw.files_of(found) == ()
 
 

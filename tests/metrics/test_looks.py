@@ -96,6 +96,10 @@ def test_a_missing_digits_divergence_is_what_class_balance_gives_for_it():
     assert divergence_without(0.2) == pytest.approx(np.log(1.25))
 
 
+def test_where_there_is_one_class_alone_none_can_be_missing():
+    assert divergence_without(1.0) == np.inf
+
+
 def test_the_best_look_has_the_lowest_fid_and_is_the_first_of_equals():
     found = [replace(HEALTHY, epoch=epoch, fid=fid) for epoch, fid in enumerate((9.0, 6.5, 7.0, 6.5), start=1)]
     assert best(found).epoch == 2

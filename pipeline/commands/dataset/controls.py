@@ -1,6 +1,6 @@
 """Measures images with known faults: what each metric sees, and the verdict's thresholds."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,15 +61,17 @@ def real_data(params: "Params", cache: Path | None, images: Path | None) -> "Rea
     return RealData(**prepare.taken(params, cache, images)[0], facts=params.dataset)
 
 
-def are_measured(folder: Path) -> bool:
-    """Whether a folder holds controls that were measured by its rulers."""
+def are_measured(folder: Path, facts: "DataSet") -> bool:
+    """Whether a folder holds the controls of a data set, measured by its rulers."""
     from mnistgan.evaluation import verdict
     from mnistgan.rulers import cards
     from mnistgan.rulers.classifier import LAYERS
 
     try:
         digests = {name: cards.read(folder, name)[1][cards.DIGEST] for name in cards.RULERS}
-        verdict.load(folder).demand(pins(digests["classifier"], LAYERS, digests["pixels"], (), 0, None))
+        verdict.load(folder, bool(facts.classes)).demand(
+            pins(digests["classifier"], LAYERS, digests["pixels"], (), 0, None)
+        )
     except RulerError:
         return False
     return True
@@ -91,9 +93,9 @@ def measure(name: str, real: "RealData", folder: Path, count: int) -> int:
     with console.progress() as progress:
         network, components = classifier.load(folder), pixels.load(folder)
         pinned = str(pins(network.digest, classifier.LAYERS, components.digest, real.digests, count, None))
-        kept = KEPT / f"controls-{pinned}-{real.missing}.json"
+        kept = KEPT / f"controls-{pinned}-{real.facts.missing_class}.json"
         reports = files.read_json(kept) if kept.is_file() else {}
-        sets = faults.every_set(real.facts)
+        sets = faults.every_set(real, count)
         if missing := [name for name in sets if name not in reports]:
             reference = Reference(real, network, components, count, progress)
         for set_ in missing:
@@ -101,18 +103,20 @@ def measure(name: str, real: "RealData", folder: Path, count: int) -> int:
             reports[set_] = reference.measure(sets[set_](real, count), faults.seen(real), "train").report
             files.write_json(kept, reports)
         progress("controls", len(sets), len(sets))
-    found = {"pins": pinned, **_record(reports, real.facts)}
+    found = {"pins": pinned, **_record(reports, real.facts, faults.spread_sets(real, count))}
     page = "\n".join(markdown(found, name, real.facts)).encode()
     files.write_all({record: files.as_json(found), table: page})
     kept.unlink()
     return len(sets)
 
 
-def _record(reports: Mapping[str, Record], facts: "DataSet") -> Record:
+def _record(reports: Mapping[str, Record], facts: "DataSet", chance: Sequence[str]) -> Record:
     from mnistgan.evaluation import faults, sensitivity, verdict
 
     figures = {name: sensitivity.figures(report) for name, report in reports.items()}
-    named = {fault: {f"{dose:g}": faults.dosed_name(fault, dose) for dose in faults.DOSES} for fault in faults.DOSED}
+    named = {
+        fault: {f"{dose:g}": faults.dosed_name(fault, dose) for dose in faults.DOSES} for fault in faults.dosed(facts)
+    }
     limits = verdict.thresholds({fault: {dose: figures[n] for dose, n in row.items()} for fault, row in named.items()})
 
     def record_of(name: str) -> Record:
@@ -120,7 +124,8 @@ def _record(reports: Mapping[str, Record], facts: "DataSet") -> Record:
 
     return {
         "thresholds": limits,
-        "spread": sensitivity.spreads(reports["real"], [reports[name] for name in faults.spread_sets()]),
+        "spread": sensitivity.spreads(reports["real"], [reports[name] for name in chance]),
+        "spread_sets": len(chance),
         "controls": {name: record_of(name) for name in faults.controls(facts)},
         "doses": {fault: {dose: record_of(name) for dose, name in row.items()} for fault, row in named.items()},
     }
@@ -129,16 +134,19 @@ def _record(reports: Mapping[str, Record], facts: "DataSet") -> Record:
 def markdown(record: Record, name: str, facts: "DataSet") -> Iterator[str]:
     """Formats the record of a data set as its page of docs/, line by line."""
     from mnistgan.evaluation import faults
-    from mnistgan.evaluation.sensitivity import METRICS, Sensitivity
+    from mnistgan.evaluation.sensitivity import Sensitivity
 
     sensitivity = Sensitivity(record["controls"]["real"], record["spread"])
-    named, missing = faults.controls(facts), facts.classes[facts.missing_class or 0]
+    named, missing = faults.controls(facts), facts.classes[facts.missing_class or 0] if facts.classes else ""
     heading = HEADING if name in TABLES else HEADING_OF.format(title=facts.title) + HEADING.partition("\n")[2]
-    yield from heading.format(name=name, pins=record["pins"], sets=faults.SPREAD_SETS).splitlines()
+    yield from heading.format(
+        name=name, pins=record["pins"], sets=record.get("spread_sets", faults.SPREAD_SETS)
+    ).splitlines()
     yield from ("", "## Controls", "", *_controls(record, named, sensitivity))
     yield from ("", "Blind to each of them, of all metrics:", "")
     for control_name, control in named.items():
-        blind = [metric for metric in METRICS if metric not in sensitivity.seen_by(record["controls"][control_name])]
+        seen = sensitivity.seen_by(record["controls"][control_name])
+        blind = [metric for metric in sensitivity.spread if metric not in seen]
         if control_name != "real":
             yield f"- {control.what}: {', '.join(f'`{metric}`' for metric in blind) or 'none'}"
     yield from ("", "## Doses", "", *DOSE_NOTE.splitlines())
@@ -180,8 +188,9 @@ FAULTS = {
 
 
 def _controls(record: Record, named: "Mapping[str, Control]", sensitivity: "Sensitivity") -> Iterator[str]:
-    titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in shown(Shown.CONTROLS))
-    names = [metric.dosed for metric in shown(Shown.CONTROLS)]
+    metrics = [metric for metric in shown(Shown.CONTROLS) if metric.dosed in sensitivity.spread]
+    titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in metrics)
+    names = [metric.dosed for metric in metrics]
     rows = []
     for name, control in named.items():
         found = record["controls"][name]
@@ -191,10 +200,8 @@ def _controls(record: Record, named: "Mapping[str, Control]", sensitivity: "Sens
 
 
 def _doses(doses: Mapping[str, Record], sensitivity: "Sensitivity") -> Iterator[str]:
-    from mnistgan.evaluation.sensitivity import METRICS
-
     rows = []
-    for metric in METRICS:
+    for metric in sensitivity.spread:
         smallest = sensitivity.smallest_dose(metric, doses)
         if smallest:
             cells = [_cell(found[metric], sensitivity.sees(metric, found[metric])) for found in doses.values()]

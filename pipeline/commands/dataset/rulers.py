@@ -41,7 +41,8 @@ def rulers(
     It takes 20 to 40 minutes on 2 cores; stopped, the same command goes on at the epoch or control that it was at. The
     classifier, whose penultimate layer and logits FID is measured on, is trained on the training images alone; the
     pixel ruler is fitted on the same. Each gets a card: data, training, accuracy, blind spots. Where the data set names
-    no class whose absence is the unit, the one of the upper median FID is chosen and written to its file. Then controls
+    no class whose absence is the unit, the one of the upper median FID is chosen and written to its file. Images
+    without labels get the pixel ruler alone, in the classifier's place too, and the floor is their unit. Then controls
     are measured by them. The same data, machine and versions give the same bytes. Other rulers give other figures, so
     everything measured before must then be measured again.
     """
@@ -54,26 +55,36 @@ def rulers(
     places.demand({"out": (folder, Out(".npz", folder=True, own=pinned))})
     load_tensorflow(verbose)
     from mnistgan.datasets import contract
-    from mnistgan.evaluation import fitting, making
+    from mnistgan.evaluation import faults, fitting, making
     from mnistgan.rulers import cards
 
+    faults.spread_sets(real, params.evaluate.samples)  # refuses what controls have no room for before all else
     recipe = fitting.Settings(**params.dataset.classifier.model_dump())
     fitting.make_deterministic(recipe)
     is_made = not fresh and _fit(folder, real)
     with console.progress() as progress:
         if not is_made:
             real = _make(folder, real, recipe, progress)
-        elif real.facts.missing_class is None:
+        elif _needs_unit(real):
             real = making.with_missing_class(real, cards.read(folder, "classifier")[1]["absences"])
-    if params.dataset.missing_class is None:
+    if real.facts != params.dataset:
         contract.write_missing_class(params.data.name, real.facts)
-    if fresh or not controls.are_measured(folder):
+    if fresh or not controls.are_measured(folder, real.facts):
         controls.measure(params.data.name, real, folder, params.evaluate.samples)
+    if not real.facts.classes:
+        console.summary(
+            f"rulers of {real.facts.title} in {folder}: of pixels alone, for it has no classes; unit: floor"
+        )
+        return
     accuracy = cards.read(folder, "classifier")[1]["accuracy"]["test"]["value"]
     console.summary(
         f"rulers of {real.facts.title} in {folder}: accuracy {accuracy:.2%} on test, "
         f"unit: no {real.missing_name}{'' if out is None else _beside(folder, pinned, real)}"
     )
+
+
+def _needs_unit(real: "RealData") -> bool:
+    return bool(real.facts.classes) and real.facts.missing_class is None
 
 
 def _fit(folder: Path, real: "RealData") -> bool:
@@ -94,15 +105,15 @@ def _make(folder: Path, real: "RealData", recipe: "Settings", progress: Progress
     from mnistgan.rulers import cards
 
     state = controls.KEPT / f"classifier-{real.train.digest[:12]}.npz"
-    classifier = making.make_classifier(real, recipe, progress, state)
-    if real.facts.missing_class is None:
+    classifier = making.make_classifier(real, recipe, progress, state) if real.facts.classes else making.stand_in(real)
+    if _needs_unit(real):
         real = making.with_missing_class(real, classifier.card["absences"])
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as place:  # there it was tried whether there is room
         for ruler in (classifier, making.make_pixels(real)):
             cards.save(Path(place), ruler.name, ruler.arrays, ruler.card)
         files.write_all({folder / path.name: path.read_bytes() for path in sorted(Path(place).iterdir())})
-    state.unlink()
+    state.unlink(missing_ok=True)  # of data without classes there is none
     return real
 
 

@@ -5,7 +5,7 @@ repository, and its rulers in ``pretrained/NAME/`` (`dataset rulers` makes them)
 two: ``files`` and ``sources``, four IDX files with pinned digests that are fetched (:mod:`.fetching`); or ``manifest``,
 a person's own folder, whose files are listed with their digests beside it (:mod:`.own`).
 
-Images without labels have no ``classes``, no ``counts`` and no ``missing_class``.
+Images without labels have no ``classes`` and no ``missing_class``; all of them are one in ``counts``.
 """
 
 import re
@@ -105,7 +105,7 @@ class DataSet(schema.Section):
     classes: Annotated[list[ClassName], Field(max_length=MOST_CLASSES)]
     """Names of the classes; a label is the place in this."""
     counts: list[Annotated[int, Field(ge=1)]]
-    """Of each class, how many of the ``images.train`` it has: the prior that classes are drawn by."""
+    """Of each class, how many of the ``images.train`` it has: the prior that classes are drawn by. Without: all."""
     missing_class: Annotated[int, Field(ge=0)] | None
     """The class whose absence is the unit of relative figures, by its place; `dataset rulers` chooses it."""
     missing_class_chosen: Line | None  # how that was chosen
@@ -121,7 +121,7 @@ class DataSet(schema.Section):
     def _together(self) -> "DataSet":
         if len(set(self.classes)) < len(self.classes) or len(self.classes) == 1:
             raise ValueError("classes: should be two or more, each named once; none where images bear no labels")
-        if len(self.counts) != len(self.classes) or (self.classes and sum(self.counts) != self.images.train):
+        if len(self.counts) != max(1, len(self.classes)) or sum(self.counts) != self.images.train:
             raise ValueError(f"counts: should be one a class, {self.images.train} in all, as images.train")
         if self.missing_class is not None and self.missing_class >= len(self.classes):
             raise ValueError("missing_class: should be the place of a class, from 0; null until rulers are made")

@@ -13,6 +13,7 @@ import numpy as np
 
 from mnistgan.datasets.arrays import Images
 from mnistgan.datasets.contract import DataSet
+from mnistgan.errors import DataError
 from mnistgan.rulers.real import RealData, fixed_order, subset, without_class
 
 SHIFT, STEP = 2, 8  # pixels; grey levels of 255
@@ -66,7 +67,7 @@ def _grey(images: np.ndarray) -> np.ndarray:
 
 DOSES = (0.01, 0.05, 0.2, 0.5)
 FEW = 100  # images that a repeating generator knows
-SPREAD_SETS = 4
+SPREAD_SETS = 4  # fewer where the training images have room for fewer
 SEEN = 0.8  # of the training images, the first ones: those that copies are of; the rest is fresh
 _SEED = 0
 
@@ -80,6 +81,11 @@ class Control:
 
     what: str
     make: Callable[[RealData, int], np.ndarray]
+
+    @property
+    def needs_classes(self) -> bool:
+        """Whether it is about one of the classes."""
+        return "{missing}" in self.what
 
 
 def seen(real: RealData) -> int:
@@ -152,11 +158,13 @@ CONTROLS: Mapping[str, Control] = {
 
 
 def controls(facts: DataSet) -> dict[str, Control]:
-    """Lists the controls of a data set by name."""
-    assert facts.missing_class is not None
-    words = {"missing": facts.classes[facts.missing_class], "noise": facts.controls.noise}
+    """Lists the controls of a data set by name; without classes, those that are about none."""
+    missing = "" if facts.missing_class is None else facts.classes[facts.missing_class]
+    words = {"missing": missing, "noise": facts.controls.noise}
     return {
-        name.format(**words): Control(control.what.format(**words), control.make) for name, control in CONTROLS.items()
+        name.format(**words): Control(control.what.format(**words), control.make)
+        for name, control in CONTROLS.items()
+        if missing or not control.needs_classes
     }
 
 
@@ -190,21 +198,36 @@ DOSED: Mapping[str, Callable[[RealData, int, float], np.ndarray]] = {
 }
 
 
+def dosed(facts: DataSet) -> list[str]:
+    """Lists the faults that a data set is given in doses."""
+    return [fault for fault in DOSED if facts.classes or DOSED[fault] is not class_removed]
+
+
 def dosed_name(fault: str, dose: float) -> str:
     """Name of the set with a dose of a fault."""
     return f"{fault} {dose:g}"
 
 
-def spread_sets() -> list[str]:
-    """Names of the sets of training images that show how far chance moves a metric."""
-    return [f"training {place}" for place in range(SPREAD_SETS)]
+def spread_sets(real: RealData, count: int) -> list[str]:
+    """Names of the sets of training images that show how far chance moves a metric.
+
+    Raises DataError where there is room for one alone, which has no spread.
+    """
+    room = min(SPREAD_SETS, seen(real) // count)
+    if room < 2:
+        raise DataError(
+            f"{real.facts.title}: {len(real.train)} training images hold no two sets of {count}, by which it is told "
+            f"how far chance moves a figure; make evaluate.samples {seen(real) // 2} or less"
+        )
+    return [f"training {place}" for place in range(room)]
 
 
-def every_set(facts: DataSet) -> dict[str, Callable[[RealData, int], np.ndarray]]:
+def every_set(real: RealData, count: int) -> dict[str, Callable[[RealData, int], np.ndarray]]:
     """Lists all sets by name, each made from the real images and a count: controls, doses, and those of chance."""
-    sets = {name: control.make for name, control in controls(facts).items()}
-    sets |= {dosed_name(fault, dose): partial(_at, make, dose) for fault, make in DOSED.items() for dose in DOSES}
-    return sets | {name: partial(training, place=place) for place, name in enumerate(spread_sets())}
+    sets = {name: control.make for name, control in controls(real.facts).items()}
+    faults = [(fault, DOSED[fault]) for fault in dosed(real.facts)]
+    sets |= {dosed_name(fault, dose): partial(_at, make, dose) for fault, make in faults for dose in DOSES}
+    return sets | {name: partial(training, place=place) for place, name in enumerate(spread_sets(real, count))}
 
 
 def _at(make: Callable[[RealData, int, float], np.ndarray], dose: float, real: RealData, count: int) -> np.ndarray:

@@ -49,6 +49,17 @@ class Comparison:
     same_pixels: bool
 
 
+def stand_in(real: RealData) -> Ruler:
+    """Makes what stands in the classifier's place where images bear no labels, which is the pixel ruler; its card."""
+    card = {
+        classifier.CLASSES: 0,
+        "what": "no classifier, for the images bear no labels: the pixel ruler's components are its penultimate layer",
+        "layers": {"penultimate": pixels.COMPONENTS, "logits": 1},
+        "data": _data(real),
+    }
+    return Ruler(classifier.NAME, pixels.fit(real.train.images), card)
+
+
 def make_classifier(
     real: RealData, recipe: fitting.Settings, progress: Progress = silent, state: Path | None = None
 ) -> Ruler:
@@ -80,7 +91,7 @@ def make_classifier(
             **rounded(absent),
         },
         "blind_spots": {
-            "what": f"{SPOILT}: accuracy, and FID against test in no-{real.missing_name} units",
+            "what": f"{SPOILT}: accuracy, and FID against test in {_units(real)}",
             **_blind_spots(real, lambda images: network.features(images).penultimate, network),
         },
         "made_with": {"tensorflow": tf.__version__, "numpy": np.__version__},
@@ -119,12 +130,16 @@ def make_pixels(real: RealData) -> Ruler:
             {name: pixels.explained(getattr(real, name).images, ruler) for name in ("train", "validation", "test")}
         ),
         "blind_spots": {
-            "what": f"{SPOILT}: FID against test in no-{real.missing_name} units",
+            "what": f"{SPOILT}: FID against test in {_units(real)}",
             **_blind_spots(real, ruler.features),
         },
         "made_with": {"numpy": np.__version__},
     }
     return Ruler(pixels.NAME, arrays, card)
+
+
+def _units(real: RealData) -> str:
+    return f"no-{real.missing_name} units" if real.facts.classes else "floors"
 
 
 def compare(made: Path, pinned: Path, test: Images) -> Comparison:
@@ -170,7 +185,8 @@ def _blind_spots(
     count = min(len(real.validation), len(real.test))
     validation = real.validation[subset(len(real.validation), count, "validation")]
     truth = features(real.test.images)
-    unit = fid(features(without_class(real, count).images), truth)
+    lacking = without_class(real, count) if real.facts.classes else validation
+    unit = fid(features(lacking.images), truth)
     found = {}
     for name, spoil in SPOILED.items():
         images = spoil(validation.images)

@@ -2,7 +2,8 @@
 
 N generated images stand against N test images. A floor, or a real value, is what N validation images get in the
 generated images' place. A relative FID is FID over that of N real images without one class, the same under any
-ruler: at 0.5 a generator is half a missing class away.
+ruler: at 0.5 a generator is half a missing class away. Of data without classes it is FID over its floor, and all images
+are one class, whose figures are left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from mnistgan.errors import MetricError
 from mnistgan.families.sampling import Sampler, latents
-from mnistgan.metrics import fid, kid, novelty, pixel_statistics, repetition
+from mnistgan.metrics import catalog, fid, kid, novelty, pixel_statistics, repetition
 from mnistgan.metrics.as_asked import as_asked, expected_divergence
 from mnistgan.metrics.checks import DIGITS
 from mnistgan.metrics.class_balance import ClassBalance, class_balance, class_prior, highest_share, lowest_share
@@ -65,6 +66,7 @@ LAYERS: Mapping[str, Callable[[_Measured], np.ndarray]] = {
     "fid_logits": lambda of: of.classifier.logits,
     "fid_pixels": lambda of: of.pixels,
 }
+OF_LOGITS = "fid_logits"  # which data without classes lacks
 
 
 class Reference:
@@ -88,14 +90,12 @@ class Reference:
         self._validation = self._see(real.validation.images, "validation", progress)
         self._train = self._see(real.train.images, "train", progress)
         self._truth, self._floor = self._test.take(self._test_rows), self._validation.take(validation_rows)
-        lacking = self._see(without_class(real, count).images, f"real without {real.missing_name}", progress)
-        self._fids = {
-            name: {
-                "floor": fid.fid(of(self._floor), of(self._truth)),
-                "missing_class": fid.fid(of(lacking), of(self._truth)),
-            }
-            for name, of in LAYERS.items()
-        }
+        layers = {name: of for name, of in LAYERS.items() if real.facts.classes or name != OF_LOGITS}
+        self._fids = {name: {"floor": fid.fid(of(self._floor), of(self._truth))} for name, of in layers.items()}
+        if real.facts.classes:
+            lacking = self._see(without_class(real, count).images, f"real without {real.missing_name}", progress)
+            for name, of in layers.items():
+                self._fids[name]["missing_class"] = fid.fid(of(lacking), of(self._truth))
         floor, truth = self._floor.classifier.penultimate, self._truth.classifier.penultimate
         self._kid_floor = kid.kid(floor, truth, progress=_of("floor", progress)).value
         self._real_manifold = manifold(floor, truth, progress=_of("floor", progress))
@@ -140,14 +140,14 @@ class Reference:
         if asked is not None:
             report["as_asked"] = self._as_asked(samples, asked[order])
             report["classes"]["expected"] = expected_divergence(*self._read_and_labels, self._prior)
-        return Evaluation(rounded(report), balance)
+        return Evaluation(rounded(report if self.real.facts.classes else _without_classes(report)), balance)
 
     def _see(self, images: np.ndarray, name: str, progress: Progress) -> _Measured:
         classifier, pixels = self._rulers
         return _Measured(images, classifier.features(images, progress, f"features of {name}"), pixels.features(images))
 
     def _distances(self, samples: _Measured, progress: Progress) -> dict[str, Report]:
-        report = {name: self._fid(name, samples, _of(name, progress)) for name in LAYERS}
+        report = {name: self._fid(name, samples, _of(name, progress)) for name in self._fids}
         found = kid.kid(samples.classifier.penultimate, self._truth.classifier.penultimate, progress=progress)
         report["kid"] = {"value": found.value, "standard_error": found.standard_error, "floor": self._kid_floor}
         return report
@@ -155,12 +155,13 @@ class Reference:
     def _fid(self, name: str, samples: _Measured, progress: Progress) -> Report:
         features, truth = LAYERS[name](samples), LAYERS[name](self._truth)
         interval = fid.fid_interval(features, truth, progress=progress)
+        beside = self._fids[name]
         return {
             "value": interval.value,
             "low": interval.low,
             "high": interval.high,
-            **self._fids[name],
-            "relative": interval.value / self._fids[name]["missing_class"],
+            **beside,
+            "relative": interval.value / beside.get("missing_class", beside["floor"]),
             "infinity": fid.fid_infinity(features, truth, progress=progress),
         }
 
@@ -215,7 +216,7 @@ class Reference:
 
     def _repetition(self, samples: _Measured) -> Report:
         labels = self.real.test.labels
-        rows = subset(len(labels), max(self.count, LEAST_FOR_REPETITION), "test")
+        rows = subset(len(labels), min(len(labels), max(self.count, LEAST_FOR_REPETITION)), "test")
         found = repetition.repetition(
             samples.classifier.penultimate,
             samples.predicted,
@@ -233,6 +234,16 @@ class Reference:
 
 def _of(name: str, progress: Progress) -> Progress:
     return lambda task, done, total, note="": progress(f"{name}: {task}", done, total, note)
+
+
+def _without_classes(report: Report) -> Report:
+    """Leaves out what only data with classes has."""
+    held = {
+        section: {name: figures[name] for name in figures if f"{section}.{name}" not in catalog.OF_CLASSES}
+        for section, figures in report.items()
+        if isinstance(figures, dict)
+    }
+    return {section: held.get(section, value) for section, value in report.items() if held.get(section) != {}}
 
 
 def _scores(samples: _Measured, floor: _Measured, names: Sequence[str]) -> dict[str, Report]:
@@ -278,9 +289,10 @@ def _pixels(samples: _Measured, truth: _Measured, floor: _Measured) -> Report:
 
 
 def class_rows(balance: ClassBalance) -> Iterable[tuple[int, float, float]]:
-    """Lists each class with its share among the samples and among the training images, rounded."""
+    """Lists each class with its share among the samples and among the training images, rounded; none of one alone."""
     for name, (share, prior) in enumerate(zip(balance.shares, balance.prior, strict=True)):
-        yield name, rounded(share), rounded(prior)
+        if len(balance.prior) > 1:
+            yield name, rounded(share), rounded(prior)
 
 
 PATHS, STEPS = 100, 16  # between pairs of latents

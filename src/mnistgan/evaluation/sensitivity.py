@@ -16,7 +16,7 @@ from mnistgan.metrics.rounding import rounded
 SPREADS = 5.0
 
 METRICS = tuple(metric.dosed for metric in catalog.METRICS if metric.has_dose)
-"""Every metric that a fault's dose may move, by section and figure of the report."""
+"""Every metric that a fault's dose may move, by section and figure of the report; some only data with classes has."""
 
 Report = Mapping[str, Any]
 Figures = Mapping[str, float]
@@ -24,7 +24,8 @@ Figures = Mapping[str, float]
 
 def figures(report: Report) -> dict[str, float]:
     """Collects each metric's figure by its dotted name."""
-    return {name: report[name.split(".")[0]][name.split(".")[1]] for name in METRICS}
+    split = {name: name.split(".") for name in METRICS}
+    return {name: report[at][figure] for name, (at, figure) in split.items() if figure in report.get(at, {})}
 
 
 def spreads(real: Report, others: Sequence[Report]) -> dict[str, float]:
@@ -33,7 +34,7 @@ def spreads(real: Report, others: Sequence[Report]) -> dict[str, float]:
     Sets of training images are copies by their nature, so they can't tell how far chance moves that share.
     """
     found = {}
-    for name in METRICS:
+    for name in figures(real):
         section, figure = name.split(".")
         if figure == "copied":
             found[name] = (real[section]["copied_high"] - real[section]["copied_low"]) / 4  # 95%: 2 deviations each way
@@ -55,7 +56,7 @@ class Sensitivity:
 
     def seen_by(self, set_of: Figures) -> list[str]:
         """Lists the metrics that see a set."""
-        return [name for name in METRICS if self.sees(name, set_of[name])]
+        return [name for name in self.spread if self.sees(name, set_of[name])]
 
     def smallest_dose(self, name: str, doses: Mapping[str, Figures]) -> str | None:
         """Smallest dose from which on a metric sees every larger one; None where it does not see the largest."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from mnistgan import files
 from mnistgan.errors import DataError, PinsError, RulerError
-from mnistgan.metrics.catalog import deciding
+from mnistgan.metrics.catalog import OF_CLASSES, deciding
 from mnistgan.metrics.checks import DIGITS
 from mnistgan.metrics.rounding import is_number, rounded
 from mnistgan.rulers.pins import Pins
@@ -28,7 +28,7 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Evidence:
-    """A figure, the fault whose doses set its threshold, and how both are worded; ``{name}`` is the worst class."""
+    """A figure, the fault whose doses set its threshold, and how both are worded; ``{worst}`` is the worst class."""
 
     verdict: str
     section: str
@@ -45,12 +45,12 @@ class Evidence:
 
 SMALLEST = Evidence(
     *("collapsed", "classes", "smallest_ratio", "class_removed"),
-    "class {name} at {value:.2f} of its share",
+    "{worst} at {value:.2f} of its share",
     "{:.2f} or more",
 )
 EVIDENCE = (
     SMALLEST,
-    Evidence("collapsed", "repetition", "worst", "repeated", "{value:.0%} of class {name} repeat others"),
+    Evidence("collapsed", "repetition", "worst", "repeated", "{value:.0%} of {worst} repeat others"),
     Evidence("memorised", "novelty_pixels", "copied", "copied", "{value:.0%} copied by their pixels"),
     Evidence("memorised", "novelty_features", "copied", "copied", "{value:.0%} copied by their features"),
     Evidence("unsure", "unsure", "value", "noised", "{value:.0%} are of no clear class"),
@@ -75,22 +75,32 @@ class Thresholds:
 
 
 def thresholds(doses: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
-    """Threshold of each figure, by key, from figures by dosed fault and dose (``"0.05"``, ``"0.2"``)."""
+    """Threshold of each figure, by key, from figures by dosed fault and dose (``"0.05"``, ``"0.2"``).
+
+    Without doses of a missing class, of those that need none.
+    """
     return {
         evidence.key: rounded(sum(doses[evidence.dose][dose][evidence.key] for dose in (QUIET, TRIPS)) / 2)
-        for evidence in EVIDENCE
+        for evidence in _evidence(SMALLEST.dose in doses)
     }
 
 
-def load(folder: Path) -> Thresholds:
-    """Loads the thresholds pinned beside the rulers. Raises RulerError where they are missing or not whole."""
+def _evidence(of_classes: bool) -> list[Evidence]:
+    return [evidence for evidence in EVIDENCE if of_classes or evidence.key not in OF_CLASSES]
+
+
+def load(folder: Path, of_classes: bool = True) -> Thresholds:
+    """Loads the thresholds pinned beside the rulers, fewer where the data has no classes.
+
+    Raises RulerError where they are missing or not whole.
+    """
     path = folder / FILE
     try:
         record = files.read_json(path)
     except DataError as error:
         raise RulerError(f"{error}; {RESTORE}") from error
     limits = record.get("thresholds") if isinstance(record, dict) else None
-    if not isinstance(limits, dict) or limits.keys() != {evidence.key for evidence in EVIDENCE}:
+    if not isinstance(limits, dict) or limits.keys() != {evidence.key for evidence in _evidence(of_classes)}:
         held = ", ".join(limits) if isinstance(limits, dict) else ""
         raise RulerError(f"{path}: holds thresholds of {held or 'nothing'}; {RESTORE}")
     if wrong := [key for key, limit in limits.items() if not is_number(limit)]:
@@ -113,7 +123,7 @@ def verdict(report: Report, limits: Mapping[str, float], names: Sequence[str] = 
 def faults(report: Report, limits: Mapping[str, float], names: Sequence[str] = DIGITS) -> dict[str, str]:
     """Finds faults, in one word each, with their evidence; none where the verdict is ``healthy``."""
     found: dict[str, list[str]] = {}
-    for evidence in EVIDENCE:
+    for evidence in _evidence(bool(names)):
         if _trips(evidence, report, limits[evidence.key], len(names)):
             found.setdefault(evidence.verdict, []).append(_said(evidence, report, limits[evidence.key], names))
     return {fault: ", ".join(said) for fault, said in found.items()}
@@ -134,7 +144,8 @@ def _trips(evidence: Evidence, report: Report, limit: float, classes: int) -> bo
 def _said(evidence: Evidence, report: Report, limit: float, names: Sequence[str]) -> str:
     section = report[evidence.section]
     place = section.get("smallest_class", section.get("worst_class"))
-    said = evidence.sentence.format(value=section[evidence.figure], name="" if place is None else names[place])
+    worst = "all" if place is None else f"class {names[place]}"
+    said = evidence.sentence.format(value=section[evidence.figure], worst=worst)
     return f"{said} ({evidence.bound.format(limit)})"
 
 
@@ -143,6 +154,6 @@ def scores(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"healthy": int(evaluation["verdict"] == HEALTHY)}
     for name, metric in deciding().items():
         section, figure = name.split(".")
-        if section in evaluation or not metric.of_asked:
+        if figure in evaluation.get(section, {}) or not (metric.of_asked or metric.of_classes):
             found.setdefault(section, {})[figure] = evaluation[section][figure]
     return found

@@ -68,6 +68,10 @@ class CommonRecipe(Section):
     grid_every: int = Field(ge=1, description="epochs between two grids")
     look_every: int = Field(ge=1, description="epochs between two looks at validation")
 
+    def without_labels(self) -> Self | None:
+        """The recipe as it trains on images without labels; None where it can't."""
+        return self
+
     @field_validator("batch_size")
     @classmethod
     def _of_images(cls, value: int, others: ValidationInfo) -> int:

@@ -79,6 +79,7 @@ class Metric:
     shown: frozenset[Shown] = frozenset()
     has_dose: bool = True  # whether real images have it too, and a fault moves it by degrees
     of_asked: bool = False  # whether only families that take classes have it
+    of_classes: bool = False  # whether only data that has classes gives it
 
     @property
     def short(self) -> str:
@@ -103,10 +104,10 @@ def _in(section: str, title: str, better: Better, name: str = "value", **of: Any
     return Metric(f"{section}.{name}", title, better, **of)
 
 
-def _fid(section: str, title: str, shown: frozenset[Shown] = frozenset(), look: str | None = None) -> Metric:
-    beside: Mapping[str, Any] = {"interval": ("low", "high"), "also": ("infinity",), "scale": Scale.LOG, "look": look}
+def _fid(section: str, title: str, shown: frozenset[Shown] = frozenset(), **of: Any) -> Metric:
+    beside: Mapping[str, Any] = {"interval": ("low", "high"), "also": ("infinity",), "scale": Scale.LOG}
     relative = ("relative", "missing_class")
-    return _in(section, title, LOWER, real="floor", relative=relative, shown=_PICTURE | shown, **beside)
+    return _in(section, title, LOWER, real="floor", relative=relative, shown=_PICTURE | shown, **beside, **of)
 
 
 def _novelty(section: str, title: str, shown: frozenset[Shown] = frozenset()) -> Metric:
@@ -119,26 +120,28 @@ LOWER, HIGHER, NEAR = Better.LOWER, Better.HIGHER, Better.NEAR
 _SCORES, _PICTURE, _SEEDS, _CONTROLS = (frozenset({where}) for where in Shown)
 _ALL, _BOTH, _REAL, _SAMPLES = frozenset(Shown), _SCORES | _PICTURE, "share of real images", "share of samples"
 _WORST: Mapping[str, Any] = {"name": "worst", "also": ("worst_class",)}
+_CLASSES: Mapping[str, Any] = {"of_classes": True}
 _ASKED: Mapping[str, Any] = {"of": _SAMPLES, "has_dose": False, "of_asked": True}
 METRICS = (
-    _fid("fid", "FID", _ALL, "fid"),
-    _fid("fid_logits", "FID, logits"),
-    _fid("fid_pixels", "FID, pixels", _ALL, "fid_pixels"),
+    _fid("fid", "FID", _ALL, look="fid"),
+    _fid("fid_logits", "FID, logits", **_CLASSES),
+    _fid("fid_pixels", "FID, pixels", _ALL, look="fid_pixels"),
     _in("kid", "KID", LOWER, real="floor", interval=("standard_error",), shown=_PICTURE),
     _in("precision", "precision", NEAR, real="real", of=_SAMPLES, shown=_BOTH),
     _in("recall", "recall", HIGHER, real="real", of=_REAL, shown=_BOTH | _CONTROLS),
     _in("density", "density", NEAR, real="real", shown=_PICTURE),
     _in("coverage", "coverage", HIGHER, real="real", also=("expected",), of=_REAL, look="coverage", shown=_ALL),
-    _in("coverage", "coverage of the worst class", HIGHER, real="worst_real", of=_REAL, **_WORST),
-    _in("classifier_score", "classifier score", NEAR, real="real", shown=_PICTURE | _CONTROLS),
-    _in("unsure", "unsure share", NEAR, real="real", of=_SAMPLES, shown=_BOTH | _CONTROLS),
-    _in("unsure", "unsure share of the worst class", NEAR, real="worst_real", of=_SAMPLES, **_WORST),
+    _in("coverage", "coverage of the worst class", HIGHER, real="worst_real", of=_REAL, **_WORST, **_CLASSES),
+    _in("classifier_score", "classifier score", NEAR, real="real", shown=_PICTURE | _CONTROLS, **_CLASSES),
+    _in("unsure", "unsure share", NEAR, real="real", of=_SAMPLES, shown=_BOTH | _CONTROLS, **_CLASSES),
+    _in("unsure", "unsure share of the worst class", NEAR, real="worst_real", of=_SAMPLES, **_WORST, **_CLASSES),
     _in(
         *("classes", "class divergence", LOWER, "divergence"),
         real="expected",
         unit="nats",
         look="class_divergence",
         shown=_PICTURE,
+        of_classes=True,
     ),
     _in(
         *("classes", "smallest class", HIGHER, "smallest_ratio"),
@@ -146,8 +149,9 @@ METRICS = (
         of="of its share in the data",
         look="smallest_ratio",
         shown=_ALL - _PICTURE,
+        of_classes=True,
     ),
-    _in("classes", "dropped classes", LOWER, "dropped", look="dropped", has_dose=False),
+    _in("classes", "dropped classes", LOWER, "dropped", look="dropped", has_dose=False, **_CLASSES),
     _in("as_asked", "as asked", HIGHER, real="real", interval=("low", "high"), shown=_SCORES, **_ASKED),
     _in("as_asked", "as asked, the worst class", HIGHER, real="worst_real", **_ASKED, **_WORST),
     _novelty("novelty_pixels", "copied, by pixels", _CONTROLS),
@@ -163,6 +167,13 @@ KNOWN = {metric.name: metric for metric in METRICS}
 SECTIONS = frozenset(name.partition(".")[0] for name in KNOWN)
 COMPANIONS = frozenset(name for metric in METRICS for name in metric.companions) | {"samples"}
 """Figures that are no metrics of their own: what goes with one, and how many samples there were."""
+OF_CLASSES = frozenset(
+    name
+    for metric in METRICS
+    for name in (metric.name, *metric.companions)
+    if metric.of_classes or name.endswith("_class")
+)
+"""Figures that data without classes does not have."""
 
 
 def shown(where: Shown) -> tuple[Metric, ...]:

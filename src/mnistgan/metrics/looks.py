@@ -80,8 +80,11 @@ class Collapse:
 
 
 def divergence_without(share: float) -> float:
-    """Class divergence, in nats, of samples without a class of prior ``share``: KL, with 1 - share of each other."""
-    return -math.log1p(-share)
+    """Class divergence, in nats, of samples without a class of prior ``share``: KL, with 1 - share of each other.
+
+    Endless where there is no other.
+    """
+    return -math.log1p(-share) if share < 1 else math.inf
 
 
 def best(looks: Sequence[Look]) -> Look | None:

@@ -14,7 +14,7 @@ from mnistgan import files
 from mnistgan.errors import DataError, RulerError
 
 DIGEST = "sha256"
-RESTORE = "restore pretrained/ from git, or make both anew by `python -m pipeline rulers`"
+RESTORE = "restore pretrained/ from git, or make both anew by `python -m pipeline dataset rulers`"
 RULERS = ("classifier", "pixels")
 
 Arrays = dict[str, np.ndarray]
@@ -71,7 +71,7 @@ def demand_data(folder: Path, digests: Mapping[str, str]) -> None:
             if known != digest:
                 raise RulerError(
                     f"{path}: made of other data: the digest of its {split} images is {known[:12]}, of those here "
-                    f"{digest[:12]}; `dvc repro prepare`, or make rulers of it by `python -m pipeline rulers`"
+                    f"{digest[:12]}; `dvc repro prepare`, or make rulers of it by `python -m pipeline dataset rulers`"
                 )
 
 

@@ -16,10 +16,11 @@ from mnistgan.datasets.idx import CLASSES as MOST_CLASSES
 from mnistgan.errors import RulerError
 from mnistgan.progress import Progress, silent
 from mnistgan.rulers import cards
+from mnistgan.rulers.pixels import PixelRuler
 
 NAME = "classifier"
 LAYERS = ("penultimate", "logits")
-CLASSES = "classes"  # how many it has learned, on the card; all that it has logits for where none are named
+CLASSES = "classes"  # how many it has learned, on the card; all that it has logits for where it does not say
 # One shape for every call: another batch size may pick another kernel, which sums in another order.
 CHUNK = 500
 
@@ -136,9 +137,27 @@ class Classifier:
         return Features(penultimate, logits[:, : self.classes])
 
 
+class Unlabelled(Classifier):
+    """What stands in the classifier's place where images bear no labels: the pixel ruler, and one class for all."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray], digest: str) -> None:
+        self.digest = digest
+        self.classes = 1
+        self._components = PixelRuler(dict(arrays), digest)
+
+    def features(self, images: np.ndarray, progress: Progress = silent, task: str = "features") -> Features:  # noqa: ARG002 - quick
+        """Computes the components as the penultimate layer, float64 [N, 64], beside logits [N, 1] that say nothing."""
+        return Features(self._components.features(images), np.zeros((len(images), 1), np.float32))
+
+
 def load(folder: Path) -> Classifier:
-    """Loads the pinned classifier from ``folder``. Raises RulerError where it is not whole and as on its card."""
+    """Loads the pinned classifier from ``folder``, or what stands in its place.
+
+    Raises RulerError where it is not whole and as on its card.
+    """
     arrays, card = cards.read(folder, NAME)
+    if card.get(CLASSES) == 0:
+        return Unlabelled(arrays, card[cards.DIGEST])
     cards.demand(arrays, SHAPES, str(cards.arrays_path(folder, NAME)))
     classes = card.get(CLASSES, MOST_CLASSES)
     if not isinstance(classes, int) or not 2 <= classes <= MOST_CLASSES:

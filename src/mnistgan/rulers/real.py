@@ -32,7 +32,9 @@ class RealData:
     def missing(self) -> int:
         """The class whose absence is the unit. Raises MetricError where none was chosen."""
         if self.facts.missing_class is None:
-            raise MetricError(f"no missing_class of {self.facts.title} is chosen; `python -m pipeline rulers` does")
+            raise MetricError(
+                f"no missing_class of {self.facts.title} is chosen; `python -m pipeline dataset rulers` does"
+            )
         return self.facts.missing_class
 
     @property

@@ -147,12 +147,14 @@ def test_too_small_a_test_and_too_few_left_are_refused(folder, test_size, said):
         describing.described(survey, WORDS, {"seed": 0}, test_size)
 
 
-def test_images_without_classes_and_a_class_too_rare_to_be_measured_are_refused(folder):
+def test_images_without_classes_are_counted_as_one(folder):
+    survey = replace(examined(folder, "none", grey=False).survey, labels=None, classes=())
+    said = describing.described(survey, WORDS, {"seed": 0}, 8)
+    assert 'images: {"train": 32, "test": 8}\nclasses: []\ncounts: [32]\nmissing_class: null\n' in said
+
+
+def test_a_class_too_rare_to_be_measured_is_refused(folder):
     survey = examined(folder, "none", grey=False).survey
-    with pytest.raises(
-        DataError, match=r"images without classes are not taken yet: .*; make a folder, or a label, for each"
-    ):
-        describing.described(replace(survey, labels=None, classes=()), WORDS, {"seed": 0}, 8)
     rare = replace(survey, labels=(np.arange(40) < 12).astype(np.uint8))
     with pytest.raises(DataError, match="class sandal has some 2 images in test; takes 4 or more"):
         describing.described(rare, WORDS, {"seed": 0}, 8)

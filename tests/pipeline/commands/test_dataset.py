@@ -76,6 +76,17 @@ def test_a_folder_becomes_a_data_set_that_prepare_takes(run, workspace):
     assert [place[image.tobytes()] % 5 for image in tested.images] == tested.labels.tolist()
 
 
+def test_images_without_labels_become_a_data_set_without_classes(run, workspace):
+    (workspace / "shoes/labels.npy").unlink()
+    code, out, err = run("dataset", "add", "shoes", "--from", "shoes")
+    assert code == 0, err
+    assert "5,000 images in 1 files; no classes; splits given: none" in out
+    choose(workspace)
+    assert run(*PREPARE, "--summary", "out/summary.json")[0] == 0
+    assert json.loads((workspace / "out/summary.json").read_text())["splits"]["test"]["class_counts"] == {}
+    assert not arrays.load(workspace / "out/train.npz").labels.any()
+
+
 def test_the_same_folder_and_options_write_the_same_bytes(run, workspace):
     def written() -> list[bytes]:
         assert run("dataset", "add", "shoes", "--from", "shoes")[0] == 0

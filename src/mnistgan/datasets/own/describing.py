@@ -84,13 +84,10 @@ def described(
     ``test_size`` images are test where the folder gives none; 0 is a fifth, 10,000 at most. What making rulers
     wrote into the data set ``before`` stays while the classes do. Raises DataError where test or the rest is too small.
     """
-    if survey.labels is None:
-        raise DataError(
-            "images without classes are not taken yet: most figures are read from a network that learned to tell "
-            "classes apart; make a folder, or a label, for each of two classes or more"
-        )
     test = _test_size(survey, test_size)
-    counts = _train_counts(survey, survey.labels, test, int(manifest["seed"]))
+    counts = [survey.count - test]
+    if survey.labels is not None:
+        counts = _train_counts(survey, survey.labels, test, int(manifest["seed"]))
     same = before is not None and before.classes == list(survey.classes)
     chosen = (before.missing_class, before.missing_class_chosen) if before and same else (None, None)
     values = {

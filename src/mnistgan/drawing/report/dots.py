@@ -172,7 +172,10 @@ class Shares:
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
-        """Parses a metrics/classes.csv. Raises FormatError unless it has a row for each class, shares within 0..1."""
+        """Parses a metrics/classes.csv. Raises FormatError unless it has a row for each class, shares within 0..1.
+
+        Data without classes has no row.
+        """
         try:
             table = csv.DictReader(io.StringIO(text))
             if lacking := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
@@ -180,7 +183,7 @@ class Shares:
             found = [(int(row["class"]), float(row["share"]), float(row["prior"])) for row in table]
         except (TypeError, ValueError, csv.Error) as error:
             raise FormatError(f"{name}: not the shares of classes: {error}") from error
-        if [name for name, _, _ in found] != list(range(len(found))) or not found:
+        if [name for name, _, _ in found] != list(range(len(found))):
             raise FormatError(f"{name}: {len(found)} rows; expected one for each class from 0 on, in order")
         if not all(0 <= value <= 1 for _, *values in found for value in values):
             raise FormatError(f"{name}: a share outside 0 to 1")
@@ -201,7 +204,7 @@ class ShareRow:
 def share_rows(a: Shares | None, b: Shares | None, samples: float) -> Iterator[ShareRow]:
     """Builds a row for each class, with the band that holds 95% of the shares of as many real images."""
     known = a or b
-    if known is None:
+    if known is None or not known.prior:
         return
     halves = [Z * math.sqrt(prior * (1 - prior) / samples) if samples > 0 else 0.0 for prior in known.prior]
     ends = [end for prior, half in zip(known.prior, halves, strict=True) for end in (prior - half, prior + half)]

@@ -16,6 +16,9 @@ class Recipe(CommonRecipe):
     )
     gradient_penalty: float = Field(ge=0, le=1000, description="weight of R1 in the discriminator's loss")
 
+    def without_labels(self) -> None:
+        """There is no such one: it is told which class to draw."""
+
     @field_validator("recompute_batchnorm")
     @classmethod
     def _of_latents_alone(cls, value: bool) -> bool:

@@ -1,5 +1,7 @@
 """Declares the knobs of a DCGAN's training."""
 
+from typing import Self
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from mnistgan.families.contract import CommonRecipe
@@ -19,6 +21,10 @@ class Recipe(CommonRecipe):
     subclasses: int = Field(ge=1, le=64, description="logits of each class in the discriminator's last layer")
     multiplier_rate: float = Field(ge=0, le=1, description="integral gain, a step, of the class-balance controller")
     feature_weight: float = Field(ge=0, le=1000, description="weight of feature matching in the generator's loss")
+
+    def without_labels(self) -> Self:
+        """The same without a label in the losses, as `fast-unlabelled` is `fast`."""
+        return self.model_copy(update={"label_weight": 0.0, "subclasses": 1, "multiplier_rate": 0.0})
 
     @field_validator("subclasses", "multiplier_rate")
     @classmethod
