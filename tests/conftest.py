@@ -84,6 +84,16 @@ def make_idx() -> MakeIdx:
 @pytest.fixture(scope="session")
 def mnist_cache() -> Path:
     """The folder of raw files, MNIST's in `mnist`; fetched as `prepare` would, where they aren't yet."""
-    cache, dataset = Path(os.environ["MNISTGAN_CACHE_DIR"]), contract.load("mnist", committed.ROOT)
-    sources.fetch(raw.files_of(dataset), [*committed.parsed().prepare.sources, *dataset.sources], cache / "mnist")
+    return _fetched("mnist")
+
+
+@pytest.fixture(scope="session")
+def fashion_cache() -> Path:
+    """The same with Fashion-MNIST's in `fashion-mnist`, for tests that are slow."""
+    return _fetched("fashion-mnist")
+
+
+def _fetched(name: str) -> Path:
+    cache, dataset = Path(os.environ["MNISTGAN_CACHE_DIR"]), contract.load(name, committed.ROOT)
+    sources.fetch(raw.files_of(dataset), [*committed.parsed().prepare.sources, *dataset.sources], cache / name)
     return cache
