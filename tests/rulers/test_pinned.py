@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mnistgan import files
+from mnistgan.datasets import contract
 from mnistgan.errors import RulerError
 from mnistgan.rulers import classifier, pixels
 from mnistgan.rulers.classifier import CHUNK, Classifier
@@ -25,6 +26,20 @@ def test_the_classifier_has_the_accuracy_and_the_confusions_of_its_card(network:
     np.add.at(counts, (real.test.labels, said), 1)
     on_card = np.array([list(map(int, card["confusion"][str(digit)].split())) for digit in range(10)])
     assert np.abs(counts - on_card).sum() <= 4
+
+
+@pytest.mark.parametrize(("name", "least"), [("mnist", 0.993), ("fashion-mnist", 0.92)])
+def test_each_built_in_data_set_has_whole_rulers_that_know_it(name: str, least: float) -> None:
+    folder = PINNED.parent / name
+    assert classifier.load(folder).classes == 10
+    assert pixels.load(folder).digest == files.sha256(folder / "pixels.npz")
+    assert files.read_json(folder / "classifier.json")["accuracy"]["test"]["value"] >= least
+
+
+def test_the_class_whose_absence_is_fashion_mnists_unit_is_the_upper_median_of_its_card() -> None:
+    facts = contract.load("fashion-mnist", PINNED.parents[1])
+    absent = files.read_json(PINNED.parent / "fashion-mnist" / "classifier.json")["absences"]
+    assert sorted(facts.classes, key=absent.__getitem__)[5] == facts.classes[facts.missing_class] == "Sneaker"
 
 
 @pytest.mark.parametrize("name", ["classifier", "pixels"])
