@@ -76,10 +76,7 @@ def generate(
         sampler = sampling.load(origin.path, origin.dataset.counts)
         classes = None if class_ is None else _of_one_class(class_, count, sampler)
         images = sampler.images(Ask(count, seed, classes), progress)
-        try:
-            _write(images, out, chosen, origin.digest, progress)
-        except OSError as error:
-            raise UsageError(f"--out {out}: can't be written: {error.strerror or error}") from error
+        _write(images, out, chosen, origin.digest, progress)
     console.summary(f"drew {count:,} images from seed {seed} into {out}; {origin}")
 
 

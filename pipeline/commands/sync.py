@@ -26,7 +26,6 @@ POLL_SECONDS = 2.0
 RETRY_SECONDS = 15.0
 LOCK_SECONDS = 30.0
 """How long `sync` and the last publishing of a stage wait for another process that publishes to the same run."""
-LAST_TRIES = 2  # how often the last publishing of a stage is tried: once more than once, for an answer that got lost
 
 
 def sync(
@@ -125,17 +124,10 @@ class _Following:
                 except (MnistganError, OSError) as error:
                     console.warn(f"{error}; tries again")
                     not_before = time.monotonic() + RETRY_SECONDS
-            self._publish_at_last()
-
-    def _publish_at_last(self) -> None:
-        for left in reversed(range(LAST_TRIES)):
             try:
                 self._publish(LOCK_SECONDS)
-            except TrackingError:
-                if not left:
-                    raise
-            else:
-                return
+            except TrackingError:  # once more, for an answer that got lost
+                self._publish(LOCK_SECONDS)
 
     def _publish(self, wait_seconds: float = 0.0) -> None:
         """Publishes what is there; a store that failed is let go, since its answer may be what got lost."""

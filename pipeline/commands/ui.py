@@ -24,11 +24,11 @@ _MENDS = {
 }
 _REFUSALS = (errno.EADDRINUSE, errno.EACCES, errno.EPERM)
 
+Host = Annotated[str, typer.Option(help="Address to listen on; the default is seen by this machine alone.")]
+
 
 def ui(
-    host: Annotated[str, typer.Option(help="Address to listen on; the default is seen by this machine alone.")] = (
-        THIS_MACHINE
-    ),
+    host: Host = THIS_MACHINE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
     allowed_hosts: Annotated[
         str | None,

@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from mnistgan.errors import DataError, DifferenceError, Interrupted, MnistganError, UsageError
+from mnistgan.errors import DataError, DifferenceError, Interrupted, UsageError
 from pipeline import console, runtime
 from pipeline.dvcfiles import cache, digests, layout
+from pipeline.results.history import Recorded
 from pipeline.results.recorded import Record
-from pipeline.runs import journal, keys, machine
+from pipeline.runs import journal, machine
 from pipeline.runs.journal import Kind
 from pipeline.tracking import observing
 
@@ -198,16 +199,14 @@ def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapp
 
     ``trained_on`` is what the training said when it was made again: at which precision is known no sooner.
     """
-    known = _versions(record)
-    here = runtime.installed_versions()
+    before, here = Recorded("", record.parts, (), in_workspace=True), runtime.installed_versions()
     found = [
         f"{library}: {version} when it was recorded, {here[library]} here"
-        for library, version in known.items()
+        for library, version in before.versions.items()
         if here.get(library) != version
     ]
-    before = _processors(record, known, stages)
-    now = runtime.cpu_model()
-    found += [f"processor of {stage}: {cpu} when it was recorded, {now} here" for stage, cpu in before if cpu != now]
+    processors, now = _processors(before, stages), runtime.cpu_model()
+    found += [f"processor of {name}: {cpu} when it was recorded, {now} here" for name, cpu in processors if cpu != now]
     for name in ("precision", "device"):
         was, got = (facts.get(name) for facts in (record.facts_of_machine, trained_on))
         if was and got and was != got:
@@ -215,31 +214,16 @@ def _machine_differences(record: Record, stages: Sequence[str], trained_on: Mapp
     return found
 
 
-def _versions(record: Record) -> Mapping[str, str]:
-    """Library versions that the training was recorded with; none where they are not known."""
-    if not (train := record.parts.get("train")):
-        return {}
-    try:
-        return machine.recorded_versions(train, record.workspace)
-    except MnistganError:
-        requirements = record.workspace / machine.REQUIREMENTS
-        pinned = requirements.read_text("utf-8") if requirements.exists() else ""
-        return machine.versions_as_pinned(train, pinned) or {}
-
-
-def _processors(record: Record, versions: Mapping[str, str], stages: Sequence[str]) -> list[tuple[str, str]]:
+def _processors(before: Recorded, stages: Sequence[str]) -> list[tuple[str, str]]:
     """Processor of each of these stages, where known: of train by the record, else by the journals here.
 
     Where it is known of none of them, that of train, on which they will have run too.
     """
-    told: dict[str, str] = {}
-    if versions and {"train", "evaluate"} <= record.parts.keys():  # as the journals here tell
-        now, root = keys.State.of(record.parts, versions), layout.main_root()
-        events = [event for key in (now.train_key, now.run_key) for event in journal.read(journal.path_of(root, key))]
-        starts = [event for event in events if event.kind is Kind.START and "cpu" in event.facts]
-        told = {event.stage: str(event.facts["cpu"]) for event in starts}
-    processor = record.facts_of_machine.get("processor")
-    trained = {"train": processor} if processor else {}
+    root, keys = layout.main_root(), (before.state.train_key, before.state.run_key) if before.state else ()
+    events = [event for key in keys for event in journal.read(journal.path_of(root, key))]
+    starts = [event for event in events if event.kind is Kind.START and "cpu" in event.facts]
+    told = {event.stage: str(event.facts["cpu"]) for event in starts}
+    trained = {"train": before.processor} if before.processor else {}
     known = {stage: cpu for stage, cpu in (told | trained).items() if stage in stages}
     return list((known or trained).items())
 

@@ -16,7 +16,7 @@ from mnistgan.metrics.catalog import Shown, shown
 from mnistgan.rulers.classifier import Classifier
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData
-from pipeline.commands.dataset.controls import markdown
+from pipeline.commands.dataset.controls import page
 from tests.specs import DATASET
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,4 +124,4 @@ def test_the_thresholds_are_those_of_the_recorded_doses(record: dict[str, Any]) 
 
 
 def test_the_page_shows_the_recorded_figures(record: dict[str, Any]) -> None:
-    assert (ROOT / "docs" / "controls.md").read_text("utf-8") == "\n".join(markdown(record, "mnist", DATASET))
+    assert (ROOT / "docs" / "controls.md").read_text("utf-8") == page(record, "mnist", DATASET)

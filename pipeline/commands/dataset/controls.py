@@ -1,6 +1,6 @@
 """Measures images with known faults: what each metric sees, and the verdict's thresholds."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +17,6 @@ from pipeline.stage import PARAMS, Verbose
 
 if TYPE_CHECKING:
     from mnistgan.datasets.contract import DataSet
-    from mnistgan.evaluation.faults import Control
-    from mnistgan.evaluation.sensitivity import Sensitivity
     from mnistgan.params import Params
     from mnistgan.rulers.real import RealData
 
@@ -28,11 +26,14 @@ PINNED, KEPT = Path("pretrained"), Path(".dvc", "tmp")
 TABLES = {"mnist": Path("docs/controls.md")}
 
 
+Named = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="A folder of datasets/; the one that params.yaml names if left out."),
+]
+
+
 def controls(
-    dataset: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="A folder of datasets/; the one that params.yaml names if left out."),
-    ] = None,
+    dataset: Named = None,
     cache: prepare.Cache = None,
     images: prepare.OwnImages = None,
     verbose: Verbose = False,
@@ -104,8 +105,7 @@ def measure(name: str, real: "RealData", folder: Path, count: int) -> int:
             files.write_json(kept, reports)
         progress("controls", len(sets), len(sets))
     found = {"pins": pinned, **_record(reports, real.facts, faults.spread_sets(real, count))}
-    page = "\n".join(markdown(found, name, real.facts)).encode()
-    files.write_all({record: files.as_json(found), table: page})
+    files.write_all({record: files.as_json(found), table: page(found, name, real.facts).encode()})
     kept.unlink()
     return len(sets)
 
@@ -131,90 +131,30 @@ def _record(reports: Mapping[str, Record], facts: "DataSet", chance: Sequence[st
     }
 
 
-def markdown(record: Record, name: str, facts: "DataSet") -> Iterator[str]:
-    """Formats the record of a data set as its page of docs/, line by line."""
+def page(record: Record, name: str, facts: "DataSet") -> str:
+    """Renders the record of a data set as its page of docs/."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     from mnistgan.evaluation import faults
     from mnistgan.evaluation.sensitivity import Sensitivity
 
     sensitivity = Sensitivity(record["controls"]["real"], record["spread"])
-    named, missing = faults.controls(facts), facts.classes[facts.missing_class or 0] if facts.classes else ""
-    heading = HEADING if name in TABLES else HEADING_OF.format(title=facts.title) + HEADING.partition("\n")[2]
-    yield from heading.format(
-        name=name, pins=record["pins"], sets=record.get("spread_sets", faults.SPREAD_SETS)
-    ).splitlines()
-    yield from ("", "## Controls", "", *_controls(record, named, sensitivity))
-    yield from ("", "Blind to each of them, of all metrics:", "")
-    for control_name, control in named.items():
-        seen = sensitivity.seen_by(record["controls"][control_name])
-        blind = [metric for metric in sensitivity.spread if metric not in seen]
-        if control_name != "real":
-            yield f"- {control.what}: {', '.join(f'`{metric}`' for metric in blind) or 'none'}"
-    yield from ("", "## Doses", "", *DOSE_NOTE.splitlines())
-    for fault, doses in record["doses"].items():
-        yield from (
-            "",
-            f"### {FAULTS[fault].format(missing=missing)}",
-            "",
-            *_doses(doses, sensitivity),
-        )
-    yield from ("", "## Thresholds of the verdict", "", *THRESHOLD_NOTE.splitlines(), "")
-    limits = [[f"`{key}`", f"{limit:g}"] for key, limit in record["thresholds"].items()]
-    yield from (*_table(["figure", "threshold"], limits), "")
-
-
-HEADING_OF = "# Which faults do the metrics see in {title}?\n"
-HEADING = """# Which faults do the metrics see?
-
-Made by `python -m pipeline dataset controls`; every figure in `pretrained/{name}/controls.json`, pins `{pins}`.
-
-Sets of real images with a known fault, measured like a generator's samples. A figure in **bold** is seen: it stands
-five spreads or more from what validation images as they are give. The spread is the standard deviation over {sets}
-disjoint sets of training images. FID is relative (docs/rulers.md)."""
-
-DOSE_NOTE = """\
-The fault in 1%, 5%, 20% and 50% of the samples (for a missing class: of its samples), with the smallest dose from which
-on a metric sees it. Metrics that do not see 50% are left out."""
-
-THRESHOLD_NOTE = """\
-Half-way between the figures at 5% and at 20% of the fault. `verdict` in `metrics/evaluation.json` names each figure
-that is past its threshold; where there is none, it is `healthy`."""
-
-FAULTS = {
-    "copied": "Copies of training images",
-    "repeated": "100 images over and over",
-    "noised": "Noised",
-    "class_removed": "{missing}s left out",
-}
-
-
-def _controls(record: Record, named: "Mapping[str, Control]", sensitivity: "Sensitivity") -> Iterator[str]:
-    metrics = [metric for metric in shown(Shown.CONTROLS) if metric.dosed in sensitivity.spread]
-    titles = (f"{metric.title}, {metric.unit}" if metric.unit else metric.title for metric in metrics)
-    names = [metric.dosed for metric in metrics]
-    rows = []
-    for name, control in named.items():
-        found = record["controls"][name]
-        cells = [_cell(found[name], sensitivity.sees(name, found[name])) for name in names]
-        rows.append([control.what, found["verdict"], *cells])
-    return _table(["images", "verdict", *titles], rows)
-
-
-def _doses(doses: Mapping[str, Record], sensitivity: "Sensitivity") -> Iterator[str]:
-    rows = []
-    for metric in sensitivity.spread:
-        smallest = sensitivity.smallest_dose(metric, doses)
-        if smallest:
-            cells = [_cell(found[metric], sensitivity.sees(metric, found[metric])) for found in doses.values()]
-            rows.append([f"`{metric}`", f"{sensitivity.real[metric]:.3g}", *cells, f"{float(smallest):.0%}"])
-    yield from _table(["metric", "real", *(f"{float(dose):.0%}" for dose in doses), "sees from"], rows)
-    yield ""
-    yield "Verdicts: " + "; ".join(f"{float(dose):.0%}: {found['verdict']}" for dose, found in doses.items()) + "."
-
-
-def _cell(value: float, seen: bool) -> str:
-    return f"**{value:.3g}**" if seen else f"{value:.3g}"
-
-
-def _table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    for row in (header, ["---"] * len(header), *rows):
-        yield f"| {' | '.join(row)} |"
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # noqa: S701 - Markdown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("controls.md.jinja").render(
+        record=record,
+        name=name,
+        title="" if name in TABLES else facts.title,
+        sets=record.get("spread_sets", faults.SPREAD_SETS),
+        columns=[metric for metric in shown(Shown.CONTROLS) if metric.dosed in sensitivity.spread],
+        metrics=list(sensitivity.spread),
+        sensitivity=sensitivity,
+        controls={control: of.what for control, of in faults.controls(facts).items()},
+        missing=facts.classes[facts.missing_class or 0] if facts.classes else "",
+    )

@@ -23,10 +23,7 @@ PINNED = Path("pretrained")
 
 
 def rulers(
-    dataset: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="A folder of datasets/; the one that params.yaml names if left out."),
-    ] = None,
+    dataset: controls.Named = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for them; pretrained/NAME, where they count, if left out."),

@@ -17,15 +17,15 @@ from pipeline.engines import working
 from pipeline.engines.jobs import Job
 from pipeline.places import Out
 
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-S", metavar="KEY=VALUE", help="Another value of a param, as `dvc exp run -S`; repeatable."),
+]
+
 
 def run(
     commit: Annotated[str, typer.Option(help="What to run: a commit of this clone or of its remote.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", "-S", metavar="KEY=VALUE", help="Another value of a param, as `dvc exp run -S`; repeatable."
-        ),
-    ] = None,
+    set_: Overrides = None,
     name: Annotated[str | None, typer.Option(help="Name of the experiment, instead of one by what is run.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder to leave what git keeps of it in; then nothing is pushed.")

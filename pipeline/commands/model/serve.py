@@ -7,16 +7,14 @@ from typing import Annotated
 import typer
 
 from pipeline import console, origins
-from pipeline.commands.ui import THIS_MACHINE, listening_at, with_port
+from pipeline.commands.ui import THIS_MACHINE, Host, listening_at, with_port
 from pipeline.origins import Rev, Run, Weights
 from pipeline.runtime import load_tensorflow
 from pipeline.stage import Verbose
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; the default is seen by this machine alone.")] = (
-        THIS_MACHINE
-    ),
+    host: Host = THIS_MACHINE,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     weights: Weights = None,
     rev: Rev = None,

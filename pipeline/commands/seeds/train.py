@@ -11,6 +11,7 @@ import typer
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import Interrupted, TrackingError, TrainingError, UsageError
 from pipeline import console, places
+from pipeline.commands.jobs.run import Overrides
 from pipeline.dvcfiles import dvc_yaml, git, layout
 from pipeline.engines import dask_serving, dvc_queue, planning, queueing, readiness
 from pipeline.engines.jobs import Engine
@@ -31,10 +32,7 @@ def train(
     recipe: Annotated[
         str | None, typer.Option(help="A recipe of the family, instead of the one that params.yaml names.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Another value of a param, as `dvc exp run -S`; repeatable."),
-    ] = None,
+    set_: Overrides = None,
     out: Annotated[Path | None, typer.Option(help=f"The file to record them in: {OUT}, unless --set is given.")] = None,
     jobs: Annotated[
         int, typer.Option(min=1, max=64, help="How many train at once in DVC's queue; one training takes two cores.")
