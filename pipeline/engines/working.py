@@ -138,17 +138,13 @@ def _python(folder: Path) -> Path:
 def lacking(locked: str) -> list[str]:
     """Lists the requirements of a lock that this Python does not have as they are pinned."""
     from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
 
     pinned = [Requirement(line[0].rstrip(" \\")) for line in _REQUIREMENT.finditer(locked)]
     wanted = [one for one in pinned if not one.marker or one.marker.evaluate()]
-    return [str(one) for one in wanted if not one.specifier.contains(_version(one.name) or "0.dev0", prereleases=True)]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    here = {canonicalize_name(one.name): one.version for one in metadata.distributions()}
+    found = [(one, here.get(canonicalize_name(one.name), "0.dev0")) for one in wanted]
+    return [str(one) for one, version in found if not one.specifier.contains(version, prereleases=True)]
 
 
 def _run(job: Job, folder: Path, python: Path, shared: bool) -> None:
