@@ -32,6 +32,18 @@ venv-dev: ## the same with the development tools of requirements-dev.lock
 venv-onnx: venv ## add what `model export --format onnx` takes, from requirements-onnx.lock
 	@python -m pip install --quiet --no-deps --require-hashes --requirement requirements-onnx.lock
 
+.PHONY: venv-team
+venv-team: venv ## add what a team's server and an object store take, from requirements-team.lock
+	@python -m pip install --quiet --no-deps --require-hashes --requirement requirements-team.lock
+
+.PHONY: services
+services: venv-team ## start PostgreSQL, an object store and MLflow's server on both, here, to try what a team shares
+	@python scripts/services.py start
+
+.PHONY: services-stop
+services-stop: venv ## end what make services started, and remove what it kept
+	@python scripts/services.py stop
+
 .PHONY: digits
 digits: venv ## draw digits.png by the generator that was trained here, else by the published one
 	@python -m pipeline generate --out digits.png --count 256

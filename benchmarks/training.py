@@ -30,7 +30,7 @@ from pipeline.runs import journal
 from pipeline.runs.journal import Event, Kind
 
 COPIED = ("pipeline", "src", "datasets", "pretrained", "recipes")
-LINKED = ("data",)
+DATA = ROOT / "data"
 _SAMPLED_EVERY = 0.2  # seconds
 _SHOWN_LINES = 15
 
@@ -162,16 +162,14 @@ def _scratch(changes: Mapping[str, int]) -> Iterator[Path]:
     """A folder with the code, the data and params.yaml, the default recipe changed."""
     from ruamel.yaml import YAML
 
-    for name in LINKED:
-        if not (ROOT / name / "train.npz").exists():
-            raise BenchmarkError(f"{name}/train.npz: no such file; `make repro` or `dvc repro prepare` makes it")
+    if not (DATA / "train.npz").exists():
+        raise BenchmarkError("data/train.npz: no such file; `make repro` or `dvc repro prepare` makes it")
     with tempfile.TemporaryDirectory(prefix="mnistgan-bench-") as name:
         folder = Path(name).resolve()
         (folder / ".dvc").mkdir()
         for part in COPIED:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for part in LINKED:
-            (folder / part).symlink_to(ROOT / part)
+        (folder / DATA.name).symlink_to(DATA)
         for file in (layout.PIPELINE, layout.LOCK, layout.IGNORED):
             if (ROOT / file).exists():
                 shutil.copyfile(ROOT / file, folder / file)

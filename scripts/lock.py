@@ -1,6 +1,7 @@
 """Writes requirements.lock and those beside it anew: every version for every platform, with hashes and no address. The
 first holds what runs, requirements-spread.lock what spreads experiments over machines, requirements-onnx.lock what
-writes ONNX, requirements-dev.lock what develops and those too; in the first's versions where they name a package of it.
+writes ONNX, requirements-team.lock what a team's server and store take, requirements-dev.lock what develops and those
+too; in the first's versions where they name a package of it.
 
 ``--benchmarks`` writes benchmarks/requirements.lock instead, of what only the benchmarks need.
 
@@ -20,7 +21,7 @@ COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"
 # One version for every Python that the project takes, so that another interpreter is not another NumPy too.
 COMPILE += ["--python-version", "3.11", "--fork-strategy", "fewest"]
 PROJECT = ["pyproject.toml", "--output-file", "requirements.lock", "--custom-compile-command", "make lock"]
-EXTRAS = ("onnx", "spread")
+EXTRAS = ("onnx", "spread", "team")
 DEVELOPMENT = ["--group", "dev", "--constraints", "requirements.lock"]
 DEVELOPMENT += [word for extra in EXTRAS for word in ("--constraints", f"requirements-{extra}.lock")]
 DEVELOPMENT += ["--output-file", "requirements-dev.lock", "--custom-compile-command", "make lock"]

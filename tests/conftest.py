@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,20 @@ def leave_the_person_out() -> None:
 
 
 leave_the_person_out()  # before a conftest.py below imports TensorFlow, and a test typer, which read it then
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what CI asks for, where all that tests need is there."""
+    parser.addoption("--no-skips", action="store_true", help="fail a test that would be skipped")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Makes a failure of what is skipped, where none may be."""
+    report = yield
+    if report.skipped and item.config.getoption("no_skips"):
+        report.outcome = "failed"
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ from tests.imports import ROOT, SOURCES, imports_of_top_level, python_files, rel
 from tests.pipeline.repository import Repository
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
-LOCKS = ["requirements.lock", "requirements-onnx.lock", "requirements-spread.lock", "requirements-dev.lock"]
+LOCKS = [f"requirements{name}.lock" for name in ("", "-onnx", "-spread", "-team", "-dev")]
 CALL = re.compile(r"python -m pipeline ([a-z]+(?: [a-z]+)?)")
 
 
