@@ -3,16 +3,13 @@
 import base64
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mnistgan.errors import UsageError
 from pipeline import console, output
 from pipeline.results import rows
-
-if TYPE_CHECKING:
-    from mnistgan.drawing.gallery.page import Card
 
 OUT = Path("gallery.html")
 TITLES = {
@@ -40,36 +37,34 @@ def gallery(
     kept = rows.read()
     if not kept:
         raise UsageError(f"{rows.RUNS}: no recipe is recorded; `make leaderboard` trains some")
-    from mnistgan.drawing.gallery.page import Page, html
+    from mnistgan.drawing.gallery.page import html
 
-    cards = sorted(map(_card, kept), key=lambda card: (card.data, math.isnan(card.relative), card.relative))
-    text = html(Page(tuple(cards)))
+    cards = sorted(map(_card, kept), key=lambda card: (card["data"], math.isnan(card["relative"]), card["relative"]))
+    text = html(cards)
     output.write("--out", out, lambda: text)
     if out != output.STDOUT:
         console.summary(f"wrote {out} ({len(text) / 1e6:.1f} MB), {len(kept)} recipes, to be opened in a browser")
 
 
-def _card(recipe: rows.Recipe) -> "Card":
-    from mnistgan.drawing.gallery.page import Card, Training, Walks
-
+def _card(recipe: rows.Recipe) -> dict[str, Any]:
+    """Collects what the page shows of a recipe: figures over its seeds, pictures and verdict of the first."""
     first = recipe.rows[0]
     training, walks = (_address(first.picture(name)) for name in (rows.TRAINING, rows.WALKS))
-    fid = recipe.relative(rows.FID)
-    return Card(
-        anchor=f"{recipe.data}-{recipe.family}-{recipe.recipe}",
-        name=recipe.name,
-        data=recipe.data,
-        labels=recipe.labels,
-        seeds=recipe.seeds,
-        verdict=first.results.side.members[0].figures.verdict or "none",
-        minutes=recipe.minutes,
-        relative=fid,
-        figures=(("relative FID", recipe.worded(rows.FID)), *((TITLES[n], recipe.worded(n)) for n in TITLES)),
-        training=Training(training, first.epochs) if training and first.epochs else None,
-        walks=Walks(walks, *first.walks) if walks and first.walks else None,
-        commit=first.commit,
-        folder=str(first.folder.parent),
-    )
+    return {
+        "anchor": f"{recipe.data}-{recipe.family}-{recipe.recipe}",
+        "name": recipe.name,
+        "data": recipe.data,
+        "labels": recipe.labels,
+        "seeds": recipe.seeds,
+        "verdict": first.results.side.members[0].figures.verdict or "none",
+        "minutes": recipe.minutes,
+        "relative": recipe.relative(rows.FID),  # NaN where every seed collapsed
+        "figures": [("relative FID", recipe.worded(rows.FID)), *((TITLES[n], recipe.worded(n)) for n in TITLES)],
+        "training": {"source": training, "epochs": first.epochs} if training and first.epochs else None,
+        "walks": {"source": walks, "steps": first.walks[0], "count": first.walks[1]} if walks and first.walks else None,
+        "commit": first.commit,
+        "folder": first.folder.parent,
+    }
 
 
 def _address(content: bytes | None) -> str:

@@ -1,17 +1,14 @@
 """Compares two results in pictures: one HTML file that needs nothing else, and its text as Markdown."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mnistgan.comparison.wording import NOTHING
 from pipeline import console, output
 from pipeline.commands import diff
-
-if TYPE_CHECKING:
-    from mnistgan.drawing.report.page import Curves, Page
 
 OUT = Path("report.html")
 
@@ -48,19 +45,20 @@ def report(
         console.summary(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), to be opened in a browser")
 
 
-def _markdown(result: output.Result, page: "Page") -> str:
+def _markdown(result: output.Result, page: Mapping[str, Any]) -> str:
     """Formats what `diff` says, then the rest of the page that is text."""
     shares = (
-        (str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b))) for row in page.shares.rows
+        (str(row.name), *(of.text if of else NOTHING for of in (row.prior, row.a, row.b)))
+        for row in page["shares"]["rows"]
     )
     sections = [
         result.markdown(),
-        *(_section(f"{group.title}, at the end", ("", "A", "B"), _last_rows(group)) for group in page.curves),
+        *(_section(f"{group['title']}, at the end", ("", "A", "B"), _last_rows(group)) for group in page["curves"]),
         _section("Share of each class", ("class", "data", "A", "B"), shares),
-        _section("Provenance", ("", "A", "B"), [(pair.name, pair.a, pair.b) for pair in page.provenance]),
+        _section("Provenance", ("", "A", "B"), [tuple(pair.values()) for pair in page["provenance"]]),
     ]
-    curves = [note for group in page.curves for note in group.notes]
-    notes = dict.fromkeys([*curves, *page.shares.notes, *page.grids.notes, *page.ends.notes])
+    parts = [*page["curves"], page["shares"], page["grids"], page["ends"]]
+    notes = dict.fromkeys(note for part in parts for note in part["notes"])
     sections.append("\n".join(f"- note: {output.escaped(note)}" for note in notes))
     return "\n\n".join(section.strip() for section in sections if section) + "\n"
 
@@ -70,8 +68,10 @@ def _section(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
     return "\n".join([f"### {title}", "", *output.markdown_table(columns, held)]) if held else ""
 
 
-def _last_rows(group: "Curves") -> Iterator[Sequence[str]]:
+def _last_rows(group: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     """Lists every column of both tables with its last value."""
-    last = [dict(zip(of.columns, of.rows[-1], strict=True)) if of and of.rows else {} for of in (group.a, group.b)]
+    last = [
+        dict(zip(of.columns, of.rows[-1], strict=True)) if of and of.rows else {} for of in (group["a"], group["b"])
+    ]
     for column in dict.fromkeys((*last[0], *last[1])):
         yield column, *(side[column].text if column in side else NOTHING for side in last)

@@ -14,7 +14,6 @@ from mnistgan.comparison.sides import changes
 from mnistgan.drawing.grids import TRAINING_SIDE, tile
 from mnistgan.drawing.report import curves, dots, samples
 from mnistgan.drawing.report.curves import Chart
-from mnistgan.drawing.report.page import Causes, Curves, Ends, Frame, Grids, Page, Pair, Party, Shares, Stop
 from mnistgan.errors import MnistganError
 from pipeline.dvcfiles import layout
 from pipeline.results import answers, exhibits
@@ -26,30 +25,43 @@ FINAL = "final weights"
 NOT_HERE = "not on this machine"
 NO_CLASSES = "the data has no classes"
 
+Part = dict[str, Any]
+"""A part of the page, by the names that its template has."""
 
-def page(found: Comparison, a: Results, b: Results) -> Page:
+
+def page(found: Comparison, a: Results, b: Results) -> Part:
     """Lays out a comparison of two results."""
     of_a, of_b = Exhibits("A", a), Exhibits("B", b)
     word, _, reason = wording.headline(found).partition(": ")
-    return Page(
-        verdict=found.verdict,
-        word=word,
-        reason=reason,
-        a=Party(of_a.letter, a.side.name, of_a.where(), of_a.verdict()),
-        b=Party(of_b.letter, b.side.name, of_b.where(), of_b.verdict()),
-        lines=tuple(answers.lines(a, b, answers.changed(a, b))),
-        notes=tuple(_notes(found, answers.notes(found, a, b))),
-        metrics=tuple(dots.metric_rows(found)),
-        curves=(
+    return {
+        "verdict": found.verdict,
+        "word": word,
+        "reason": reason,
+        "a": _party(of_a),
+        "b": _party(of_b),
+        "lines": list(answers.lines(a, b, answers.changed(a, b))),
+        "notes": list(_notes(found, answers.notes(found, a, b))),
+        "metrics": list(dots.metric_rows(found)),
+        "curves": [
             _curves("While training", exhibits.CURVES, _of_scalars(), of_a, of_b),
             _curves("Looks at validation", exhibits.LOOKS, curves.LOOKS, of_a, of_b),
-        ),
-        grids=_grids(of_a, of_b),
-        shares=_shares(found, of_a, of_b),
-        ends=_ends(of_a, of_b),
-        causes=tuple(_causes(a, b)),
-        provenance=tuple(_provenance(of_a, of_b)),
-    )
+        ],
+        "grids": _grids(of_a, of_b),
+        "shares": _shares(found, of_a, of_b),
+        "ends": _ends(of_a, of_b),
+        "causes": list(_causes(a, b)),
+        "provenance": list(_provenance(of_a, of_b)),
+    }
+
+
+def _party(side: Exhibits) -> Part:
+    """Names a side and says what it is, for the head of the page."""
+    return {
+        "letter": side.letter,
+        "name": side.results.side.name,
+        "where": side.where(),
+        "verdict": side.verdict(),
+    }
 
 
 def html(found: Comparison, a: Results, b: Results) -> str:
@@ -75,22 +87,23 @@ def _of_scalars() -> list[Chart]:
     return [Chart({name: ""}, of.title[0].upper() + of.title[1:], of.unit) for name, of in scalars.items()]
 
 
-def _curves(title: str, path: Path, charts: Sequence[Chart], a: Exhibits, b: Exhibits) -> Curves:
+def _curves(title: str, path: Path, charts: Sequence[Chart], a: Exhibits, b: Exhibits) -> Part:
     (of_a, notes_a), (of_b, notes_b) = a.curves(path), b.curves(path)
     drawings = (curves.draw(chart, of_a, of_b) for chart in charts)
     rows_a, rows_b = (None if table is None else curves.listing(charts, table) for table in (of_a, of_b))
-    return Curves(title, tuple(filter(None, drawings)), rows_a, rows_b, (*notes_a, *notes_b))
+    drawn, notes = list(filter(None, drawings)), [*notes_a, *notes_b]
+    return {"title": title, "drawings": drawn, "a": rows_a, "b": rows_b, "notes": notes}
 
 
-def _shares(found: Comparison, a: Exhibits, b: Exhibits) -> Shares:
+def _shares(found: Comparison, a: Exhibits, b: Exhibits) -> Part:
     (of_a, notes_a), (of_b, notes_b) = a.shares(), b.shares()
     count = int(found.a.members[0].figures.leaves.get("samples", 0))
-    rows = tuple(dots.share_rows(of_a, of_b, count))
+    rows = list(dots.share_rows(of_a, of_b, count))
     none = [NO_CLASSES] if (of_a or of_b) and not rows else []
-    return Shares(rows, count, (*none, *notes_a, *notes_b))
+    return {"rows": rows, "samples": count, "notes": [*none, *notes_a, *notes_b]}
 
 
-def _grids(a: Exhibits, b: Exhibits) -> Grids:
+def _grids(a: Exhibits, b: Exhibits) -> Part:
     """Collects the final pictures of both sides, and before them those of the epochs that both sides have."""
     notes = [*a.sheet[1], *b.sheet[1], *_latents(a, b)]
     of_a, of_b = ({}, {}) if None in (a.place, b.place) else (a.grids(), b.grids())
@@ -101,9 +114,8 @@ def _grids(a: Exhibits, b: Exhibits) -> Grids:
             "`dvc pull` fetches what was pushed)"
         )
         of_a, of_b = {}, {}
-    return Grids(
-        a=tuple(_frames(a, of_a)), b=tuple(_frames(b, of_b)), stops=tuple(_stops(a, b, of_a, of_b)), notes=tuple(notes)
-    )
+    frames = {"a": list(_frames(a, of_a)), "b": list(_frames(b, of_b))}
+    return {**frames, "stops": list(_stops(a, b, of_a, of_b)), "notes": notes}
 
 
 def _latents(a: Exhibits, b: Exhibits) -> Iterator[str]:
@@ -116,30 +128,39 @@ def _latents(a: Exhibits, b: Exhibits) -> Iterator[str]:
         yield f"the latents are NOT the same: {GRID_SEED} is {seeds[0]} for A and {seeds[1]} for B"
 
 
-def _frames(side: Exhibits, grids: Mapping[int, np.ndarray]) -> Iterator[Frame]:
+def _frames(side: Exhibits, grids: Mapping[int, np.ndarray]) -> Iterator[Part]:
+    """Lists a side's pictures of the fixed latents, each with the moment of training that it is of."""
     for epoch, pixels in grids.items():
         last = " (its last)" if epoch == max(grids) else ""
-        yield Frame(samples.embedded(pixels), f"epoch {epoch}{last}", f"256 samples of {side.name} after epoch {epoch}")
+        yield _frame(pixels, f"epoch {epoch}{last}", f"256 samples of {side.name} after epoch {epoch}")
     sheet, _ = side.sheet
     if sheet is not None:
         whole = sheet if side.samples is None else tile(side.samples, TRAINING_SIDE)
-        yield Frame(samples.embedded(whole), FINAL, f"256 samples by the {FINAL} of {side.name}")
+        yield _frame(whole, FINAL, f"256 samples by the {FINAL} of {side.name}")
 
 
-def _stops(a: Exhibits, b: Exhibits, of_a: Mapping[int, np.ndarray], of_b: Mapping[int, np.ndarray]) -> Iterator[Stop]:
-    """Lists the places of the slider: every epoch of either side, then the final weights."""
+def _frame(pixels: np.ndarray, caption: str, description: str) -> Part:
+    return {"source": samples.embedded(pixels), "caption": caption, "description": description}
+
+
+def _stops(a: Exhibits, b: Exhibits, of_a: Mapping[int, np.ndarray], of_b: Mapping[int, np.ndarray]) -> Iterator[Part]:
+    """Lists the places of the slider, each with the frame of either side: every epoch, then the final weights.
+
+    The last is what a page without a script shows.
+    """
 
     def frame(epochs: Iterable[int], epoch: int) -> int:
         return max(0, sum(each <= epoch for each in epochs) - 1)
 
     for epoch in sorted({*of_a, *of_b}):
-        yield Stop(f"epoch {epoch}", frame(of_a, epoch), frame(of_b, epoch))
+        yield {"label": f"epoch {epoch}", "a": frame(of_a, epoch), "b": frame(of_b, epoch)}
     if a.sheet[0] is not None or b.sheet[0] is not None:
         last = [len(of) if side.sheet[0] is not None else max(0, len(of) - 1) for side, of in ((a, of_a), (b, of_b))]
-        yield Stop(FINAL, *last)
+        yield {"label": FINAL, "a": last[0], "b": last[1]}
 
 
-def _ends(a: Exhibits, b: Exhibits) -> Ends:
+def _ends(a: Exhibits, b: Exhibits) -> Part:
+    """Collects the samples that the classifier is most and least sure of."""
     lacking = f"{NOT_HERE}, since there is no sheet of 16 by 16 samples to cut them from"
     without = [side for side in (a, b) if side.samples is None]
     notes = [f"{side.name}: {lacking}" if side.place else side.why_nothing for side in without]
@@ -150,23 +171,31 @@ def _ends(a: Exhibits, b: Exhibits) -> Ends:
         notes.append(f"the classifier's weights that {layout.LOCK} records are {NOT_HERE}")
     drawn = (side.samples for side in (a, b))
     of_a, of_b = (None if weights is None or images is None else samples.rank(images, weights) for images in drawn)
-    return Ends(of_a, of_b, tuple(notes))
+    return {"a": of_a, "b": of_b, "notes": notes}
 
 
-def _causes(a: Results, b: Results) -> Iterator[Causes]:
+def _causes(a: Results, b: Results) -> Iterator[Part]:
+    """Lists params, data and code of both sides; what differs stands first."""
     unknown = [side.side.name for side in (a, b) if not side.recorded]
     for kind in ("params", "data", "code"):
         if unknown:
-            yield Causes(kind.capitalize(), (), (), f"not recorded for {' and '.join(unknown)}")
+            said = f"not recorded for {' and '.join(unknown)}"
+            yield {"title": kind.capitalize(), "differing": [], "same": [], "unknown": said}
             continue
         held: tuple[Mapping[str, Any], Mapping[str, Any]] = getattr(a, kind), getattr(b, kind)
         changed = [change.name for change in changes(*held)]
         names = dict.fromkeys((*changed, *held[0], *held[1]))
-        pairs = {name: Pair(name, *(wording.or_none(side.get(name)) for side in held)) for name in names}
-        yield Causes(kind.capitalize(), tuple(pairs.pop(name) for name in changed), tuple(pairs.values()))
+        pairs = {name: _pair(name, *(wording.or_none(side.get(name)) for side in held)) for name in names}
+        differing = [pairs.pop(name) for name in changed]
+        yield {"title": kind.capitalize(), "differing": differing, "same": list(pairs.values()), "unknown": ""}
 
 
-def _provenance(a: Exhibits, b: Exhibits) -> Iterator[Pair]:
+def _pair(name: str, a: str, b: str) -> Part:
+    """Names what each side has somewhere, in words."""
+    return {"name": name, "a": a, "b": b}
+
+
+def _provenance(a: Exhibits, b: Exhibits) -> Iterator[Part]:
     of_a, of_b = dict(a.provenance()), dict(b.provenance())
     for name in sorted({*of_a, *of_b}, key=[*of_a, *of_b].index):
-        yield Pair(name, of_a.get(name, wording.NOTHING), of_b.get(name, wording.NOTHING))
+        yield _pair(name, of_a.get(name, wording.NOTHING), of_b.get(name, wording.NOTHING))

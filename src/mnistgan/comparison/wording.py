@@ -90,11 +90,7 @@ def _basis(found: Comparison) -> str:
         test = "t test" if is_pooled else "Welch's test"
         told = f"{test} on log FID, {of_a} and {of_b} seeds"
         if not is_pooled:
-            told += (
-                ", whose spreads and the recorded differ too far to be pooled"
-                if recorded
-                else (", whose spreads differ too far to be pooled")
-            )
+            told += f", whose spreads{' and the recorded' if recorded else ''} differ too far to be pooled"
         elif found.others_recorded:
             told += f", with the spread of {found.others_recorded} more recorded"
     elif found.basis is Basis.RECORDED:

@@ -1,7 +1,6 @@
 """Words a model's card in Markdown: what it is, how good, its faults, its data, its licence, how to make it again."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,29 +12,11 @@ from mnistgan.metrics.catalog import deciding, sampling_interval
 TEMPLATE = "card.md.jinja"
 
 
-@dataclass(frozen=True)
-class Data:
-    """What a card tells of the data."""
+def card(facts: Mapping[str, object], data: Mapping[str, object], figures: Figures | None, licence: str) -> str:
+    """Renders the card. ``facts``: family, recipe, seed, weights (sha256) and commit; what isn't known is empty.
 
-    title: str
-    noun: str
-    classes: Sequence[str]
-    licence: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """A figure beside what real images get."""
-
-    title: str
-    mark: str
-    value: str
-    interval: str
-    real: str
-
-
-def card(facts: Mapping[str, object], data: Data, figures: Figures | None, licence: str) -> str:
-    """Renders the card. ``facts``: family, recipe, seed, weights (sha256) and commit; what isn't known is empty."""
+    ``data``: title, noun, classes and licence of the data set.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -46,10 +27,7 @@ def card(facts: Mapping[str, object], data: Data, figures: Figures | None, licen
     said = [part.strip() for part in (verdict or "").split(";")]
     return environment.get_template(TEMPLATE).render(
         **{name: facts[name] for name in ("family", "recipe", "seed", "weights", "commit")},
-        title=data.title,
-        noun=data.noun,
-        classes=data.classes,
-        data_licence=data.licence,
+        data=data,
         licence=licence,
         verdict=verdict,
         faults=[part for part in said if part and not part.startswith(HEALTHY)],
@@ -59,12 +37,19 @@ def card(facts: Mapping[str, object], data: Data, figures: Figures | None, licen
     )
 
 
-def _rows(figures: Figures) -> Iterator[Row]:
-    metrics = {metric.name: metric for metric in deciding().values()}
-    for name, metric in metrics.items():
-        if name in figures.leaves:
+def _rows(figures: Figures) -> Iterator[dict[str, str]]:
+    """Lists the figures that decide, each beside what real images get."""
+    for metric in dict.fromkeys(deciding().values()):
+        if metric.name in figures.leaves:
             interval = sampling_interval(metric, figures.leaves)
             ends = f"{number(interval.low)} to {number(interval.high)}" if interval else NOTHING
             real = figures.leaves.get(metric.real) if metric.real else None
             shown = NOTHING if real is None else number(real)
-            yield Row(metric.title, metric.better.mark, number(figures.leaves[name]), ends, shown)
+            value = number(figures.leaves[metric.name])
+            yield {
+                "title": metric.title,
+                "mark": metric.better.mark,
+                "value": value,
+                "interval": ends,
+                "real": shown,
+            }

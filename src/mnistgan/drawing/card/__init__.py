@@ -1,1 +1,0 @@
-"""The card that goes with a model."""
