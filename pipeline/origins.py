@@ -83,7 +83,7 @@ class Origin:
             "family": str(read_arrays(self.path)["kind"]),
             "recipe": params.get("train.recipe", ""),
             "seed": params.get("train.seed", ""),
-            "data": params.get(datasets.NAME, former.DATA["name"]) if params else "",
+            "data": datasets.name_of(params) if params else "",
             "weights": self.digest,
             "commit": commits[-1].id if commits else "",
         }

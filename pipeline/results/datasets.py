@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 NAME = "data.name"
 
 
+def name_of(params: Mapping[str, Any]) -> str:
+    """Names the one that params by dotted name are of; the one that there was before others, where they name none."""
+    return str(params.get(NAME, former.DATA["name"]))
+
+
 def of_params(params: Mapping[str, Any]) -> "DataSet":
     """Reads the one that params by dotted name are of; as this checkout describes it."""
     from mnistgan.datasets import contract  # by pydantic, which `--help` does without
 
-    return contract.load(str(params.get(NAME, former.DATA["name"])))
+    return contract.load(name_of(params))
 
 
 def of_commit(commit: str) -> "DataSet":
@@ -47,6 +52,5 @@ def check_same(a: Results, b: Results) -> str | None:
 
 
 def named_here() -> str:
-    """Names the data set of params.yaml; the one that there was before others, where there is none."""
-    document = dvc_yaml.read_params() if layout.PARAMS.is_file() else {}
-    return str(dict(reading.flatten(document)).get(NAME, former.DATA["name"]))
+    """Names the data set of params.yaml, if there is such a file."""
+    return name_of(dict(reading.flatten(dvc_yaml.read_params() if layout.PARAMS.is_file() else {})))

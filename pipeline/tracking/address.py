@@ -28,6 +28,11 @@ def database(root: Path) -> Path:
     return root.resolve() / STORE / DATABASE
 
 
+def is_yet_to_be_made(root: Path) -> bool:
+    """Whether the store is the main repository's own, and nothing was published to it yet."""
+    return sqlite_file(uri(root)) == database(root) and not database(root).exists()
+
+
 def is_server(address: str) -> bool:
     """Whether a store is behind a server, which then says itself where artifacts go."""
     return address.lower().startswith(("http://", "https://"))

@@ -84,7 +84,7 @@ def gather(found: Sources, root: Path) -> Publication:
         dataset=_data_summary(parts),
         generator=generator,
         results=hashlib.sha256(made.encode()).hexdigest() if made else None,
-        rules=_rules(root, publication.data(now.params)) if complete else {},
+        rules=_rules(root, datasets.name_of(now.params)) if complete else {},
         best_pins=_pins_of_commit(root) if complete else "",
     )
 

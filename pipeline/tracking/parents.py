@@ -9,20 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mnistgan.comparison import seeds
+from pipeline.tracking import publication
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.groups import Group
 from pipeline.tracking.lease import set_status
-from pipeline.tracking.publication import (
-    FAMILY,
-    NOTE,
-    PINS,
-    RECIPE_DIGEST,
-    RUN_KEY,
-    SEED,
-    Point,
-    Publication,
-    Status,
-)
+from pipeline.tracking.publication import NOTE, RECIPE_DIGEST, RUN_KEY, Point, Publication, Status
 from pipeline.tracking.reading import RESULTS, tag
 from pipeline.tracking.writing import log_points
 
@@ -46,7 +37,7 @@ def publish(at: Connection, group: Group, author: Mapping[str, str]) -> tuple["R
     """
     found = at.search(f"tags.`{RECIPE_DIGEST}` = '{group.digest}'")
     children = _one_a_state(found)
-    family = next((child.data.params.get(FAMILY) for child in children), None)  # that a child tells, if any does
+    family = next((child.data.params.get(publication.FAMILY) for child in children), None)
     name = f"{family}/{group.name}" if family else group.name
     made = {GROUP: group.digest, **author}
     run = find(at, group.digest) or at.client.create_run(at.experiment, tags=made, run_name=name)
@@ -54,7 +45,7 @@ def publish(at: Connection, group: Group, author: Mapping[str, str]) -> tuple["R
     tags = {
         GROUP: group.digest,
         **_note(run, group.note()),
-        PINS: group.rows[0].figures.pins,
+        publication.PINS: group.rows[0].figures.pins,
         "mnistgan.seeds": ", ".join(str(row.seed) for row in group.rows),
     }
     table = seeds.dumps(group.rows)
@@ -116,9 +107,9 @@ def _release(at: Connection, run: "Run") -> bool:
 def _add_params(at: Connection, run: "Run", group: Group, children: Iterable["Run"]) -> int:
     """Logs what all children were trained with; the recipe's name where there are none."""
     first, *others = [child.data.params.items() for child in children] or [dict[str, str]().items()]
-    shared = {name: value for name, value in first if name != SEED and all((name, value) in other for other in others)}
-    told = {"train.recipe": group.recipe, **shared}
-    new = [name for name in sorted(told) if name not in run.data.params]
+    shared = {item for item in first if all(item in other for other in others)}
+    told = {"train.recipe": group.recipe, **dict(shared)}
+    new = [name for name in sorted(told) if name not in run.data.params and name != publication.SEED]
     for name in new:
         at.client.log_param(run.info.run_id, name, told[name])
     return len(new)

@@ -151,15 +151,10 @@ def params(held: Mapping[str, Scalar]) -> dict[str, str]:
     return {name: str(value) for name, value in named.items()}
 
 
-def data(held: Mapping[str, Scalar]) -> str:
-    """Names the data set of a run's params."""
-    return str(held.get(DATA, former.DATA["name"]))
-
-
 def name(held: Mapping[str, Scalar], experiment: str | None, key: str) -> str:
     """Names a run: the data set unless it is MNIST, family/recipe/seed, the experiment if it was one, and the key."""
     parts = [held.get(FAMILY, former.FAMILY), held[RECIPE], held[SEED]]
-    before = [] if data(held) == former.DATA["name"] else [data(held)]
+    before = [] if datasets.name_of(held) == former.DATA["name"] else [datasets.name_of(held)]
     place = "/".join(map(str, [*before, *parts]))
     return " · ".join(filter(None, (place, experiment, key)))
 
@@ -169,7 +164,7 @@ def facts(content: Publication, weights: str) -> dict[str, Any]:
     held = content.state.params
     told = {name: held.get(f"train.{name}") for name in ("family", "recipe", "seed")}
     commit = content.tags.get(COMMIT, "")
-    return {**told, "data": data(held), "weights": weights, "commit": commit}
+    return {**told, "data": datasets.name_of(held), "weights": weights, "commit": commit}
 
 
 def summary(verdict: str | None, leaves: Mapping[str, float]) -> str:

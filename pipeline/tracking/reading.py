@@ -14,20 +14,11 @@ from typing import TYPE_CHECKING
 from mnistgan.errors import UsageError
 from pipeline.dvcfiles import layout
 from pipeline.results import former
-from pipeline.tracking import holdings
-from pipeline.tracking.address import database, sqlite_file, uri
+from pipeline.tracking import holdings, publication
+from pipeline.tracking.address import is_yet_to_be_made
 from pipeline.tracking.connection import Connection, connect
 from pipeline.tracking.failures import speaking_plainly
-from pipeline.tracking.publication import (
-    DRAWING,
-    EXPERIMENT,
-    MACHINE_TAGS,
-    RUN_KEY,
-    TRAIN_KEY,
-    UNFINISHED,
-    Publication,
-    Status,
-)
+from pipeline.tracking.publication import RUN_KEY, TRAIN_KEY, UNFINISHED, Publication, Status
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -39,7 +30,7 @@ PUBLISHER = "mnistgan.publisher"
 REPLACES = "mnistgan.replaces"
 """Tag of a run: the one that it was made in place of."""
 CLONE = "mnistgan.clone"
-BEGUN = ("attributes.run_id", *(f"tags.`{name}`" for name in (RUN_KEY, TRAIN_KEY, DRAWING)))
+BEGUN = ("attributes.run_id", *(f"tags.`{name}`" for name in (RUN_KEY, TRAIN_KEY, publication.DRAWING)))
 """What a person may name a run by the beginning of, as MLflow's searches call it."""
 _BEGINNING = re.compile("[0-9a-f]{6,64}")
 WEIGHTS = Path("models/final.npz")
@@ -82,8 +73,7 @@ class Runs:
     """The runs of a repository's store, none where it has no store. Each question raises TrackingError on an outage."""
 
     def __init__(self, root: Path) -> None:
-        is_missing = sqlite_file(uri(root)) == database(root) and not database(root).exists()
-        self._at = None if is_missing else connect(root)
+        self._at = None if is_yet_to_be_made(root) else connect(root)
 
     def named(self, name: str) -> list[TracedRun]:
         """Lists the runs that a name means, newest first."""
@@ -156,7 +146,7 @@ def find(at: Connection, name: str) -> "list[Run]":
     Those of this name; else of the experiment of this name; else whose id, else whose run key, train key or weights
     begin so, by six hex digits or more.
     """
-    conditions = [_is("attributes.run_name", name), _is(f"tags.`{EXPERIMENT}`", name)]
+    conditions = [_is("attributes.run_name", name), _is(f"tags.`{publication.EXPERIMENT}`", name)]
     if _BEGINNING.fullmatch(name):
         conditions += [f"{field} LIKE '{name}%'" for field in BEGUN]
     return next(filter(None, map(at.search, filter(None, conditions))), [])
@@ -170,7 +160,7 @@ def _is(field: str, value: str) -> str:
 
 def is_of_one_of(run: "Run", machines: Iterable[Mapping[str, str]]) -> bool:
     """Whether a run was made where one of a journal's starts says; one that says less than they is taken for it."""
-    carried = {name: value for name in MACHINE_TAGS if (value := tag(run, name))}
+    carried = {name: value for name in publication.MACHINE_TAGS if (value := tag(run, name))}
     return any(carried.items() <= machine.items() for machine in machines)
 
 

@@ -54,7 +54,7 @@ def names(content: Publication) -> tuple[str, ...]:
 
 def model_name(params: Mapping[str, Any]) -> str:
     """Names the registered model of a state by its params: of the data set and the family."""
-    return f"{MODELS}-{publication.data(params)}-{params.get(FAMILY, former.FAMILY)}"
+    return f"{MODELS}-{datasets.name_of(params)}-{params.get(FAMILY, former.FAMILY)}"
 
 
 def add_model(at: Connection, run_id: str, content: Publication) -> tuple["LoggedModel", bool]:
@@ -109,13 +109,13 @@ def _save(folder: Path, run_id: str, model: "LoggedModel", content: Publication)
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    from mnistgan.exporting import graph
+    from mnistgan import exporting
     from mnistgan.families import sampling
     from pipeline.tracking import served
 
     assert content.generator is not None
     drawing = sampling.load(content.generator, datasets.of_params(content.state.params).counts, plain=True)
-    graph.write_saved_model(drawing, folder.parent / "graph", publication.facts(content, sha256(content.generator)))
+    exporting.write_saved_model(drawing, folder.parent / "graph", publication.facts(content, sha256(content.generator)))
     versions = {name: version for name, version in content.tags.items() if name.startswith(VERSION_TAG)}
     trained_with = [f"{name.removeprefix(VERSION_TAG)}=={version}" for name, version in versions.items()]
     mlflow.pyfunc.save_model(
@@ -207,7 +207,7 @@ def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool
 
     Where none passes, a version that was measured under other pins keeps the alias: these rules were not asked of it.
     """
-    held = _aliased(at, name)
+    held = aliased(at, name)
     if best is not None and (held is None or str(best) != str(held.version)):
         at.client.set_registered_model_alias(name, ALIAS, str(best))
         return True
@@ -220,8 +220,8 @@ def _point_alias(at: Connection, name: str, best: int | None, pins: str) -> bool
     return True
 
 
-def _aliased(at: Connection, name: str) -> "ModelVersion | None":
-    """Finds the version that the alias names; to ask for the registered model would read every version of it."""
+def aliased(at: Connection, name: str) -> "ModelVersion | None":
+    """Finds the version that the alias names, if any; the registered model itself would come with every version."""
     from mlflow.exceptions import MlflowException
 
     try:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from mnistgan.errors import UsageError
 from pipeline.dvcfiles import layout
 from pipeline.runtime import load_tensorflow
-from pipeline.tracking.address import database, sqlite_file, uri
+from pipeline.tracking.address import is_yet_to_be_made
 from pipeline.tracking.connection import connect
 from pipeline.tracking.failures import speaking_plainly
-from pipeline.tracking.registry import ALIAS, CODE
+from pipeline.tracking.registry import CODE, aliased
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -36,21 +36,16 @@ def best(name: str, folder: Path) -> tuple[Path, str] | None:
     Returns the version's name too. Raises TrackingError where the store can't be reached, UsageError where the version
     is of before models could be asked.
     """
-    from mlflow.exceptions import MlflowException
-
     root = layout.main_root()
-    if sqlite_file(uri(root)) == database(root) and not database(root).exists():
+    if is_yet_to_be_made(root):
         return None
-    client = connect(root).client
+    at = connect(root)
     with speaking_plainly():
         import mlflow
 
-        try:
-            version = client.get_model_version_by_alias(name, ALIAS)
-        except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                return None
-            raise
+        version = aliased(at, name)
+        if version is None:
+            return None
         model = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version.version}", dst_path=str(folder)))
     if not (model / CODE).is_file():
         raise UsageError(

@@ -18,7 +18,7 @@ from pipeline.tracking.failures import again_where_two_collided, speaking_plainl
 from pipeline.tracking.groups import Group
 from pipeline.tracking.publication import FORMER_FIGURES, Point, Publication
 from pipeline.tracking.reading import PUBLISHER, REPLACES, RESULTS, called, run_for, tag
-from pipeline.tracking.writing import Steps
+from pipeline.tracking.writing import Known
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -48,20 +48,12 @@ class Published:
         return f"MLflow run {self.name!r}: {f'added {added}' if self.is_news else 'already holds it all'}"
 
 
-@dataclass
-class _Memory:
-    """A run's content as it is known; asked of the store once, since one process publishes to a run at a time."""
-
-    steps: Steps
-    manifest: dict[str, str] | None = None
-
-
 class Store:
     """MLflow's store, as one process publishes to it. Each method raises TrackingError where it can't be reached."""
 
     def __init__(self, root: Path) -> None:
         self._at = connect(root)
-        self._memory: dict[str, _Memory] = {}
+        self._memory: dict[str, Known] = {}
         self._begun: dict[str, str] = {}  # the run that this process publishes to, by key
         self._news: list[str] = []
 
@@ -158,7 +150,7 @@ class Store:
             params=writing.add_params(at, run, content),
             tags=at.set_tags(run, content.tags) + writing.add_note(at, run, content),
             inputs=writing.add_dataset(at, run, content),
-            points=writing.add_points(at, run_id, content.points, memory.steps),
+            points=writing.add_points(at, run_id, content.points, memory),
             images=writing.add_grids(at, run_id, content.grids, manifest),
             files=writing.add_files(at, run_id, content.artifacts, manifest)
             + writing.add_strip(at, run_id, content, manifest)
@@ -197,12 +189,12 @@ class Store:
         manifest |= dict.fromkeys(names, sha256(content.generator))
         return int(is_logged or bool(made)), lost
 
-    def _memory_of(self, run_id: str) -> _Memory:
-        return self._memory.setdefault(run_id, _Memory(Steps(self._at, run_id)))
+    def _memory_of(self, run_id: str) -> Known:
+        return self._memory.setdefault(run_id, Known(self._at, run_id))
 
     def _is_doubled(self, run: "Run") -> bool:
         steps = self._memory_of(run.info.run_id).steps
-        return any(max(steps.of(name).values(), default=0) > 1 for name in run.data.metrics)
+        return any(max(steps(name).values(), default=0) > 1 for name in run.data.metrics)
 
 
 def _as_it_was(run: "Run", content: Publication) -> Publication:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnistgan.files import sha256
-from pipeline.tracking import holdings, images, publication
+from pipeline.results import datasets
+from pipeline.tracking import holdings, images
 from pipeline.tracking.connection import Connection
 from pipeline.tracking.holdings import Holdings
 from pipeline.tracking.publication import NOTE, Point, Publication, note
@@ -28,14 +29,16 @@ DATASET_DIGEST = 36
 """Characters that MLflow keeps of a dataset's digest."""
 
 
-class Steps:
-    """Counts a run's points of each metric, by step; asked of the store once, since MLflow would add a second."""
+class Known:
+    """A run's content as it is known; asked of the store once, since one process publishes to a run at a time."""
 
     def __init__(self, at: Connection, run_id: str) -> None:
         self._at, self._run_id = at, run_id
         self._known: dict[str, Counter[int]] = {}
+        self.manifest: dict[str, str] | None = None
 
-    def of(self, metric: str) -> Counter[int]:
+    def steps(self, metric: str) -> Counter[int]:
+        """Counts the points of a metric by step; MLflow would add a second one."""
         if metric not in self._known:
             history = self._at.client.get_metric_history(self._run_id, metric)
             self._known[metric] = Counter(point.step for point in history)
@@ -83,18 +86,18 @@ def add_dataset(at: Connection, run: "Run", content: Publication) -> int:
         return 0
     digest = content.state.data_digest[:DATASET_DIGEST]
     source = json.dumps({"dvc.lock": "prepare", "digest": content.state.data_digest})
-    dataset = Dataset(publication.data(content.params), digest, "dvc", source, profile=content.dataset)
+    dataset = Dataset(datasets.name_of(content.params), digest, "dvc", source, profile=content.dataset)
     at.client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
     return 1
 
 
-def add_points(at: Connection, run_id: str, points: Sequence[Point], steps: Steps) -> int:
-    new = [point for point in points if not steps.of(point.metric)[point.step]]
+def add_points(at: Connection, run_id: str, points: Sequence[Point], known: Known) -> int:
+    new = [point for point in points if not known.steps(point.metric)[point.step]]
     for start in range(0, len(new), POINTS_A_BATCH):
         batch = new[start : start + POINTS_A_BATCH]
         log_points(at, run_id, batch)
         for point in batch:
-            steps.of(point.metric)[point.step] += 1
+            known.steps(point.metric)[point.step] += 1
     return len(new)
 
 

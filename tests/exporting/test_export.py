@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistgan import families
+from mnistgan import exporting, families
 from mnistgan.errors import DifferenceError, UsageError
-from mnistgan.exporting import formats, parity
-from mnistgan.exporting.formats import Format
+from mnistgan.exporting import Format
 from mnistgan.families import sampling
 from mnistgan.files import read_arrays, sha256, write_arrays
 from pipeline.commands.model.export import export
@@ -38,12 +37,12 @@ def altered(weights: Path, to: Path) -> None:
 @pytest.mark.parametrize("chosen", [Format.SAVED_MODEL, Format.NPZ])
 def test_an_export_draws_what_the_weights_draw(chosen: Format, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    formats.write(chosen, weights, COUNTS, out, TOLD)
-    assert parity.demand(chosen, out, weights, COUNTS) < 1e-6
+    exporting.write(chosen, weights, COUNTS, out, TOLD)
+    assert exporting.demand(chosen, out, weights, COUNTS) < 1e-6
 
 
 def test_an_npz_says_what_it_is_and_is_taken_as_weights(weights: Path, tmp_path: Path) -> None:
-    formats.write(Format.NPZ, weights, COUNTS, tmp_path / "out.npz", TOLD)
+    exporting.write(Format.NPZ, weights, COUNTS, tmp_path / "out.npz", TOLD)
     with zipfile.ZipFile(tmp_path / "out.npz") as archive:
         assert json.loads(archive.comment) == {**TOLD, "latent_size": 100, "prior": []}
     assert sampling.load(tmp_path / "out.npz", COUNTS).latent_size == 100
@@ -51,20 +50,20 @@ def test_an_npz_says_what_it_is_and_is_taken_as_weights(weights: Path, tmp_path:
 
 def test_one_that_draws_otherwise_is_refused(weights: Path, tmp_path: Path) -> None:
     altered(weights, tmp_path / "other.npz")
-    formats.write(Format.SAVED_MODEL, tmp_path / "other.npz", COUNTS, tmp_path / "graph", TOLD)
+    exporting.write(Format.SAVED_MODEL, tmp_path / "other.npz", COUNTS, tmp_path / "graph", TOLD)
     with pytest.raises(DifferenceError, match=r"of 64 samples a pixel .* takes 0.0001 at most"):
-        parity.demand(Format.SAVED_MODEL, tmp_path / "graph", weights, COUNTS)
+        exporting.demand(Format.SAVED_MODEL, tmp_path / "graph", weights, COUNTS)
 
 
 def test_what_differs_is_not_written(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out.npz"
-    write = formats.write
+    write = exporting.write
 
-    def altering(chosen: Format, weights: Path, counts: list[int], path: Path, told: formats.Facts) -> None:
+    def altering(chosen: Format, weights: Path, counts: list[int], path: Path, told: exporting.Facts) -> None:
         write(chosen, weights, counts, path, told)
         altered(path, path)
 
-    monkeypatch.setattr(formats, "write", altering)
+    monkeypatch.setattr(exporting, "write", altering)
     with pytest.raises(DifferenceError, match=f"nothing is written to {re.escape(str(out))}") as refused:
         export(out=out, format_="npz", weights=weights)
     assert refused.value.exit_code == 1
@@ -102,4 +101,4 @@ def test_onnx_draws_the_same_says_what_it_is_and_is_refused_when_altered(weights
     kernel.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(kernel) + 0.01, kernel.name))
     onnx.save(model, str(tmp_path / "altered.onnx"))
     with pytest.raises(DifferenceError, match=r"altered\.onnx"):
-        parity.demand(Format.ONNX, tmp_path / "altered.onnx", weights, COUNTS)
+        exporting.demand(Format.ONNX, tmp_path / "altered.onnx", weights, COUNTS)

@@ -42,16 +42,15 @@ def export(
     places.demand(outs, kept=[out.resolve().parent])
     with origins.opened(weights, rev, run) as origin:
         load_tensorflow(verbose)
-        from mnistgan import files
-        from mnistgan.exporting import formats, parity
+        from mnistgan import exporting, files
         from pipeline.results import model_cards
 
-        chosen, counts = formats.Format(format_), origin.dataset.counts
+        chosen, counts = exporting.Format(format_), origin.dataset.counts
         told = origin.facts()
         with (files.replacing_folder if is_folder else files.replacing)(out) as beside:
-            formats.write(chosen, origin.path, counts, beside, told)
+            exporting.write(chosen, origin.path, counts, beside, told)
             try:
-                apart = parity.demand(chosen, beside, origin.path, counts)
+                apart = exporting.demand(chosen, beside, origin.path, counts)
             except DifferenceError as error:
                 raise DifferenceError(f"nothing is written to {out}: {error}") from None
         files.write_bytes(out.with_suffix(".md"), model_cards.make(told, origin.dataset, origin.figures()).encode())

@@ -52,8 +52,8 @@ def _exported(weights: Path | None, rev: str | None, run: str | None, graph: Pat
     """Writes the graph of weights in a file. Raises UsageError where there are none, with how to get some."""
     origins.check(weights, rev, run)
     load_tensorflow(verbose)
-    from mnistgan.exporting import formats
+    from mnistgan import exporting
 
     with origins.opened(weights, rev, run) as origin:
-        formats.write(formats.Format.SAVED_MODEL, origin.path, origin.dataset.counts, graph, origin.facts())
+        exporting.write(exporting.Format.SAVED_MODEL, origin.path, origin.dataset.counts, graph, origin.facts())
         return graph, str(origin)

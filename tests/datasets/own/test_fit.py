@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistgan.datasets.own.fit import averaged, fitted
+from mnistgan.datasets.own.pictures import averaged, fitted
 from mnistgan.errors import FormatError
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (3, 56, 84), dtype=np.uint8)

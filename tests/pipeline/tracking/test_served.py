@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistgan.exporting import graph
+from mnistgan import exporting
 from mnistgan.families import sampling
 from mnistgan.families.contract import Ask, Spec
 from mnistgan.families.sampling import Sampler
@@ -53,7 +53,7 @@ def sampler() -> Sampler:
 def model(sampler: Sampler, tmp_path_factory: pytest.TempPathFactory) -> served.Generator:
     """A generator that takes classes, loaded from its graph."""
     folder = tmp_path_factory.mktemp("model") / "graph"
-    graph.write_saved_model(sampler, folder, {"family": "small"})
+    exporting.write_saved_model(sampler, folder, {"family": "small"})
     return served.Generator().load(folder)
 
 
@@ -132,7 +132,7 @@ def test_what_is_not_taken_is_refused_in_one_sentence(
 
 def test_weights_that_take_no_classes_are_not_asked_for_any(tmp_path: Path) -> None:
     family = Toy()
-    graph.write_saved_model(Sampler(family, family.build_sampled(MNIST, 0), MNIST), tmp_path, {"family": "toy"})
+    exporting.write_saved_model(Sampler(family, family.build_sampled(MNIST, 0), MNIST), tmp_path, {"family": "toy"})
     classless = served.Generator().load(tmp_path)
     assert ask(classless, count=2).shape == (2, 28, 28)
     with pytest.raises(served.Refused, match="classes: these weights of the family toy can't be asked for a class"):

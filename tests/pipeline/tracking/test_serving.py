@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mnistgan.exporting import graph
+from mnistgan import exporting
 from mnistgan.families.sampling import Sampler
 from pipeline.tracking import serving
 from pipeline.tracking.failures import speaking_plainly
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SavedModel of a family that takes no classes."""
     folder = tmp_path_factory.mktemp("model") / "graph"
     family = Toy()
-    graph.write_saved_model(Sampler(family, family.build_sampled(MNIST, 0), MNIST), folder, {"family": "toy"})
+    exporting.write_saved_model(Sampler(family, family.build_sampled(MNIST, 0), MNIST), folder, {"family": "toy"})
     return folder
 
 

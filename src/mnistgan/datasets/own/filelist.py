@@ -67,29 +67,19 @@ class Digests:
         self.found: dict[str, str] = {}
 
     @contextmanager
-    def opened(self, path: str) -> Iterator[BinaryIO]:
-        """Opens a file of the listed bytes. Raises DataError unless it then stays as it is until closed."""
+    def opened(self, path: str, most: int | None = None) -> Iterator[BinaryIO]:
+        """Opens a file of the listed bytes, ``most`` or fewer. Raises DataError unless it stays so until closed."""
         place = self.root / path
         demand_plain(place, DataError)
         with place.open("rb") as file:
             before = _state(file)
+            if most is not None and before[1] > most:
+                raise DataError(f"{place}: larger than {most:,} bytes")
             self._hold(path, hashlib.file_digest(file, "sha256").hexdigest())
             file.seek(0)
             yield file
-            self._demand_still(path, before, file)
-
-    def read(self, path: str, most: int) -> bytes:
-        """Reads a whole file of at most ``most`` bytes, likewise."""
-        place = self.root / path
-        demand_plain(place, DataError)
-        with place.open("rb") as file:
-            before = _state(file)
-            content = file.read(most + 1)
-            if len(content) > most:
-                raise DataError(f"{place}: larger than {most:,} bytes")
-            self._demand_still(path, before, file)
-        self._hold(path, hashlib.sha256(content).hexdigest())
-        return content
+            if _state(file) != before or place.stat().st_ino != before[0]:
+                raise DataError(_changed(self.root, path))
 
     def _hold(self, path: str, digest: str) -> None:
         due = self.listed.get(path) if self.listed is not None else None
@@ -98,10 +88,6 @@ class Digests:
                 f"{self.root}/{path}: not the file that {self.source} lists: sha256 {digest[:12]}…, not {due[:12]}…"
             )
         if self.found.setdefault(path, digest) != digest:
-            raise DataError(_changed(self.root, path))
-
-    def _demand_still(self, path: str, before: tuple[int, ...], file: BinaryIO) -> None:
-        if _state(file) != before or (self.root / path).stat().st_ino != before[0]:
             raise DataError(_changed(self.root, path))
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from mnistgan.datasets.contract import MOST_CLASSES, Fit
 from mnistgan.datasets.own import stored
 from mnistgan.datasets.own.filelist import Digests
-from mnistgan.datasets.own.fit import fitted
 from mnistgan.datasets.own.folder import MOST_IMAGES, SPLITS, File, Listing
-from mnistgan.datasets.own.pictures import LARGEST_FILE, grey_pixels
+from mnistgan.datasets.own.pictures import LARGEST_FILE, fitted, grey_pixels
 from mnistgan.datasets.split import stratified
 from mnistgan.errors import DataError
 from mnistgan.progress import Progress, silent
@@ -94,19 +93,20 @@ def pixels(listing: Listing, digests: Digests, fit: Fit, grey: bool, put: Put, p
     for number, file in enumerate(listing.files):
         if file.holds == "labels":
             continue
-        where = listing.name(file)
-        if file.holds == "picture":
-            if number % _REPORT_EVERY == 0:
-                progress("reading pictures", number, len(listing.files))
-            picture = grey_pixels(digests.read(file.path, LARGEST_FILE), where, grey)
-            put(place, fitted(picture[np.newaxis], fit, where))
-            place += 1
-            continue
-        with digests.opened(file.path) as opened:
-            for piece in stored.pieces(opened, file.path, where, grey):
+        where, is_picture = listing.name(file), file.holds == "picture"
+        if is_picture and number % _REPORT_EVERY == 0:
+            progress("reading pictures", number, len(listing.files))
+        with digests.opened(file.path, LARGEST_FILE if is_picture else None) as opened:
+            pieces = (
+                [grey_pixels(opened.read(), where, grey)[np.newaxis]]
+                if is_picture
+                else stored.pieces(opened, file.path, where, grey)
+            )
+            for piece in pieces:
                 put(place, fitted(piece, fit, where))
                 place += len(piece)
-                progress(f"reading {file.path}", place, place)
+                if not is_picture:
+                    progress(f"reading {file.path}", place, place)
     progress("reading images", place, place)
 
 
