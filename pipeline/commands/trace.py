@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnistgan.errors import TrackingError, UsageError
+from mnistgan.errors import UsageError
 from pipeline import console
 from pipeline.dvcfiles import digests, git, layout
 from pipeline.results import consistency, history
@@ -51,7 +51,9 @@ def trace(
     records = history.records()
     is_file = os.path.isfile(what)  # noqa: PTH113 - Path's raises where it is too long for a name
     found = _of_file(Path(what), records) if is_file else _of_name(what, records)
-    runs = _Runs()
+    from pipeline.tracking.reading import Runs
+
+    runs = Runs(layout.main_root())
     if found is None:
         found = _of_run(what, records, runs)
     if found is None:
@@ -95,7 +97,7 @@ def _of_name(what: str, records: Sequence[Recorded]) -> _Found | None:
     return None
 
 
-def _of_run(what: str, records: Sequence[Recorded], runs: "_Runs") -> _Found | None:
+def _of_run(what: str, records: Sequence[Recorded], runs: "Runs") -> _Found | None:
     run = runs.named(what)
     if run is None:
         return None
@@ -118,34 +120,7 @@ _HANDLES: Mapping[str, Callable[[Recorded], list[str]]] = {
 }
 
 
-class _Runs:
-    """MLflow's runs, asked for only where there is a store to ask; none where it can't be, as ``problem`` then says."""
-
-    def __init__(self) -> None:
-        self._store: Runs | None = None
-        self.problem = ""
-
-    def named(self, name: str) -> "TracedRun | None":
-        """Finds the newest run that a name means."""
-        return next(iter(self._ask(lambda store: store.named(name))), None)
-
-    def of_key(self, run_key: str) -> "list[TracedRun]":
-        return self._ask(lambda store: store.of_key(run_key))
-
-    def _ask(self, question: "Callable[[Runs], list[TracedRun]]") -> "list[TracedRun]":
-        from pipeline.tracking.reading import Runs
-
-        if self.problem:
-            return []
-        try:
-            self._store = self._store or Runs(layout.main_root())
-            return question(self._store)
-        except TrackingError as error:
-            self.problem = str(error)
-            return []
-
-
-def _lines_of_record(each: Recorded, runs: _Runs) -> Iterator[str]:
+def _lines_of_record(each: Recorded, runs: "Runs") -> Iterator[str]:
     """Lists all that belongs to a recorded state."""
     now = each.state
     if now is None:
@@ -171,7 +146,7 @@ def _lines_of_record(each: Recorded, runs: _Runs) -> Iterator[str]:
     yield from _listed("outs (MD5)", [f"{digest} {path}" for path, digest in outs])
 
 
-def _lines_of_run(run: "TracedRun | None", runs: _Runs) -> Iterator[str]:
+def _lines_of_run(run: "TracedRun | None", runs: "Runs") -> Iterator[str]:
     """Lists what a run says by itself, where no record leads on from it."""
     if run is None:
         yield f"  no {layout.LOCK} and no run here has weights of that sha256: fetch the branch or experiment that has"
@@ -233,7 +208,7 @@ def _rulers(each: Recorded) -> Iterator[str]:
     )
 
 
-def _nothing(what: str, records: Sequence[Recorded], runs: _Runs) -> str:
+def _nothing(what: str, records: Sequence[Recorded], runs: "Runs") -> str:
     commits = {commit.id for each in records for commit in each.commits}
     store = runs.problem or "MLflow's store"
     return (

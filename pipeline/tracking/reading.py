@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnistgan.errors import UsageError
+from mnistgan.errors import TrackingError, UsageError
 from pipeline.dvcfiles import layout
 from pipeline.results import former
 from pipeline.tracking import holdings, publication
@@ -70,25 +70,34 @@ def read_files(run: str, names: Sequence[str]) -> dict[str, bytes]:
 
 
 class Runs:
-    """The runs of a repository's store, none where it has no store. Each question raises TrackingError on an outage."""
+    """The runs of a repository's store; none where there is none or it can't be asked, as ``problem`` then says."""
 
     def __init__(self, root: Path) -> None:
-        self._at = None if is_yet_to_be_made(root) else connect(root)
+        self._root = root
+        self._at: Connection | None = None
+        self.problem = ""
 
-    def named(self, name: str) -> list[TracedRun]:
-        """Lists the runs that a name means, newest first."""
-        return self._traced(lambda at: find(at, name))
+    def named(self, name: str) -> TracedRun | None:
+        """Finds the newest run that a name means."""
+        return next(iter(self._traced(lambda at: find(at, name))), None)
 
     def of_key(self, run_key: str) -> list[TracedRun]:
         """Lists the runs of a key, newest first: replicates are several."""
         return self._traced(lambda at: at.search(f"tags.`{RUN_KEY}` = '{run_key}'"))
 
     def _traced(self, ask: Callable[[Connection], "list[Run]"]) -> list[TracedRun]:
-        with speaking_plainly():
-            return [
-                TracedRun(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.params)
-                for run in (ask(self._at) if self._at else [])
-            ]
+        if self.problem or is_yet_to_be_made(self._root):
+            return []
+        try:
+            self._at = self._at or connect(self._root)
+            with speaking_plainly():
+                return [
+                    TracedRun(run.info.run_id, run.info.run_name, run.info.status, run.data.tags, run.data.params)
+                    for run in ask(self._at)
+                ]
+        except TrackingError as error:
+            self.problem = str(error)
+            return []
 
 
 def _download(at: Connection, run_id: str, artifact: str, folder: Path) -> Path:
