@@ -76,7 +76,7 @@ def taken(params: "Params", cache: Path | None, images: Path | None) -> "tuple[d
 def _own(params: "Params", images: Path | None) -> "tuple[dict[str, Images], dict[str, str], str]":
     """A person's own images by split, the sha256 of the list of their files, and where they lie."""
     from mnistgan.datasets import contract
-    from mnistgan.datasets.own import filelist, loading
+    from mnistgan.datasets.own import filelist, taking
 
     manifest = params.dataset.manifest
     assert manifest
@@ -89,7 +89,7 @@ def _own(params: "Params", images: Path | None) -> "tuple[dict[str, Images], dic
         )
     aside = params.prepare.validation_size, params.prepare.split_seed
     with console.progress() as progress:
-        splits = loading.load(params.dataset, manifest, source, folder, aside, progress)
+        splits = taking.load(params.dataset, manifest, source, folder, aside, progress)
     return splits, {filelist.FILE: manifest.sha256}, str(folder)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mnistgan.datasets import contract
 from mnistgan.datasets.contract import DataSet
-from mnistgan.datasets.own import describing, filelist, loading, taking
+from mnistgan.datasets.own import describing, filelist, taking
 from mnistgan.datasets.own.describing import examined
 from mnistgan.errors import DataError
 
@@ -47,7 +47,7 @@ def add(folder: Path, before: DataSet | None = None) -> DataSet:
 
 def load(folder: Path, dataset: DataSet, validation: int = 8) -> dict:
     assert dataset.manifest
-    return loading.load(dataset, dataset.manifest, folder.parent / filelist.FILE, folder, (validation, 0))
+    return taking.load(dataset, dataset.manifest, folder.parent / filelist.FILE, folder, (validation, 0))
 
 
 def test_a_folder_becomes_three_splits_of_its_pictures_with_their_classes(folder):

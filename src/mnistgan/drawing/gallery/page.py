@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnistgan.drawing.html import rendered
 from mnistgan.drawing.report import page as report
 from mnistgan.drawing.report.axes import Axis
 
@@ -19,7 +18,7 @@ Card = Mapping[str, Any]
 
 def html(cards: Sequence[Card]) -> str:
     """Renders the page as one HTML file. Its slider has as many places as the training with most pictures."""
-    return rendered(
+    return report.rendered(
         "gallery.html.jinja",
         [FOLDER, report.FOLDER],  # whose style it shares
         "gallery.js",
