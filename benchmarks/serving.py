@@ -85,7 +85,7 @@ def _timed(client: httpx.Client, rounds: int) -> dict[str, Any]:
 
 
 def _write(name: str, folder: Path) -> None:
-    from mnistgan.exporting import graph
+    from mnistgan import exporting
     from mnistgan.families.sampling import Sampler
 
     family = families.find(name)
@@ -93,7 +93,7 @@ def _write(name: str, folder: Path) -> None:
     noise = np.random.default_rng(0)
     held = network.get_weights()
     network.set_weights([one if one.any() else 0.02 * noise.standard_normal(one.shape) for one in held])
-    graph.write_saved_model(Sampler(family, network, SPEC), folder, {"family": name})
+    exporting.write_saved_model(Sampler(family, network, SPEC), folder, {"family": name})
 
 
 if __name__ == "__main__":
