@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mnistgan.errors import TrainingError
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
 from tests.specs import MNIST
@@ -25,6 +26,14 @@ def test_several_steps_a_call_equal_one_step_a_call(steps):
     assert np.array_equal(scalars, np.concatenate([apart.run(place, 1) for place in range(4)]))
     for one, other in zip(together.state.arrays().items(), apart.state.arrays().items(), strict=True):
         assert np.array_equal(one[1], other[1]), one[0]
+
+
+def test_replicas_that_would_not_be_kept_alike_are_refused(steps):
+    started, strategy = steps(), tf.distribute.MirroredStrategy(["cpu:0"])
+    with strategy.scope(), pytest.raises(TrainingError, match=r"MirroredStrategy.*syncs nothing"):
+        started.run(0, 1)
+    with pytest.raises(TrainingError, match="syncs nothing"):
+        strategy.run(started.run, (0, 1))
 
 
 def test_the_last_batch_of_an_epoch_is_short(steps):

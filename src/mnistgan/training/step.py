@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
+from mnistgan.errors import TrainingError
 from mnistgan.families.contract import At, Batch, CommonRecipe, Family, Precision
 from mnistgan.training.batches import Batches, of_phases
 from mnistgan.training.state import TrainingState
@@ -79,7 +80,15 @@ class Steps:
         return next((batches for batches in self.phases if step < batches.end_step), self.phases[-1])
 
     def run(self, step: int, count: int) -> np.ndarray:
-        """Runs ``count`` steps of an epoch from ``step`` in one call; gives their scalars, float32 [count, scalars]."""
+        """Runs ``count`` steps of an epoch from ``step`` in one call; gives their scalars, float32 [count, scalars].
+
+        Raises TrainingError in a tf.distribute strategy, whose replicas it would leave to go their own ways.
+        """
+        if tf.distribute.has_strategy():
+            raise TrainingError(
+                f"{type(tf.distribute.get_strategy()).__name__}: a step of training syncs nothing between replicas; "
+                "train outside the strategy's scope (docs/scale.md says what it would take)"
+            )
         batches = self.batches_at(step)
         order = self._order(batches, int(batches.epoch_of(step)))
         now, many = tf.constant(step, tf.int64), tf.constant(count, tf.int32)
