@@ -148,7 +148,7 @@ def test_a_store_that_may_only_be_read_is_read(workspace: Workspace, generator: 
 def test_a_runs_weights_are_fetched_by_the_name_that_they_had(
     held: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = SimpleNamespace(info=SimpleNamespace(run_id="1"))
+    run = SimpleNamespace(info=SimpleNamespace(run_id="1"), data=SimpleNamespace(params={}))
     monkeypatch.setattr(reading, "connect", lambda _root: SimpleNamespace(client=None))
     monkeypatch.setattr(reading, "named", lambda _at, _run: run)
     monkeypatch.setattr(reading.holdings, "read", lambda _client, _run_id: {held, "dvc.lock"})
