@@ -170,7 +170,7 @@ def _scratch(changes: Mapping[str, int]) -> Iterator[Path]:
         for part in COPIED:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / DATA.name).symlink_to(DATA)
-        for file in (layout.PIPELINE, layout.LOCK, layout.IGNORED):
+        for file in (layout.PARAMS, layout.PIPELINE, layout.LOCK, layout.IGNORED):
             if (ROOT / file).exists():
                 shutil.copyfile(ROOT / file, folder / file)
         yaml = YAML()
