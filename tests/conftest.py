@@ -1,6 +1,5 @@
 """What tests everywhere share: an environment that is no person's, IDX files of any make, and the real MNIST."""
 
-import atexit
 import os
 import shutil
 import signal
@@ -26,7 +25,6 @@ PERSONAL = (
 KEPT = {"MNISTGAN_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"}
 """Among them, what says where MNIST's files are, and what keeps a tree clean."""
 HOME = tempfile.mkdtemp(prefix="mnistgan-home-")
-atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 LONGEST_FIRST = (
     *("survival/test_seeds_queue.py", "survival/test_pipeline.py", "pipeline/test_repro.py"),
     *("pipeline/commands/test_train.py", "pipeline/test_outages.py", "test_workflow.py"),
@@ -60,6 +58,11 @@ leave_the_person_out()  # before a conftest.py below imports TensorFlow, and a t
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds what CI asks for, where all that tests need is there."""
     parser.addoption("--no-skips", action="store_true", help="fail a test that would be skipped")
+
+
+def pytest_unconfigure() -> None:
+    """Removes the tests' home; when a worker exits would be too late, since it may be killed then."""
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)
