@@ -9,7 +9,7 @@ import pytest
 from mnistgan.errors import MetricError
 from mnistgan.evaluation.faults import SPOILED
 from mnistgan.evaluation.measuring import Evaluation, Reference, Seen, class_rows
-from mnistgan.rulers.classifier import Classifier
+from mnistgan.rulers.classifier import Classifier, Features
 from mnistgan.rulers.pixels import PixelRuler
 from mnistgan.rulers.real import RealData, subset
 
@@ -101,6 +101,28 @@ def test_images_that_were_not_trained_on_are_no_copies(measure: Measure, small: 
     found = measure(small.train.images[half : half + COUNT], half).report
     assert found["novelty_pixels"]["null"] == pytest.approx(half / (half + len(small.validation)))
     assert found["novelty_pixels"]["excess"] < 4
+
+
+def test_training_images_that_a_model_never_saw_cost_nothing_and_their_features_change_nothing(
+    measure: Measure,
+    small: RealData,
+    network: Classifier,
+    components: PixelRuler,
+    of_fresh: Evaluation,  # for it the shared reference has seen them all
+    fresh: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, measured = measure(fresh, 1200).report, []
+    features = network.features
+
+    def counted(images: np.ndarray, *others: Any) -> Features:
+        measured.append(len(images))
+        return features(images, *others)
+
+    monkeypatch.setattr(network, "features", counted)
+    assert Reference(small, network, components, COUNT).measure(fresh, 1200).report == whole
+    assert 1200 in measured
+    assert len(small.train) not in measured
 
 
 def test_a_missing_digit_is_one_unit_and_is_named(measure: Measure, real: RealData) -> None:

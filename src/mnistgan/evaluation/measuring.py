@@ -88,7 +88,7 @@ class Reference:
         self._prior = class_prior(real.train.labels, classifier.classes)
         self._test = self._see(real.test.images, "test", progress)
         self._validation = self._see(real.validation.images, "validation", progress)
-        self._train = self._see(real.train.images, "train", progress)
+        self._train = self._see(real.train.images[:0], "train", silent)
         self._truth, self._floor = self._test.take(self._test_rows), self._validation.take(validation_rows)
         layers = {name: of for name, of in LAYERS.items() if real.facts.classes or name != OF_LOGITS}
         self._fids = {name: {"floor": fid.fid(of(self._floor), of(self._truth))} for name, of in layers.items()}
@@ -146,6 +146,12 @@ class Reference:
         classifier, pixels = self._rulers
         return _Measured(images, classifier.features(images, progress, f"features of {name}"), pixels.features(images))
 
+    def _first_of_train(self, count: int, progress: Progress) -> _Measured:
+        """Sees the first ``count`` training images at least, once: what a model never saw costs nothing."""
+        if len(self._train.images) < count:
+            self._train = self._see(self.real.train.images[:count], "train", progress)
+        return self._train
+
     def _distances(self, samples: _Measured, progress: Progress) -> dict[str, Report]:
         report = {name: self._fid(name, samples, _of(name, progress)) for name in self._fids}
         found = kid.kid(samples.classifier.penultimate, self._truth.classifier.penultimate, progress=progress)
@@ -201,10 +207,12 @@ class Reference:
         }
 
     def _novelties(self, samples: _Measured, seen: Seen, fresh: Fresh, progress: Progress) -> dict[str, Report]:
-        train = self._train.take(np.arange(seen)) if isinstance(seen, int) else self._train
+        total = len(self.real.train)
+        count = seen if isinstance(seen, int) else total
+        measured = self._first_of_train(total if fresh == "train" else count, progress)
+        train = measured.take(np.arange(count))
         known = [train, self._validation] if seen == "all" else [train]
-        rest = np.arange(len(train.images), len(self._train.images))
-        unseen = self._train.take(rest) if fresh == "train" else self._validation
+        unseen = measured.take(np.arange(count, total)) if fresh == "train" else self._validation
         held_out = self._test if seen == "all" else unseen
         images = np.concatenate([part.images for part in known])
         features = np.concatenate([part.classifier.penultimate for part in known])
