@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mnistgan.errors import DataError, FormatError, MnistganError, TrackingError
+from mnistgan.errors import DataError, FormatError, GitError, MnistganError, TrackingError, UsageError
 from pipeline import console
 from pipeline.dvcfiles import layout
-from pipeline.runs import journal
+from pipeline.runs import journal, keys
 from pipeline.tracking import sources
 from pipeline.tracking.sources import Sources
 
@@ -34,6 +35,9 @@ def sync(
         typer.Option(help="Publish while this stage runs, until standard input ends; stages start this themselves."),
     ] = None,
     since: Annotated[float, typer.Option(hidden=True)] = 0.0,
+    history: Annotated[
+        bool, typer.Option("--all", help="Publish what every commit and DVC experiment here records, too.")
+    ] = False,
 ) -> None:
     """Publish to MLflow what dvc.lock and the files record.
 
@@ -42,6 +46,9 @@ def sync(
     parent run over the runs of its seeds. Of the registered generator's versions that are measured as the commit's
     figures are and pass gate.yaml's own rules, the one with the lowest FID has the alias `best`. MLFLOW_TRACKING_URI
     names another store than mlruns/mlflow.db.
+
+    With --all, every state in git's history as well, branches, tags and experiments, whose files are in DVC's cache:
+    a new store, or a team's, is filled with it. Those whose files are elsewhere are named.
     """
     root = layout.main_root()
     if follow:
@@ -53,6 +60,8 @@ def sync(
     for said in store.close_abandoned():
         console.warn(said)
     _publish_state(store, root)
+    if history:
+        _publish_history(store, root)
     _publish_groups(store)
 
 
@@ -78,6 +87,29 @@ def _publish_state(store: "Store", root: Path) -> None:
     if done and done.blank:
         console.warn(f"left blank in the run, since no journal here tells: {', '.join(done.blank)}")
     console.summary(str(done or f"MLflow's run of {now.short} is finished; what is here adds nothing to it"))
+
+
+def _publish_history(store: "Store", root: Path) -> None:
+    """Publishes every other state that a commit or an experiment records, laid out in a folder for the while."""
+    from pipeline.results import history
+
+    published, away = 0, []
+    for record in history.records():
+        if record.in_workspace or not record.parts.keys() >= {*keys.MAKING}:
+            continue
+        named = str(record.commits[0])
+        with tempfile.TemporaryDirectory(prefix="mnistgan-sync-") as folder:
+            try:
+                there = record.lay_out(Path(folder, "clone"))
+                console.say(named)
+                with layout.standing_in(there, root):
+                    _publish_state(store, root)
+                published += 1
+            except (DataError, FormatError, GitError, UsageError) as error:
+                away.append(f"{named}: {error}")
+    for said in away:
+        console.warn(f"left out: {said}")
+    console.summary(f"{published} states of the history published, {len(away)} left out")
 
 
 def _publish_groups(store: "Store") -> None:

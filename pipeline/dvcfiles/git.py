@@ -186,6 +186,17 @@ def place() -> tuple[Path, Path]:
     return Path(whole), Path(here.removesuffix("\n"))
 
 
+def check_out(commit: str, to: Path) -> Path:
+    """Makes a clone of the repository at a commit, which shares its objects; returns the path of this folder in it.
+
+    Raises GitError where it can't.
+    """
+    whole, here = place()
+    run("clone", "--quiet", "--shared", "--no-checkout", str(whole.absolute()), str(to))
+    run("checkout", "--quiet", "--detach", commit, folder=to)
+    return to / here
+
+
 def outside_hooks() -> dict[str, str]:
     """The environment without the variables that a git hook sets for its own repository."""
     return {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}

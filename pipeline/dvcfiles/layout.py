@@ -2,6 +2,8 @@
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from mnistgan.errors import UsageError
@@ -25,6 +27,20 @@ def main_root(start: Path | None = None) -> Path:
         return Path(given).resolve()
     here = (start or Path()).resolve()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+@contextmanager
+def standing_in(checkout: Path, root: Path) -> Iterator[None]:
+    """Works in another checkout of the project, as an experiment does: cache, journals and store are the root's."""
+    before = os.environ.get("DVC_ROOT")
+    os.environ["DVC_ROOT"] = str(root)
+    try:
+        with chdir(checkout):
+            yield
+    finally:
+        del os.environ["DVC_ROOT"]
+        if before is not None:
+            os.environ["DVC_ROOT"] = before
 
 
 def check_at_root() -> None:

@@ -101,8 +101,7 @@ def _lay_out(job: Job, folder: Path) -> None:
     """Makes the job's clone anew, since a killed one may hold anything; what was saved of its training stays."""
     fresh = folder.with_name(f"{job.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    git.run("clone", "--quiet", "--shared", "--no-checkout", str(Path().absolute()), str(fresh))
-    git.run("checkout", "--quiet", "--detach", job.commit, folder=fresh)
+    git.check_out(job.commit, fresh)
     for name in ("name", "email"):  # of whoever wrote the commit, where this machine's user is nobody
         if not git.line("config", f"user.{name}"):
             known = git.line("log", "-1", f"--format=%a{name[0]}", job.commit)

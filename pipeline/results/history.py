@@ -5,12 +5,13 @@ import io
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mnistgan.errors import FormatError, MnistganError
+from mnistgan.errors import DataError, FormatError, MnistganError
 from pipeline.dvcfiles import cache, digests, dvc_lock, experiment_refs, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.results import former
@@ -117,6 +118,19 @@ class Recorded:
         contents = [path.read_bytes()] if same and path.is_file() else []
         contents += [content for commit in self.commits[:1] if (content := git.blob(commit.id, path))]
         return dict(json.loads(contents[0])) if contents else {}
+
+    def lay_out(self, folder: Path) -> Path:
+        """Checks it out into a new folder, its outs from here or DVC's cache; returns the project's folder there.
+
+        Raises DataError where what makes it a state, the outs of train and evaluate, is in neither; GitError.
+        """
+        there = git.check_out(self.commits[0].id, folder)
+        for stage, part in self.parts.items():
+            for path, digest in part.outs.items():
+                if not (there / path).exists():
+                    with suppress(*[] if stage in keys.MAKING else [DataError]):
+                        cache.bring(path, digest, there / path)
+        return there
 
     def files(self) -> list[tuple[str, str]]:
         """Lists every file of every out with its MD5, as far as DVC's cache lists a folder's."""

@@ -1,6 +1,7 @@
 """The sync command, the child that follows a stage, and the journal: real processes, a real store."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from mnistgan.errors import FormatError, UsageError
 from mnistgan.reading import yaml_document as parse_yaml
 from pipeline.commands import sync
-from pipeline.dvcfiles import dvc_yaml, git
+from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, experiment_refs, git, layout
 from pipeline.runs import journal
 from pipeline.runs.keys import State
 from pipeline.tracking import observing, reading
@@ -278,6 +279,60 @@ def test_a_training_that_ends_in_known_weights_is_finished_where_dvc_will_skip_w
     assert "pictures/samples.png" in ended.artifacts
     Path("models/final.npz").write_bytes(generator.read_bytes() + b"other")
     assert gather(sources, workspace.root).status == "SCHEDULED"
+
+
+def cache_outs() -> None:
+    """What DVC puts into its cache: every out by its MD5, a folder's listing beside its files."""
+    for part in dvc_lock.parts_of(dvc_lock.read()).values():
+        for path, digest in part.outs.items():
+            files = {digest: Path(path).read_bytes()} if Path(path).is_file() else {}
+            if not files:
+                inner = sorted(file for file in Path(path).rglob("*") if file.is_file())
+                listing = [{"md5": digests.md5_of(file), "relpath": str(file.relative_to(path))} for file in inner]
+                files = {digest: json.dumps(listing).encode()} | {
+                    digests.md5_of(file): file.read_bytes() for file in inner
+                }
+            for name, content in files.items():
+                cache.place(name).parent.mkdir(parents=True, exist_ok=True)
+                cache.place(name).write_bytes(content)
+
+
+def reseed(seed: int) -> None:
+    layout.PARAMS.write_text(re.sub("seed: [0-9]+}", f"seed: {seed}}}", layout.PARAMS.read_text()))
+
+
+def test_all_publishes_what_experiments_and_commits_record_and_names_what_dvcs_cache_lacks(
+    workspace: Workspace, generator: Path, client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(".gitignore").write_text("/models\n/data\n/pictures\n/.dvc/cache\n/mlruns\n/journal\n")
+    commit_all()
+    workspace.finish(generator)
+    cache_outs()
+    commit_all()
+    first = of_lock().state
+    base, made = git.line("rev-parse", "HEAD~1"), git.line("rev-parse", "HEAD")
+    git.run("update-ref", experiment_refs.ref_of(base, "bold"), made)
+    git.run("reset", "--quiet", "--soft", base)
+    reseed(7001)
+    workspace.train(generator)
+    Path("models/final.npz").write_bytes(b"of another machine, and not pulled")
+    workspace.lock("train")
+    workspace.evaluate()
+    workspace.lock("evaluate")
+    commit_all()
+    reseed(7002)
+    workspace.finish(generator)
+    second = of_lock().state
+
+    sync.sync(history=True)
+
+    assert {run_of(client, state).info.status for state in (first, second)} == {"FINISHED"}
+    told = capsys.readouterr()
+    assert "(experiment bold)" in told.err
+    assert re.search(r"left out: .*: models/final\.npz: not here as dvc\.lock records it", told.err)
+    assert "1 states of the history published, 1 left out" in told.out
+    files = [path.path for path in client.list_artifacts(run_of(client, first).info.run_id, "pictures")]
+    assert files == ["pictures/samples.png"]
 
 
 def test_sync_without_a_lock_is_bad_use(workspace: Workspace) -> None:
