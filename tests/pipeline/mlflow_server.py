@@ -1,7 +1,8 @@
 """MLflow's own server with a switch for each way in which it may fail; and a handle on its process for tests.
 
 Run as a module, it serves a folder on loopback and prints its port. ``PUT /fault?kind=lost&after=3`` lets the fault
-meet every call that writes but the first three; ``kind=none`` ends it.
+meet every call that writes but the first three; ``kind=none`` ends it. With ``asks=Bearer%20secret`` whoever does not
+send that as the header Authorization is answered 401, as by a proxy before a team's server.
 """
 
 import io
@@ -15,7 +16,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +55,10 @@ class Server:
         with urlopen(f"{self.uri}/api/2.0/mlflow/experiments/get?experiment_id=0") as answer:
             answer.read()
 
-    def fail(self, kind: Fault, after: int = 0) -> None:
-        """Let every call that writes, after so many more, meet a fault."""
-        with urlopen(Request(f"{self.uri}/fault?kind={kind}&after={after}", method="PUT")) as answer:
+    def fail(self, kind: Fault, after: int = 0, asks: str = "") -> None:
+        """Let every call that writes, after so many more, meet a fault; or ask every call to sign in."""
+        asked = urlencode({"kind": kind, "after": after, "asks": asks})
+        with urlopen(Request(f"{self.uri}/fault?{asked}", method="PUT")) as answer:
             answer.read()
 
     def wait(self) -> None:
@@ -76,11 +78,15 @@ class Faulty:
         self._application = application
         self._kind = Fault.NONE
         self._after = 0
+        self._asks = ""
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/fault":
             return self._switch(parse_qs(environ["QUERY_STRING"]), start)
+        if self._asks and environ.get("HTTP_AUTHORIZATION") != self._asks:
+            start("401 UNAUTHORIZED", [])
+            return [b""]
         kind = self._met(environ)
         if kind is Fault.DEATH:
             os._exit(0)
@@ -100,6 +106,7 @@ class Faulty:
     def _switch(self, query: dict[str, list[str]], start: Any) -> Iterable[bytes]:
         with self._lock:
             self._kind, self._after = Fault(query["kind"][0]), int(query["after"][0])
+            self._asks = query.get("asks", [""])[0]
         start("200 OK", [])
         return [b""]
 

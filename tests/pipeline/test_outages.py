@@ -30,6 +30,7 @@ from pipeline.tracking.sources import of_lock
 from pipeline.tracking.store import Published, Store
 from tests.pipeline.fabricated import Workspace, forget_machine
 from tests.pipeline.mlflow_server import Fault, Server
+from tests.pipeline.published import runs_of
 
 SLOW = pytest.mark.slow
 USER = "someone:hunter2@"
@@ -462,6 +463,51 @@ def test_no_command_that_talks_to_a_store_prints_its_password(
     said = printed.out + printed.err
     assert "MLflow" in said
     assert not [secret for secret in ("hunter2", "ter2", "hun%2F", "hun/") if secret in said]
+
+
+@pytest.mark.parametrize(
+    ("asks", "given"),
+    [
+        ("Bearer t0ken", {"MLFLOW_TRACKING_TOKEN": "t0ken"}),
+        (  # HTTP's own example, RFC 7617
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            {"MLFLOW_TRACKING_USERNAME": "Aladdin", "MLFLOW_TRACKING_PASSWORD": "open sesame"},
+        ),
+    ],
+    ids=["token", "password"],
+)
+def test_a_server_is_signed_in_to_by_the_environment_and_what_it_refuses_is_said_and_not_printed(
+    asks: str,
+    given: dict[str, str],
+    workspace: Workspace,
+    generator: Path,
+    server: Server,
+    use: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    workspace.train(generator)
+    workspace.lock("train")
+    use(server.uri)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # nothing here is to be slow, but a busy machine is
+    monkeypatch.setattr(sys, "argv", ["pipeline", "sync"])
+    server.fail(Fault.NONE, asks=asks)
+    try:
+        for secrets, code in ((dict.fromkeys(given, "wr0ng"), TrackingError.exit_code), (given, 0)):
+            for name, secret in secrets.items():
+                monkeypatch.setenv(name, secret)
+            with pytest.raises(SystemExit) as ended:
+                command_line.main()
+            printed = capsys.readouterr()
+            said = printed.out + printed.err
+            assert (ended.value.code or 0) == code, said
+            assert ("the server asks for a sign-in" if code else "added") in said
+            assert not [secret for secret in secrets.values() if secret in said]
+        import mlflow
+
+        assert len(runs_of(mlflow.MlflowClient(server.uri), of_lock().state.run_key)) == 1
+    finally:
+        server.fail(Fault.NONE)
 
 
 @pytest.mark.usefixtures("as_train")
