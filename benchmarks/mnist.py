@@ -13,12 +13,17 @@ RULERS = ROOT / "pretrained" / "mnist"
 SPEC = Spec.of(contract.load("mnist", ROOT).counts)
 
 
-def training_images() -> Images:
-    """Training and validation images together. Raises BenchmarkError where prepare has not run."""
+def prepared(split: str) -> Images:
+    """Reads a split. Raises BenchmarkError where prepare has not run."""
     try:
-        splits = [load(ROOT / "data" / f"{name}.npz") for name in ("train", "validation")]
+        return load(ROOT / "data" / f"{split}.npz")
     except DataError as error:
         raise BenchmarkError(f"{error}; `make repro` or `dvc repro prepare` makes it") from error
+
+
+def training_images() -> Images:
+    """Reads training and validation images together. Raises BenchmarkError where prepare has not run."""
+    splits = [prepared(name) for name in ("train", "validation")]
     return Images(
         np.concatenate([split.images for split in splits]), np.concatenate([split.labels for split in splits])
     )
