@@ -27,6 +27,7 @@ RELATIVE = (FID, "fid_pixels.value")
 """Metrics that are told over what real images without one class get."""
 RUNS = Path("benchmarks/runs")
 FACTS, TRAINING, WALKS = "row.json", "training.png", "walks.png"
+ASKED = "asked for"
 SIDE = 6  # samples a side of each of TRAINING's pictures
 _KINDS = {"commit": str, "minutes": float, "epochs": list, "walks": list}
 
@@ -76,10 +77,8 @@ class Recipe:
 
     @property
     def labels(self) -> str:
-        """What the training makes of the classes' labels: ``none``, ``in the loss`` or ``asked for``."""
-        if any(name.startswith("as_asked") for name in self._figures[0].leaves):
-            return "asked for"
-        return "in the loss" if self.rows[0].results.params.get("recipe.label_weight") else "none"
+        """As :func:`labels_of`."""
+        return labels_of(self.rows[0].results)
 
     @property
     def minutes(self) -> float:
@@ -126,6 +125,13 @@ class Recipe:
     @property
     def _figures(self) -> list[Figures]:
         return [row.results.side.members[0].figures for row in self.rows]
+
+
+def labels_of(results: Results) -> str:
+    """Says what a training made of the classes' labels: ``none``, ``in the loss`` or ``asked for``."""
+    if any(name.startswith("as_asked") for name in results.side.members[0].figures.leaves):
+        return ASKED
+    return "in the loss" if results.params.get("recipe.label_weight") else "none"
 
 
 def read(runs: Path = RUNS) -> list[Recipe]:
