@@ -1,5 +1,6 @@
-"""Finds and locks the folder of a training's checkpoints, named by its key, outside DVC's outs."""
+"""Finds, locks, pushes and pulls the folder of a training's checkpoints, named by its key, outside DVC's outs."""
 
+import fnmatch
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 from mnistgan.errors import MnistganError, UsageError
 from pipeline import console, runtime
 from pipeline.dvcfiles import layout
+from pipeline.dvcfiles.remote_folder import RemoteFolder
 from pipeline.runs import keys
 
 FOLDER = "checkpoints"
@@ -27,6 +29,16 @@ def root() -> Path:
     return layout.main_root() / FOLDER
 
 
+def place(other: str | None = None) -> Path:
+    """Path of the folder of the workspace's training state, which need not be there; ``other``: see folder_of."""
+    name = keys.train_key_of_workspace()[: keys.SHORT]
+    if other:
+        name += f"-{other[: keys.SHORT]}"
+    if settings := runtime.settings():
+        name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: keys.SHORT]}"
+    return root() / name
+
+
 @contextmanager
 def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]:
     """Yields the folder of the workspace's training state, locked for the block.
@@ -40,12 +52,7 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
 
     from mnistgan.files import write_json
 
-    name = keys.train_key_of_workspace()[: keys.SHORT]
-    if other:
-        name += f"-{other[: keys.SHORT]}"
-    if settings := runtime.settings():
-        name += f"-{hashlib.sha256(' '.join(settings).encode()).hexdigest()[: keys.SHORT]}"
-    folder = root() / name
+    folder = place(other)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(_beside(folder, "lock"), timeout=0), _named(_beside(folder, "pid")):
@@ -56,6 +63,48 @@ def folder_of(other: str | None, params: Params | None = None) -> Iterator[Path]
             yield folder
     except Timeout as error:
         raise UsageError(_refusal(folder)) from error
+
+
+def push() -> str:
+    """Copies the newest checkpoint of the workspace's training, and its grids, to DVC's remote; says which.
+
+    While a process trains it, too: files are whole or not there. Raises UsageError where there is none, or no remote;
+    DataError where the remote can't be reached.
+    """
+    folder = place()
+    steps = sorted(path.name for path in folder.glob(STEPS))
+    if not steps:
+        raise UsageError(f"{folder}: no checkpoint of this state, so there is nothing to push")
+    remote = RemoteFolder(FOLDER, folder.name)
+    there = remote.names()
+    others = [path.name for path in folder.iterdir() if path.is_file() and path.name not in steps]
+    for name in (*sorted(others), steps[-1]):  # last what the others go with
+        if name not in there and not name.startswith("."):
+            remote.put(folder / name)
+    for name in fnmatch.filter(there, STEPS):
+        if name < steps[-1]:
+            remote.remove(name)
+    return f"{steps[-1]} of {folder.name} is in DVC's remote"
+
+
+def pull() -> str:
+    """Brings the newest checkpoint of the workspace's training from DVC's remote, unless it got further here.
+
+    Raises UsageError where there is none, no remote, or a process trains it; DataError where the remote can't be
+    reached.
+    """
+    remote = RemoteFolder(FOLDER, place().name)
+    there = remote.names()
+    if not fnmatch.filter(there, STEPS):
+        raise UsageError(f"DVC's remote has no checkpoint of this state ({place().name}); push where it was trained")
+    newest = max(fnmatch.filter(there, STEPS))
+    with folder_of(None) as folder:
+        if any(path.name >= newest for path in folder.glob(STEPS)):
+            return f"{folder} got as far as DVC's remote, or further"
+        for name in sorted(there, key=lambda name: (name == newest, name)):
+            if not (folder / name).exists() and (name == newest or not fnmatch.fnmatch(name, STEPS)):
+                remote.get(name, folder / name)
+    return f"{newest} is in {folder}; `dvc repro` goes on from it"
 
 
 def _say_why_afresh(folder: Path, params: Params) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from mnistgan import reading
 from pipeline import ROOT
-from pipeline.dvcfiles import cache, dvc_lock, experiment_refs, rwlock
+from pipeline.dvcfiles import cache, dvc_lock, experiment_refs, remote_folder, rwlock
 from pipeline.engines import dvc_queue, overriding
 
-MODULES = (cache, experiment_refs, rwlock, dvc_queue, overriding)
+MODULES = (cache, experiment_refs, remote_folder, rwlock, dvc_queue, overriding)
 PUBLIC = {"dvc.api", "dvc.exceptions", "dvc.repo", "dvc.scm"}
 """What may be imported of DVC anywhere: its own API, what that raises, and the repository that opens all else."""
 PLACES = re.compile(r"\.dvc/|refs/exps|rwlock\.lock|files/md5|dvc-exp-worker")

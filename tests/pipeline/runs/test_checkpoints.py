@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mnistgan.errors import UsageError
+from mnistgan.errors import DataError, UsageError
 from pipeline.runs import checkpoints, keys
 
 
@@ -97,3 +97,61 @@ def test_a_holder_that_was_killed_is_in_nobodys_way_and_a_torn_name_is_left_out(
     with FileLock(f"{folder}.lock"), pytest.raises(UsageError, match=r"very state \(.*\.lock\); wait for it"):
         made()
     made()
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Goes to a machine's clone, by name; all clones have one remote, a folder."""
+    monkeypatch.setattr(keys, "train_key_of_workspace", lambda: "a" * 64)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+
+    def go_to(name):
+        dvc = tmp_path / name / ".dvc"
+        dvc.mkdir(parents=True, exist_ok=True)
+        (dvc / "config").write_text(
+            f"[core]\n    no_scm = True\n    remote = shared\n['remote \"shared\"']\n    url = {tmp_path}/remote\n"
+        )
+        monkeypatch.chdir(tmp_path / name)
+
+    return go_to
+
+
+def save(step, epoch):
+    folder = checkpoints.place()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (f"step_{step:09d}.npz", f"grid_{epoch:06d}.npz", "params.json"):
+        (folder / name).write_text(f"{name} of {step}" if "step" in name else name)
+
+
+def names():
+    return sorted(path.name for path in checkpoints.place().iterdir())
+
+
+def test_checkpoints_go_by_the_remote_to_another_machine_the_newest_alone_and_never_over_a_later_one(machine):
+    machine("one")
+    save(10, 0)
+    checkpoints.push()
+    save(20, 1)
+    assert checkpoints.push() == f"step_000000020.npz of {checkpoints.place().name} is in DVC's remote"
+    machine("two")
+    assert checkpoints.pull().startswith(f"step_000000020.npz is in {checkpoints.place()}")
+    assert names() == ["grid_000000.npz", "grid_000001.npz", "params.json", "step_000000020.npz"]
+    assert (checkpoints.place() / "step_000000020.npz").read_text() == "step_000000020.npz of 20"
+    save(30, 2)
+    assert "got as far" in checkpoints.pull()
+    assert "step_000000030.npz" in names()
+
+
+def test_what_is_not_there_to_be_pushed_or_pulled_is_said(machine, tmp_path):
+    machine("one")
+    with pytest.raises(UsageError, match="no checkpoint of this state, so there is nothing to push"):
+        checkpoints.push()
+    with pytest.raises(UsageError, match="DVC's remote has no checkpoint of this state"):
+        checkpoints.pull()
+    save(10, 0)
+    (tmp_path / "remote").write_text("a file where the remote's folder should be")
+    with pytest.raises(DataError, match="can't be reached"):
+        checkpoints.push()
+    Path(".dvc/config").write_text("[core]\n    no_scm = True\n")
+    with pytest.raises(UsageError, match="no remote of DVC is set here"):
+        checkpoints.push()
