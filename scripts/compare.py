@@ -27,7 +27,10 @@ from typing import Any
 from pipeline.output import escaped, markdown_table  # which puts src/ on the path
 
 # isort: split
+from mnistgan import reading
 from mnistgan.comparison.wording import leading
+from mnistgan.errors import GateError
+from pipeline.results import former
 
 SUMMARY, REPORT, RULES, SAMPLES = "summary.md", "report.html", "gate.yaml", "plots/samples.png"
 LIMIT = 60_000
@@ -229,9 +232,19 @@ def folded(title: str, content: str) -> str:
 
 
 def of_the_change(path: Path) -> Path:
-    """Writes the rules that compare with the base, which hold at any budget; the others are of the whole recipe."""
-    lines = Path(RULES).read_text("utf-8").splitlines()
-    path.write_text("\n".join(line for line in lines if "than base" in line) + "\n", "utf-8")
+    """Writes the rules that compare with the base, which hold at any budget; the others are of the whole recipe.
+
+    Raises UnansweredError where gate.yaml is missing, or no YAML.
+    """
+    try:
+        found = former.rules(reading.yaml_document(reading.text(Path(RULES), GateError), RULES, GateError))
+    except (GateError, FileNotFoundError) as error:
+        raise UnansweredError("it can't be judged", f"error: {error}", BAD_USE) from error
+    blocks = {data: block for data, block in found.items() if isinstance(block, Mapping)} if found else {}
+    kept = {
+        data: {name: rule for name, rule in block.items() if "than base" in str(rule)} for data, block in blocks.items()
+    }
+    path.write_text(json.dumps({data: rules for data, rules in kept.items() if rules}), "utf-8")  # which is YAML, too
     return path
 
 

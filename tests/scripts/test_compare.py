@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.results import rules
 from scripts import compare
 from tests.pipeline.checkout import Checkout
 
@@ -22,6 +23,19 @@ def test_a_summary_is_cut_after_a_line_to_what_a_comment_takes(line: str) -> Non
 
 def test_a_summary_that_fits_stays_as_it_is() -> None:
     assert compare.fitted("**gate passed**\n") == b"**gate passed**\n"
+
+
+@pytest.mark.parametrize("block", ["mnist:\n  {}\n  {}\nother:\n  {}\n", "{}\n{}\n"], ids=["blocks", "one-of-before"])
+def test_of_the_rules_those_that_compare_with_the_base_are_kept_each_with_its_data_set(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    compares = "fid: no worse than base by more than 25%"
+    Path("gate.yaml").write_text(block.format("verdict: healthy", compares, compares))
+    found = rules.read(compare.of_the_change(tmp_path / "change.yaml"))
+    assert {data: list(held) for data, held in found.items()} == {
+        data: ["fid"] for data in (("mnist", "other") if "other" in block else ("mnist",))
+    }
 
 
 def test_what_a_command_said_stays_text_whatever_is_in_it() -> None:
