@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from mnistgan.datasets.arrays import Images
     from mnistgan.datasets.contract import DataSet
     from mnistgan.drawing.pictures.tables import Metrics
     from mnistgan.families.contract import Chart
@@ -45,6 +46,7 @@ ROUNDED = 1e-5  # what the rounding of shares may make of a difference that is n
 @tried()
 def render(
     weights: Annotated[Path, typer.Option(help="The trained model's weights (.npz).")],
+    parts: Annotated[Path, typer.Option(help="Folder of the trained model's other parts (.npz).")],
     grids: Annotated[Path, typer.Option(help="Folder of the training's grids, one an epoch (.png).")],
     curves: Annotated[Path, typer.Option(help="The training's losses and probabilities (.csv).")],
     evaluation: Annotated[Path, typer.Option(help="The metrics (.json).")],
@@ -86,13 +88,14 @@ def render(
         durations[-1] *= HOLD
         metrics = tables.metrics(evaluation)
         charts = _charts(curves, metrics, classes, params.dataset)
-        real = arrays.load(test).images
+        real = arrays.load(test)
         load_tensorflow(verbose, params.train.threads)
         reader = _reader(rulers or cards.folder_of(params.data.name), params.evaluate, evaluation, metrics.pins)
         sampler = sampling.load(weights, params.dataset.counts)
         of_family = charts(sampler.family.charts())
-        grid, sheets = _sheets(sampler, reader, params, real, report)
-        images = {"progress.png": digits.progress(strip, LARGE), **sheets, **of_family}
+        own = _own(sampler, parts, params, real)
+        grid, sheets = _sheets(sampler, reader, params, real.images, report)
+        images = {"progress.png": digits.progress(strip, LARGE), **sheets, **of_family, **own}
         small = digits.samples(grid, TRAINING_SIDE, SMALL), digits.progress(strip, SMALL)
         contents = {pictures / "training.gif": encoding.gif(digits.frames(frames), durations, digest)}
         for number, (name, image) in enumerate(images.items()):
@@ -183,6 +186,29 @@ def _sheets(
         "interpolation.png": digits.interpolation(walks, LARGE),
         "real_and_generated.png": digits.real_and_generated(spread, grid[:beside], SIDE_BY_SIDE, LARGE),
         **by_class,
+    }
+
+
+def _own(sampler: "Sampler", parts: Path, params: "Params", real: "Images") -> "dict[str, Image]":
+    """Draws, by name, the pictures that the family brings of its own; none where it brings none."""
+    import numpy as np
+
+    from mnistgan.drawing.grids import TRAINING_SIDE
+    from mnistgan.drawing.pictures import digits
+    from mnistgan.families import sampling
+    from mnistgan.families.contract import Batch
+    from mnistgan.families.pictures import Given, Pictured
+
+    if not isinstance(sampler.family, Pictured):
+        return {}
+    held_out = Batch((real.images[..., None] / 127.5 - 1).astype(np.float32), real.labels)
+    latents = sampling.latents(params.train.grid_seed, TRAINING_SIDE**2, sampler.latent_size)
+    names, found = params.dataset.classes, sampler.family.pictures(Given(sampler, parts, held_out, latents))
+    return {
+        f"{name}.png": digits.strips(
+            sampling.to_uint8(of["images"]), of["classes"], names, of["title"], of["caption"], LARGE
+        )
+        for name, of in found.items()
     }
 
 

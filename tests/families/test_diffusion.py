@@ -1,14 +1,17 @@
 """The flow of images: its size, its loss and its steps against what is known exactly, one step of training."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistgan.families.contract import Batch
+from mnistgan.families import sampling
+from mnistgan.families.contract import Ask, Batch
 from mnistgan.families.diffusion import family, flow, networks
 from mnistgan.families.diffusion.step import LARGEST_GRADIENT
+from mnistgan.families.pictures import Given
 from mnistgan.families.sampling import latents
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
@@ -70,6 +73,32 @@ def test_another_class_draws_another_image_of_the_same_noise(drawing):
     assert np.abs(one - other).max() > 0.01
 
 
+def test_the_way_goes_from_the_noise_to_what_the_sampler_draws_by_one_class_a_row(drawing, monkeypatch):
+    monkeypatch.setattr(sampling, "CHUNK", 10)  # as many a pass as the way has rows, so that bytes are the same
+    sampler, wanted = sampling.Sampler(family, drawing, MNIST), latents(0, 256, 784)
+    (strips,) = family.pictures(Given(sampler, Path(), Batch(None, None), wanted)).values()
+    images, classes = strips["images"], strips["classes"]
+    assert images.shape == (10, networks.STEPS + 1, 28, 28, 1)
+    assert classes.tolist() == list(range(10))
+    noise = np.asarray(networks.unfold(wanted[:1].reshape(1, 14, 14, 4)))
+    np.testing.assert_array_equal(images[:, 0], np.repeat(noise.clip(-1, 1), 10, axis=0))
+    drawn = sampler.images(Ask(10, latents=np.repeat(wanted[:1], 10, axis=0), classes=classes))
+    np.testing.assert_array_equal(sampling.to_uint8(images[:, -1]), drawn)
+    assert np.abs(images[:, 1] - images[:, 0]).max() > 0
+
+
+def test_where_no_class_can_be_asked_for_each_row_of_the_way_has_a_noise_of_its_own(drawing):
+    table = drawing.get_layer("guesser").get_layer("of_class").embeddings
+    held = table.numpy()
+    table.assign(0 * held)  # as it stays without labels
+    sampler, wanted = sampling.Sampler(family, drawing, MNIST), latents(0, 256, 784)
+    (strips,) = family.pictures(Given(sampler, Path(), Batch(None, None), wanted)).values()
+    table.assign(held)
+    assert strips["classes"] is None
+    starts = strips["images"][:, 0]
+    assert len({start.tobytes() for start in starts}) == len(starts) == 10
+
+
 def test_folded_images_have_2x2_pixels_at_a_place_and_unfold_to_themselves():
     images = np.arange(2 * 28 * 28, dtype=np.float32).reshape(2, 28, 28, 1)
     folded = np.asarray(networks.fold(images))
@@ -119,7 +148,7 @@ def test_along_the_velocity_of_gaussian_data_noise_becomes_such_data():
 
     noise = np.linspace(-2, 2, 9)
     # The flow of Gaussians in one dimension keeps their order: a quantile goes to the same quantile.
-    np.testing.assert_allclose(flow.adams_bashforth(exact, noise, 20), m + s * noise, atol=0.005)
+    np.testing.assert_allclose(flow.adams_bashforth(exact, noise, 20)[-1], m + s * noise, atol=0.005)
 
 
 def test_the_velocity_near_the_end_stays_finite_and_is_the_same_for_a_number_and_a_tensor():
@@ -131,15 +160,16 @@ def test_the_velocity_near_the_end_stays_finite_and_is_the_same_for_a_number_and
 
 
 def euler(velocity, x, steps):
+    points = [x]
     for place in range(steps):
-        x = x + velocity(x, place / steps) / steps
-    return x
+        points.append(points[-1] + velocity(points[-1], place / steps) / steps)
+    return points
 
 
 @pytest.mark.parametrize(("method", "order"), [(euler, 1), (flow.adams_bashforth, 2)])
 def test_the_steps_are_of_second_order_where_eulers_are_of_first(method, order):
     def error(steps):
-        return abs(method(lambda x, t: -(1 + t) * x, 1.0, steps) - math.exp(-1.5))
+        return abs(method(lambda x, t: -(1 + t) * x, 1.0, steps)[-1] - math.exp(-1.5))
 
     orders = [math.log2(error(steps) / error(2 * steps)) for steps in (40, 80, 160)]
     assert orders == pytest.approx([order] * 3, abs=0.15)
@@ -152,8 +182,9 @@ def test_one_velocity_a_step_is_asked_for_and_the_first_step_is_eulers():
         asked.append(t)
         return 1 + t
 
-    assert flow.adams_bashforth(velocity, 0.0, 1) == 1.0
-    assert flow.adams_bashforth(velocity, 0.0, 2) == pytest.approx(0.5 * 1 + 0.5 * (1.5 * 1.5 - 0.5 * 1))
+    assert flow.adams_bashforth(velocity, 0.0, 1) == [0.0, 1.0]
+    second = 0.5 * 1 + 0.5 * (1.5 * 1.5 - 0.5 * 1)
+    assert flow.adams_bashforth(velocity, 0.0, 2) == pytest.approx([0.0, 0.5, second])
     assert asked == [0, 0, 0.5]
 
 

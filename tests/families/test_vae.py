@@ -7,10 +7,13 @@ import pytest
 import tensorflow as tf
 
 from mnistgan.datasets.arrays import Images
-from mnistgan.families.contract import Batch, Phase
-from mnistgan.families.sampling import latents
+from mnistgan.errors import DataError, FormatError
+from mnistgan.families.contract import Batch, Phase, Spec
+from mnistgan.families.pictures import Given
+from mnistgan.families.sampling import Sampler, latents, save
 from mnistgan.families.vae import family, losses, networks
 from mnistgan.families.vae.step import binarised
+from mnistgan.files import write_arrays
 from mnistgan.training.state import TrainingState
 from mnistgan.training.step import Steps, scaled
 from tests.families.recipes import recipe_of
@@ -81,6 +84,42 @@ def test_a_trained_prior_moves_them_by_class_and_whoever_calls_the_network_draws
     undone = family.sample(family.build_sampled(MNIST, 0), wanted, one, None)
     assert np.abs(drawn - undone).max() > 0.01
     assert np.abs(drawn - family.sample(network, wanted, other, None)).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """The folder of a training's other parts, with an encoder whose Gaussians are wide."""
+    folder, encoder = tmp_path_factory.mktemp("parts"), networks.encoder(MNIST, 5)
+    encoder.get_layer("gaussian").bias.assign(np.float32([0.0] * 32 + [4.0] * 32))
+    save(folder / "encoder.npz", "vae", encoder)
+    return folder
+
+
+def test_a_reconstruction_is_what_the_mean_of_an_images_latents_decodes_to(drawing, parts, data):
+    held_out = Batch(scaled(data.images).numpy(), data.labels)
+    given = Given(Sampler(family, drawing, MNIST), parts, held_out, latents(0, 1, 32))
+    (strips,) = family.pictures(given).values()
+    originals, decoded = strips["images"].swapaxes(0, 1)
+    first = [place for digit in range(10) for place in np.flatnonzero(data.labels == digit)[:6]]
+    np.testing.assert_array_equal(originals, held_out.images[first])
+    assert strips["classes"].tolist() == data.labels[first].tolist() == sorted(data.labels[first])
+    mean = networks.load_encoder(parts, MNIST)((originals + 1) / 2)[:, :32]
+    zeros = np.zeros(len(first), np.int32)
+    np.testing.assert_allclose(decoded, family.sample(drawing, mean, zeros, None), atol=1e-6)
+
+
+def test_of_images_without_classes_sixty_are_reconstructed(drawing, parts):
+    held_out = Batch(np.zeros((70, 28, 28, 1), np.float32), np.zeros(70, np.uint8))
+    given = Given(Sampler(family, drawing, Spec.of([70])), parts, held_out, latents(0, 1, 32))
+    assert len(family.pictures(given)["reconstructions"]["images"]) == 60
+
+
+def test_an_encoder_that_is_none_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match=r"encoder\.npz: no such file"):
+        networks.load_encoder(tmp_path, MNIST)
+    write_arrays(tmp_path / "encoder.npz", {"kind": np.array("vae")})
+    with pytest.raises(FormatError, match=r"encoder\.npz: lacks conv14"):
+        networks.load_encoder(tmp_path, MNIST)
 
 
 def test_another_seed_starts_from_other_weights_and_no_two_kernels_alike(few_steps):

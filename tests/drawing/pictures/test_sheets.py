@@ -49,6 +49,20 @@ def test_the_right_half_of_real_beside_generated_is_generated() -> None:
     np.testing.assert_array_equal(tile_of(picture, 4, 4, 3, 3), 255 - real[15])
 
 
+def test_strips_of_a_class_stand_in_its_row_and_without_names_one_after_another() -> None:
+    images, classes = noise(5, 3), np.array([1, 0, 1, 1, 0])
+    picture = digits.strips(images, classes, ["a", "b"], "Title", "Caption.", SCALE)
+    np.testing.assert_array_equal(tile_of(picture, 2, 3, 1, 2), images[3, 2])  # the last of the widest row
+    unnamed = digits.strips(images, classes, [], "Title", "Caption.", SCALE)  # four strips a row
+    np.testing.assert_array_equal(tile_of(digits.strips(images[:4], None, [], "", "", SCALE), 1, 3, 0, 0), images[3, 0])
+    assert unnamed.height > digits.strips(images[:4], classes[:4], [], "Title", "Caption.", SCALE).height
+
+
+def test_a_class_without_strips_has_an_empty_row() -> None:
+    picture = digits.strips(noise(2, 2), np.array([0, 2]), ["a", "b", "c"], "", "", SCALE)
+    assert (tile_of(picture, 3, 2, 1, 1) == 255).all()
+
+
 def test_a_picture_grows_with_its_scale_and_its_rows() -> None:
     images = noise(32)
     small, large = (digits.samples(images, 8, scale) for scale in (2, 4))

@@ -12,6 +12,7 @@ from mnistgan.drawing import grids
 from mnistgan.errors import DataError, FormatError, MnistganError, RulerError
 from mnistgan.families import sampling
 from mnistgan.families.contract import Ask
+from mnistgan.families.vae.networks import encoder
 from mnistgan.rulers import cards, classifier, pixels
 from mnistgan.rulers.pins import pins
 from pipeline.commands.render import ASKED, render
@@ -39,6 +40,7 @@ class Inputs:
     """What render reads, and where it writes."""
 
     weights: Path
+    parts: Path
     grids: Path
     curves: Path
     evaluation: Path
@@ -76,6 +78,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, generator: Path) -> Inputs:
     arrays.save(root / "test.npz", arrays.Images(images, (np.arange(300) % 10).astype(np.uint8)))
     return Inputs(
         generator,
+        root / "parts",
         root / "grids",
         root / "training.csv",
         root / "evaluation.json",
@@ -157,6 +160,21 @@ def test_a_family_that_can_be_asked_for_a_class_has_a_row_of_each_by_the_same_la
     row = sheet[top : top + height, -12 * 3 - ASKED * pitch + 2 : -12 * 3]
     assert np.array_equal(row[:, :height], sevens[0].repeat(3, axis=0).repeat(3, axis=1))
     assert np.array_equal(row[:, -height:], sevens[-1].repeat(3, axis=0).repeat(3, axis=1))
+
+
+def test_a_family_with_pictures_of_its_own_has_them_beside_the_others(inputs: Inputs, tmp_path: Path) -> None:
+    family = families.find("vae")
+    sampling.save(tmp_path / "vae.npz", "vae", family.build_sampled(MNIST, 0))
+    sampling.save(tmp_path / "encoder.npz", "vae", encoder(MNIST, 0))
+    curves = tmp_path / "training.csv"
+    curves.write_text("epoch,step," + ",".join(scalar.name for scalar in family.scalars) + "\n1,50,3,2,1,1\n")
+    run_in(tmp_path, replace(inputs, weights=tmp_path / "vae.npz", parts=tmp_path, curves=curves))
+    charts = {f"{chart.name}.png" for chart in family.charts()}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} - PICTURES - charts == {"reconstructions.png"}
+    first = arrays.load(inputs.test).images[9::10][5]  # the sixth 9
+    with Image.open(tmp_path / "pictures" / "reconstructions.png") as picture:
+        sheet = np.asarray(picture)[-12 * 3 - 3 * 28 : -12 * 3, -12 * 3 - 3 * (2 * 28) - 2 : -12 * 3]
+    assert np.array_equal(sheet[:, : 3 * 28], first.repeat(3, axis=0).repeat(3, axis=1))
 
 
 @pytest.mark.parametrize(

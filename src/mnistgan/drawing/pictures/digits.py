@@ -9,6 +9,7 @@ from mnistgan.drawing.pictures import style
 from mnistgan.drawing.pictures.sheets import Panel, Row, Sheet, rows_by_class, rows_of
 
 _BY_CLASS_COLUMNS = 16
+_STRIPS_COLUMNS = 12
 
 
 def samples(images: np.ndarray, columns: int, scale: int) -> Image.Image:
@@ -57,6 +58,29 @@ def by_class(images: np.ndarray, read: np.ndarray, names: Sequence[str], noun: s
     )
     panel = Panel(rows_by_class(images, read, names, _BY_CLASS_COLUMNS), _BY_CLASS_COLUMNS)
     return Sheet(scale).draw("Samples as the classifier reads them", caption, [panel])
+
+
+def strips(
+    images: np.ndarray, classes: np.ndarray | None, names: Sequence[str], title: str, caption: str, scale: int
+) -> Image.Image:
+    """Draws strips of images that belong together, [N, K, 28, 28]: those of a class [N] in a row with its name; where
+    they are of none, or names are missing, as many in a row as there is room for."""
+    if classes is None or not names:
+        classes = np.arange(len(images)) // max(1, _STRIPS_COLUMNS // images.shape[1])
+        names = [""] * (1 + classes[-1])
+    rows = [images[classes == place] for place in range(len(names))]
+
+    def tiles(row: np.ndarray, place: int) -> np.ndarray:
+        return row[place : place + 1].reshape(-1, *row.shape[2:])  # none, where the class has fewer
+
+    panels = [
+        Panel(
+            [Row(tiles(row, place), "" if place else name) for row, name in zip(rows, names, strict=True)],
+            len(images[0]),
+        )
+        for place in range(max(map(len, rows)))
+    ]
+    return Sheet(scale).draw(title, caption, panels)
 
 
 _SCALE = 2

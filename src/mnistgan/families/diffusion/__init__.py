@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from mnistgan.families.diffusion.step import Flow
+    from mnistgan.families.pictures import Given, Strips
 
 
 class Diffusion(Family[Recipe]):
@@ -66,6 +67,12 @@ class Diffusion(Family[Recipe]):
         from mnistgan.families.diffusion.networks import draw
 
         return draw(sampled, latents, classes)
+
+    def pictures(self, given: Given) -> dict[str, Strips]:
+        """The way from noise to images."""
+        from mnistgan.families.diffusion.pictures import from_noise
+
+        return {"from_noise": from_noise(given)}
 
 
 family = Diffusion()

@@ -28,17 +28,19 @@ def flow_loss(
     return tf.reduce_mean((velocity(guessed, there, time) - velocity(data, there, time)) ** 2)
 
 
-def adams_bashforth(velocity: Callable[[Any, float], Any], x: Any, steps: int) -> Any:
+def adams_bashforth(velocity: Callable[[Any, float], Any], x: Any, steps: int) -> list[Any]:
     """Follows ``velocity(x, t)`` from t = 0 to 1 by the two-step method of Adams and Bashforth, of second order.
 
-    One velocity a step, as Euler's method has, which makes the first step: there is none before it to go by.
+    Returns all points of the way: ``x``, then where each step leads. One velocity a step, as Euler's method has, which
+    makes the first step: there is none before it to go by.
     """
-    size, before = 1 / steps, None
+    size, before, points = 1 / steps, None, [x]
     for place in range(steps):
         here = velocity(x, place * size)
         x = x + size * (here if before is None else 1.5 * here - 0.5 * before)
         before = here
-    return x
+        points.append(x)
+    return points
 
 
 def _left(time: Any) -> Any:

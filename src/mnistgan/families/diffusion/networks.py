@@ -64,12 +64,21 @@ def sampled(spec: Spec, seed: int) -> keras.Model:
     def guess(there: Any, time: float) -> Any:
         return network([there, ops.full_like(latents[:, :1], time), classes])
 
-    images = _followed(guess, ops.reshape(latents, (-1, *network.input_shape[0][1:])))
-    return keras.Model([latents, classes], images, name="flow")
+    points = _followed(guess, ops.reshape(latents, (-1, *network.input_shape[0][1:])))
+    return keras.Model([latents, classes], _images(points[-1]), name="flow")
 
 
 def draw(network: keras.Model, latents: Any, classes: Any) -> Any:
     """Draws what the network of :func:`sampled` does, to float tolerance, with the U-Net compiled."""
+    return _images(_drawn(network, latents, classes)[-1])
+
+
+def way(network: keras.Model, latents: Any, classes: Any) -> list[Any]:
+    """The noise, then where each step from it leads, clipped as images are, which are the last."""
+    return [_images(point) for point in _drawn(network, latents, classes)]
+
+
+def _drawn(network: keras.Model, latents: Any, classes: Any) -> list[Any]:
     inner = network.get_layer("guesser")
     compiled = _compiled(inner)
 
@@ -79,10 +88,13 @@ def draw(network: keras.Model, latents: Any, classes: Any) -> Any:
     return _followed(guess, ops.reshape(latents, (-1, *inner.input_shape[0][1:])))
 
 
-def _followed(guess: Callable[[Any, float], Any], noise: Any) -> Any:
-    """Images at the end of the flow from folded noise, by what ``guess(there, time)`` says."""
-    images = adams_bashforth(lambda there, time: velocity(guess(there, time), there, time), noise, STEPS)
-    return ops.clip(unfold(images), -1, 1)
+def _followed(guess: Callable[[Any, float], Any], noise: Any) -> list[Any]:
+    """The points of the flow from folded noise to folded images, by what ``guess(there, time)`` says."""
+    return adams_bashforth(lambda there, time: velocity(guess(there, time), there, time), noise, STEPS)
+
+
+def _images(folded: Any) -> Any:
+    return ops.clip(unfold(folded), -1, 1)
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+    from mnistgan.families.pictures import Given, Strips
     from mnistgan.families.vae.step import Autoencoder
 
 BOUND = Chart(
@@ -103,6 +104,12 @@ class VAE(Family[Recipe]):
         from mnistgan.families.vae.networks import draw
 
         return draw(sampled, latents, classes)
+
+    def pictures(self, given: Given) -> dict[str, Strips]:
+        """Held-out images beside their reconstructions."""
+        from mnistgan.families.vae.pictures import reconstructions
+
+        return {"reconstructions": reconstructions(given)}
 
 
 family = VAE()

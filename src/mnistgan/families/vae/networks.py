@@ -6,6 +6,7 @@ Weights start from Glorot's uniform distribution, but for those that start at 0 
 import itertools
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,6 +15,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from mnistgan.families.contract import Spec
+from mnistgan.files import read_arrays
+from mnistgan.nn import weights
 
 LATENT_SIZE = 32
 WIDTH = 64  # channels of the convolutions
@@ -40,6 +43,17 @@ def encoder(spec: Spec, seed: int) -> keras.Model:
         ],
         name="encoder",
     )
+
+
+def load_encoder(parts: Path, spec: Spec) -> keras.Model:
+    """Loads the encoder that a training left among its other parts.
+
+    Raises DataError when the file is missing, FormatError when its weights are no encoder's.
+    """
+    path, network = parts / "encoder.npz", encoder(spec, 0)
+    named = read_arrays(path)
+    weights.load(network, {name: array for name, array in named.items() if name != "kind"}, str(path))
+    return network
 
 
 def decoder(spec: Spec, start: Iterator[Any]) -> keras.Model:
@@ -92,7 +106,7 @@ def sampled(spec: Spec, seed: int) -> keras.Model:
     classes = keras.Input((), dtype="int32", name="classes")
     decode, move = decoder(spec, start), velocity(spec, start)
     z = heun(lambda x, time: move([x, ops.full_like(x[:, :1], time), classes]), latents, PRIOR_STEPS)
-    return keras.Model([latents, classes], _brightness(decode(z)), name="autoencoder")
+    return keras.Model([latents, classes], brightness(decode(z)), name="autoencoder")
 
 
 def draw(network: keras.Model, latents: Any, classes: Any) -> Any:
@@ -104,7 +118,7 @@ def draw(network: keras.Model, latents: Any, classes: Any) -> Any:
     if np.any(velocity.get_layer("narrow").get_weights()[0]):
         move = _compiled(velocity)
         z = heun(lambda x, time: move(x, tf.fill([len(latents), 1], time), classes), latents, PRIOR_STEPS)
-    return _brightness(network.get_layer("decoder")(z, training=False))
+    return brightness(network.get_layer("decoder")(z, training=False))
 
 
 def heun(velocity: Callable[[Any, float], Any], x: Any, steps: int) -> Any:
@@ -124,7 +138,8 @@ def _compiled(network: keras.Model) -> Callable[..., Any]:
     return compiled
 
 
-def _brightness(logits: Any) -> Any:
+def brightness(logits: Any) -> Any:
+    """The mean brightness of pixels in [-1, 1], by their logits."""
     return 2 * ops.sigmoid(logits) - 1
 
 
