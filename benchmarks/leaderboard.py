@@ -17,17 +17,15 @@ from pathlib import Path
 
 from benchmarks import ROOT, frontier
 from benchmarks.ending import BenchmarkError, ending
-from benchmarks.record import real_images
 from benchmarks.rows import LOOKS, Entry, entries, keep
 from benchmarks.runs import Run
 from mnistgan.comparison import wording
 from mnistgan.comparison.compare import compare
-from mnistgan.comparison.sides import Side
 from mnistgan.errors import DataError
 from mnistgan.files import write_bytes
 from pipeline import output
 from pipeline.commands import gallery
-from pipeline.engines import planning
+from pipeline.engines import dvc_queue, planning
 from pipeline.results import rows
 from pipeline.results.rows import RUNS, SIDE, TRAINING, Recipe
 
@@ -45,6 +43,8 @@ def train(wanted: Sequence[Entry], jobs: int) -> None:
         kept = entry.kept(ROOT / RUNS)
         if kept and len(kept.rows) == entry.seeds:
             continue
+        if not planning.is_prepared(entry.settings):
+            dvc_queue.prepare(planning.of_data(entry.settings))
         code = subprocess.call([sys.executable, "-m", *_training(entry, jobs)], cwd=ROOT)
         keep_all([entry])
         if code:
@@ -64,11 +64,10 @@ def _training(entry: Entry, jobs: int) -> list[str]:
 
 def keep_all(wanted: Sequence[Entry]) -> None:
     """Keeps what is trained of some entries, and says so; and why, where one can't be kept."""
-    real = real_images(ROOT)
     for entry in wanted:
         for seed, results in planning.plan(entry.seeds, entry.settings).found().items():
             try:
-                if keep(entry, seed, results, real):
+                if keep(entry, seed, results):
                     print(f"kept: {entry}, seed {seed}")
             except DataError as error:  # its journal or its grids may be on the machine that trained it
                 print(f"not kept: {entry}, seed {seed}, of {results.side.name}: {error}", file=sys.stderr)
@@ -108,15 +107,15 @@ def _cells(found: Recipe, is_stale: bool) -> list[str]:
 
 
 def _pairs(kept: Kept) -> tuple[list[str], list[list[str]]]:
-    """Makes a table of what `diff` says: each column's FID against each row's."""
-    sides = {found.name: found.side for found in kept.values()}
-    return ["A, against it", *sides], [[a, *(_said(one, b) for b in sides.values())] for a, one in sides.items()]
+    """Makes a table of what `diff` says: each column's FID against each row's, on one data set."""
+    found = [*kept.values()]
+    return ["A, against it", *(one.name for one in found)], [[a.name, *(_said(a, b) for b in found)] for a in found]
 
 
-def _said(a: Side, b: Side) -> str:
-    if a is b:
+def _said(a: Recipe, b: Recipe) -> str:
+    if a is b or a.data != b.data:
         return wording.NOTHING
-    found = compare(a, b)
+    found = compare(a.side, b.side)
     return f"{wording.WORDS[found.verdict]} ({wording.change(found.primary)})"
 
 

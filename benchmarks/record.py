@@ -13,7 +13,6 @@ from pathlib import Path
 
 from benchmarks import ROOT
 from benchmarks.ending import BenchmarkError, ending
-from benchmarks.mnist import RULERS
 from benchmarks.runs import FOLDER, Run, TimedLook
 from benchmarks.training import told
 from mnistgan.datasets import contract
@@ -135,8 +134,10 @@ def _at_start(events: list[Event], fact: str) -> str:
     return str(starts[-1].get(fact, "not known")) if starts else "not known"
 
 
-def real_images(folder: Path) -> Real:
+def real_images(data: str, train_file: Path, validation_file: Path) -> Real:
     """Measures real images at a look: as many as it has samples, of the validation images that it does not look at.
+
+    ``data``: the data set that the files of its splits hold.
 
     Raises BenchmarkError where there are too few of those.
     """
@@ -147,14 +148,16 @@ def real_images(folder: Path) -> Real:
     from mnistgan.rulers.real import subset
     from mnistgan.training.validation import Validation
 
-    train, validation = (load(folder / "data" / f"{name}.npz") for name in ("train", "validation"))
-    rulers = folder / RULERS.relative_to(ROOT)
+    train, validation = load(train_file), load(validation_file)
+    rulers, facts = ROOT / "pretrained" / data, contract.load(data, ROOT)
     judge = Validation(train, validation, classifier.load(rulers), pixels.load(rulers), seed=0)
     count = len(judge.real)
     others = validation[np.setdiff1d(np.arange(len(validation)), subset(len(validation), count, "validation"))]
-    lacking = others[np.flatnonzero(others.labels != contract.load("mnist", ROOT).missing_class)]
+    lacking = others[np.flatnonzero(others.labels != facts.missing_class)]
     if len(lacking) < count:
-        raise BenchmarkError(f"{len(lacking)} validation images that no look sees and that are no 8; takes {count}")
+        raise BenchmarkError(
+            f"{len(lacking)} validation images that no look sees and of the classes but one; takes {count}"
+        )
     lacking, floor = (judge.measure(real[np.arange(count)].images, 0, 0) for real in (lacking, others))
     return Real(lacking, floor)
 
@@ -171,7 +174,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     trained = Trained.of(options.folder.resolve(), options.rev, options.images_per_second)
-    run = trained.run(options.name or f"{trained.recipe}_{trained.seed}", real_images(options.folder))
+    run = trained.run(
+        options.name or f"{trained.recipe}_{trained.seed}",
+        real_images("mnist", *(options.folder / "data" / f"{split}.npz" for split in ("train", "validation"))),
+    )
     path = options.out / f"{run.name}.csv"
     write_bytes(path, run.dumps().encode())
     last = run.looks[-1]

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,18 +13,18 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from benchmarks import ROOT
-from benchmarks.record import Real, Trained
+from benchmarks.record import Real, Trained, real_images
 from mnistgan import files, reading
 from mnistgan.drawing import grids
 from mnistgan.drawing.evenly import evenly
 from mnistgan.drawing.pictures.encoding import with_greys
 from mnistgan.drawing.report import samples
-from mnistgan.errors import FormatError
+from mnistgan.errors import DataError, FormatError
 from mnistgan.families import recipes_file
 from pipeline.dvcfiles import cache, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.engines import planning
-from pipeline.results import lookup, rows
+from pipeline.results import former, lookup, rows
 from pipeline.results.checkout import Place, Results
 from pipeline.results.rows import RUNS, Recipe
 
@@ -44,12 +45,12 @@ class Entry(BaseModel):
     seeds: Annotated[int, Field(ge=1)]
 
     def __str__(self) -> str:
-        return f"{self.family} {self.recipe}"
+        return f"{self.family} {self.recipe}{'' if self.data == former.DATA['name'] else f' on {self.data}'}"
 
     @property
     def settings(self) -> tuple[str, ...]:
         """What tells it from params.yaml, as ``dvc exp run -S`` takes it."""
-        return f"train.family={self.family}", f"train.recipe={self.recipe}"
+        return f"data.name={self.data}", f"train.family={self.family}", f"train.recipe={self.recipe}"
 
     def folder(self, runs: Path = RUNS) -> Path:
         """The folder of its seeds."""
@@ -62,8 +63,12 @@ class Entry(BaseModel):
 
     def is_stale(self, kept: Recipe) -> bool:
         """Whether a row was trained or measured by other code or params than the workspace's."""
-        plan = planning.plan(self.seeds, self.settings)
         places = [row.results.place for row in kept.rows]
+        prepared = [place.parts["prepare"] for place in places if place and "prepare" in place.parts]
+        try:
+            plan = planning.plan(self.seeds, self.settings, prepared)
+        except DataError:  # prepare is other code than theirs now, and has not made this data yet
+            return True
         return any(place is None or planning.causes(place.parts) != plan.causes for place in places)
 
 
@@ -78,7 +83,7 @@ def entries(path: Path = LIST) -> list[Entry]:
     return found
 
 
-def keep(entry: Entry, seed: int, results: Results, real: Real) -> bool:
+def keep(entry: Entry, seed: int, results: Results) -> bool:
     """Writes the row of a seed, from where it is recorded. Returns whether anything was not so before.
 
     Raises DataError where its journal or, of seed 0, its pictures are not on this machine.
@@ -86,7 +91,7 @@ def keep(entry: Entry, seed: int, results: Results, real: Real) -> bool:
     assert results.place is not None
     folder = entry.folder(ROOT / RUNS) / str(seed)
     pictures, facts = _pictures(results.place.parts) if seed == 0 else ({}, {"epochs": [], "walks": []})
-    contents = _contents(entry, results.place, real, facts)
+    contents = _contents(entry, results.place, facts)
     written = {folder / name: content for name, content in {**contents, **pictures}.items()}
     is_new = any(lookup.bytes_of(path) != content for path, content in written.items())
     if is_new:
@@ -94,14 +99,26 @@ def keep(entry: Entry, seed: int, results: Results, real: Real) -> bool:
     return is_new
 
 
-def _contents(entry: Entry, place: Place, real: Real, drawn: Mapping[str, list[int]]) -> dict[str, bytes]:
+def _contents(entry: Entry, place: Place, drawn: Mapping[str, list[int]]) -> dict[str, bytes]:
     recipes = Path(recipes_file(entry.family))
     names = [layout.LOCK, layout.PARAMS, recipes, *(layout.METRICS.with_name(name) for name in MEASURED)]
     found = {str(name): content for name in names if (content := place.read(name)) is not None}
     trained = Trained.of(ROOT, place.commit)
+    prepare = place.parts["prepare"]
+    splits = [str(prepare.options[split]) for split in ("train", "validation")]
+    real = _real(entry.data, *((path, prepare.outs[path]) for path in splits))
     run = replace(trained, recipe=str(entry)).run(str(entry), real)
     facts = {"commit": trained.commit, "minutes": round(run.seconds / 60, 1), **drawn}
     return {**found, LOOKS: run.dumps().encode(), rows.FACTS: files.as_json(facts)}
+
+
+@lru_cache(maxsize=1)
+def _real(data: str, *splits: tuple[str, str]) -> Real:
+    """Measures real images of a data set, its splits by path and MD5, from here or DVC's cache."""
+    with TemporaryDirectory(prefix="mnistgan-") as name:
+        for path, digest in splits:
+            cache.bring(path, digest, Path(name) / path)
+        return real_images(data, *(Path(name) / path for path, _ in splits))
 
 
 def _pictures(parts: Mapping[str, Part]) -> tuple[dict[str, bytes], dict[str, list[int]]]:

@@ -143,8 +143,8 @@ def _minutes(commit: str, overrides: Sequence[str], rate: float | None) -> float
 def key(seed: int, overrides: Sequence[str]) -> str:
     """Names what `work` would train here: by params, data and code, so that a cache can hold it under that name."""
     dvc_yaml.declared()
-    if not planning.is_prepared():
-        dvc_queue.dvc("repro", "prepare")
+    if not planning.is_prepared(overrides):
+        dvc_queue.prepare(planning.of_data(overrides))
     return planning.plan(seed + 1, overrides).name(seed)
 
 

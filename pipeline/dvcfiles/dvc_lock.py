@@ -6,10 +6,12 @@ dvc.lock (this workspace's or another commit's); ``dvc_yaml.part_of`` works the 
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from mnistgan import reading
@@ -60,6 +62,13 @@ def parts_of(text: str) -> dict[str, Part]:
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
         raise FormatError(f"{LOCK}: should begin with schema: '{SCHEMA}', as DVC writes it; {_RESTORE}")
     return {str(name): _part(name, entry) for name, entry in _mapping(document, "stages", str(LOCK)).items()}
+
+
+def parts_of_runs(runs: Iterable[str]) -> Iterator[Part]:
+    """Parses texts of DVC's run cache, each a stage alone; those that are none are left out."""
+    for text in runs:
+        with suppress(FormatError):
+            yield from parts_of(f"schema: '{SCHEMA}'\nstages:\n  cached:\n{indent(text, '    ')}").values()
 
 
 def prepared(workspace: Path = Path()) -> dict[str, Part]:

@@ -18,6 +18,7 @@ from mnistgan.errors import TrainingError, UsageError
 from pipeline.dvcfiles import git
 
 SEEN_IN = "3.67"
+PREPARED = "prepared"  # the experiment that makes data for others, for a moment
 ENDING_SECONDS = 120.0  # how long a training may take to save once it is asked to stop
 POLL_SECONDS = 0.5
 TAIL_BYTES = 4096
@@ -117,6 +118,19 @@ class Queue:
 
     def _active(self, names: Iterable[str]) -> list[str]:
         return [name for name, standing in self.standings(names).items() if standing is Standing.ACTIVE]
+
+
+def prepare(overrides: Sequence[str]) -> None:
+    """Makes the data, into DVC's cache; that of other params in a scratch folder, so that the workspace keeps its own.
+
+    Raises TrainingError where DVC can't.
+    """
+    if overrides:
+        asked = (word for override in overrides for word in ("-S", override))
+        dvc("exp", "run", "--temp", "--force", "--name", PREPARED, *asked, "prepare")
+        dvc("exp", "remove", PREPARED)
+    else:
+        dvc("repro", "prepare")
 
 
 def dvc(*words: str, fails: bool = True) -> None:

@@ -1,9 +1,10 @@
 """Plans the seeds of a recipe: which are wanted, what each would record, and which are recorded already."""
 
 import hashlib
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from mnistgan import families, reading
 from mnistgan.comparison.seeds import SeedRow
 from mnistgan.errors import DataError, ParamsError, UsageError
-from pipeline.dvcfiles import dvc_lock, dvc_yaml, git, layout
+from pipeline.dvcfiles import cache, dvc_lock, dvc_yaml, git, layout
 from pipeline.dvcfiles.dvc_lock import Part
 from pipeline.engines import overriding
 from pipeline.engines.jobs import Job
@@ -79,9 +80,10 @@ class Plan:
         return causes(one.place.parts) == self.causes
 
 
-def plan(count: int, overrides: Sequence[str]) -> Plan:
+def plan(count: int, overrides: Sequence[str], known: Iterable[Part] = ()) -> Plan:
     """Plans what the workspace, with ``overrides`` of its params, would train.
 
+    What prepare makes of them is taken from dvc.lock, DVC's run cache or ``known``, parts of it recorded elsewhere.
     Raises UsageError where an override is none or is not to be set here, ParamsError where it gives params that break
     their schema, DataError where dvc.lock does not record what prepare would make now.
     """
@@ -93,16 +95,23 @@ def plan(count: int, overrides: Sequence[str]) -> Plan:
     recipes = {file.stem: text for file, text in texts.items() if file != layout.PARAMS}
     datasets = {each: params.text_of(contract.file_of(each)) for each in contract.names()}
     train = params.parse(texts[layout.PARAMS], recipes, datasets, name).train
-    parts = _parts({file: reading.yaml_document(text, str(file)) for file, text in texts.items()})
+    parts = _parts(_documents(texts), known)
     digest = checkout.recipe_digest(parts, consistency.pins_to_write(parts))
     assert digest is not None
     return Plan(train.recipe, digest, count, tuple(overrides), causes(parts), train.threads)
 
 
-def is_prepared() -> bool:
-    """Whether dvc.lock records what prepare would make now."""
-    before = dvc_lock.prepared().get("prepare")
-    return before is not None and _cause(before, ()) == _cause(dvc_yaml.part_of("prepare"), ())
+def is_prepared(overrides: Sequence[str] = ()) -> bool:
+    """Whether it is recorded what prepare makes of params.yaml; with overrides of the data, and in DVC's cache."""
+    found = _prepared(_documents(_overridden(overrides)))
+    if found is None or not of_data(overrides):
+        return found is not None
+    return all(cache.place(digest).is_file() for digest in found.outs.values())
+
+
+def of_data(overrides: Sequence[str]) -> list[str]:
+    """Picks those overrides that prepare reads."""
+    return [override for override in overrides if override.startswith(("data.", "prepare."))]
 
 
 def causes(parts: Mapping[str, Part]) -> dict[str, Any]:
@@ -123,14 +132,30 @@ def _cause(part: Part, trained: Mapping[str, str] | Sequence[str]) -> dict[str, 
     }
 
 
-def _parts(documents: Mapping[Path, Any]) -> dict[str, Part]:
+def _parts(documents: Mapping[Path, Any], known: Iterable[Part]) -> dict[str, Part]:
     """Works out the stages as the next run with these params would record them; prepare as it is recorded."""
-    if not is_prepared():
-        raise DataError(f"{layout.LOCK} does not record what prepare makes now; run `dvc repro prepare` first")
-    prepared = dvc_lock.prepared()
-    known = prepared["prepare"].outs
-    measured = {stage: dvc_yaml.part_of(stage, known=known, params=documents) for stage in ("train", "evaluate")}
-    return {**prepared, **measured}
+    prepared = _prepared(documents, known)
+    if prepared is None:
+        raise DataError(
+            f"neither {layout.LOCK} nor DVC's run cache records what prepare makes now; run `dvc repro prepare` first"
+        )
+    stages = ("train", "evaluate")
+    return {
+        "prepare": prepared,
+        **{stage: dvc_yaml.part_of(stage, known=prepared.outs, params=documents) for stage in stages},
+    }
+
+
+def _prepared(documents: Mapping[Path, Any], known: Iterable[Part] = ()) -> Part | None:
+    """Finds what prepare makes of these params, in dvc.lock, DVC's run cache or what is known beside."""
+    wanted = _cause(dvc_yaml.part_of("prepare", params=documents), ())
+    runs = (text for text in cache.runs() if "pipeline prepare" in text)
+    recorded = itertools.chain(dvc_lock.prepared().values(), dvc_lock.parts_of_runs(runs), known)
+    return next((part for part in recorded if _cause(part, ()) == wanted), None)
+
+
+def _documents(texts: Mapping[Path, str]) -> dict[Path, Any]:
+    return {file: reading.yaml_document(text, str(file)) for file, text in texts.items()}
 
 
 def _overridden(overrides: Sequence[str]) -> dict[Path, str]:
@@ -154,8 +179,3 @@ def _check(override: str) -> None:
         raise UsageError(f"--set {override}: takes KEY=VALUE, for instance recipes/FAMILY.yaml:fast.epochs=5")
     if found[1] == SEED:
         raise UsageError(f"--set {override}: the seeds are what a group differs in; --count says how many")
-    if found[1].partition(".")[0] in ("data", "prepare"):
-        raise UsageError(
-            f"--set {override}: a group needs its data first; change {layout.PARAMS}, run `dvc repro prepare`, and "
-            "leave this --set out"
-        )

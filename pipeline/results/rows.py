@@ -19,7 +19,7 @@ from mnistgan.comparison.figures import Figures
 from mnistgan.comparison.seeds import Summary, summarise
 from mnistgan.comparison.sides import Side
 from mnistgan.errors import DataError, FormatError
-from pipeline.results import lookup
+from pipeline.results import former, lookup
 from pipeline.results.checkout import Results
 
 FID = "fid.value"
@@ -72,8 +72,8 @@ class Recipe:
 
     @property
     def name(self) -> str:
-        """Family and recipe."""
-        return f"{self.family} {self.recipe}"
+        """Family and recipe, and the data set where it is another than MNIST."""
+        return f"{self.family} {self.recipe}{'' if self.data == former.DATA['name'] else f' on {self.data}'}"
 
     @property
     def labels(self) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
 
 from mnistgan import reading
 from mnistgan.errors import DataError, FormatError, GitError, MnistganError
@@ -159,8 +158,4 @@ def _committed() -> list[Part]:
 def _cached(parts: Iterable[Part]) -> Iterator[Part]:
     """Reads the run cache's entries that hold an out of one of these."""
     digests = {digest for part in parts for digest in list(part.outs.values())[:1] if digest}
-    for text in cache.runs():
-        with suppress(FormatError):
-            if any(digest in text for digest in digests):
-                head = f"schema: '{dvc_lock.SCHEMA}'\nstages:\n  cached:\n"
-                yield from dvc_lock.parts_of(head + indent(text, "    ")).values()
+    yield from dvc_lock.parts_of_runs(text for text in cache.runs() if any(digest in text for digest in digests))

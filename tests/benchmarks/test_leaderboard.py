@@ -69,6 +69,18 @@ def test_the_page_holds_each_recipe_what_is_missing_and_what_diff_says(repositor
         assert wall.height > 4 * 56  # two rows of each
 
 
+def test_recipes_on_two_data_sets_stand_on_one_page_and_are_not_compared(repository: Path) -> None:
+    clothes = Entry(data="fashion-mnist", family="dcgan", recipe="fast", seeds=2)
+    for seed in (0, 1):
+        folder = make(repository / RUNS, "fashion-mnist/dcgan-fast", seed, 30.0 + 0.1 * seed)
+        shutil.copyfile(ROOT / RUNS / f"fast_{seed}.csv", folder / LOOKS)
+    leaderboard.page([FAST, clothes], repository)
+    text = (repository / leaderboard.PAGE).read_text()
+    assert "| dcgan fast on fashion-mnist" in text
+    assert "better (" not in text
+    assert "worse (" not in text
+
+
 def test_a_row_of_other_code_is_marked_and_kept(repository: Path) -> None:
     leaderboard.page([FAST], repository)
     assert "dcgan fast |" in (repository / leaderboard.PAGE).read_text()

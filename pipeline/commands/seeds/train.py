@@ -1,6 +1,7 @@
 """Trains several seeds of a recipe, and records how far they differ."""
 
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,16 +90,17 @@ def _engine(spread: str, jobs: int, scheduler: str) -> Engine:
 
 def _plan(count: int, overrides: Sequence[str]) -> Plan:
     dvc_yaml.declared()  # refused here where this is no such repository
-    if not planning.is_prepared():
-        _prepare()
+    if not planning.is_prepared(overrides):
+        _prepare(overrides)
     return planning.plan(count, overrides)
 
 
-def _prepare() -> None:
+def _prepare(overrides: Sequence[str]) -> None:
     """Makes the data first, into DVC's cache: two experiments that make it at once are a race of DVC's own."""
     readiness.check_ready()
-    console.say("dvc repro prepare")
-    dvc_queue.dvc("repro", "prepare")
+    of_data = planning.of_data(overrides)
+    console.say(" ".join(["dvc repro prepare", *(f"-S {shlex.quote(override)}" for override in of_data)]))
+    dvc_queue.prepare(of_data)
 
 
 def _trained(plan: Plan, engine: Engine) -> "Group":
@@ -108,7 +110,8 @@ def _trained(plan: Plan, engine: Engine) -> "Group":
     engine.collect(map(plan.name, range(plan.count)))
     rows = plan.rows()
     if plan.missing(rows):
-        _prepare()
+        if not planning.of_data(plan.overrides):  # whose data was made for the plan
+            _prepare(())
         rows = _run(plan, engine)
     group = groups.Group(tuple(rows), plan.count) if rows else None
     if group:

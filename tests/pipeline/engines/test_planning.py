@@ -8,7 +8,7 @@ import pytest
 from mnistgan.comparison import seeds
 from mnistgan.errors import DataError, MnistganError, ParamsError, UsageError
 from pipeline import ROOT
-from pipeline.dvcfiles import digests, dvc_lock, dvc_yaml, layout
+from pipeline.dvcfiles import cache, digests, dvc_lock, dvc_yaml, layout
 from pipeline.engines import planning
 from pipeline.engines.planning import Plan
 from pipeline.results import checkout, consistency, lookup
@@ -168,7 +168,7 @@ def test_a_spread_recorded_before_families_is_that_of_the_recipe_as_it_stands_no
         ("recipes/none.yaml:fast.epochs=1", UsageError, "recipes/none.yaml is none of params.yaml, recipes/"),
         ("recipes.fast.epochs=1", UsageError, "Could not override 'recipes.fast.epochs'"),
         ("train.seed=3", UsageError, "--count says how many"),
-        ("prepare.split_seed=3", UsageError, "run `dvc repro prepare`"),
+        ("prepare.split_seed=3", DataError, "run `dvc repro prepare`"),
         ("train.recipe=slow", ParamsError, "train.recipe"),
     ],
 )
@@ -187,6 +187,26 @@ def test_without_data_of_the_params_as_they_are_there_is_no_plan(prepared: Path)
     assert not planning.is_prepared()
     with pytest.raises(DataError, match="run `dvc repro prepare` first"):
         planning.plan(3, [])
+
+
+def test_other_data_makes_another_group_where_dvcs_run_cache_records_it_and_its_cache_has_it(prepared: Path) -> None:
+    plain, other = planning.plan(3, []), ["data.name=fashion-mnist"]
+    assert not planning.is_prepared(other)
+    entry = json.loads((prepared / "dvc.lock").read_text())["stages"]["prepare"]
+    entry["params"]["params.yaml"]["data"]["name"] = "fashion-mnist"
+    dataset = "datasets/fashion-mnist"
+    entry["deps"] = [each for each in entry["deps"] if "datasets/mnist" not in each["path"]]
+    entry["deps"] += [{"path": dataset, "md5": digests.md5_of(Path(dataset))}]
+    entry["outs"] = [each | {"md5": "0" * 32} for each in entry["outs"]]
+    run = prepared / ".dvc" / "cache" / "runs" / "ab" / "abc" / "def"
+    run.parent.mkdir(parents=True)
+    run.write_text(json.dumps(entry))
+    assert not planning.is_prepared(other)
+    cache.place("0" * 32).parent.mkdir(parents=True)
+    cache.place("0" * 32).touch()
+    assert planning.is_prepared(other)
+    assert planning.plan(3, other).digest != plain.digest
+    assert planning.plan(3, other).job(1).overrides == ("data.name=fashion-mnist", "train.seed=1")
 
 
 def test_where_the_data_came_from_makes_no_other_group(prepared: Path) -> None:
